@@ -1,0 +1,405 @@
+//! conv1_1 and back: three input channels are too few for Winograd, so it is done directly.
+//!
+//! ```text
+//!   forward    output[64] at (y, x)   = sum over c, ky, kx of  weight[c, ky, kx][64] * picture[c, y + ky - 1, x + kx - 1]
+//!   backward   pixel[c] at (y, x)     = sum over ky, kx, o of  weight[ky, kx][o, c] * gradient[o, y + 1 - ky, x + 1 - kx]
+//! ```
+//!
+//! Forward, a pixel is broadcast and multiplied with sixteen outputs at a time. Backward, sixteen channels of the gradient
+//! are multiplied with their sixteen weights for each colour, and the lanes are added up at the end.
+//!
+//! With a replicated border the picture continues beyond its edges, so what flows back to the frame of pixels around it
+//! belongs to the edge pixels: rows -1 and `height` and columns -1 and `width` are computed too and folded in.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::buffer::{Claim, Tile, TileGrid, TileWriter};
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
+use super::winograd::{ForwardOutputs, Gradient, TILE};
+use crate::engine::Border;
+use crate::layers::MEAN_RGB;
+use crate::weights::ConvolutionWeights;
+
+const COLOURS: usize = 3;
+const TAPS: usize = 9;
+/// Blocks of sixteen channels that conv1_1 gives.
+const BLOCKS: usize = 4;
+/// Rows of the picture that a row of tiles reads.
+const READ_ROWS: usize = TILE + 2;
+
+/// A picture as the engine gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'a> {
+    /// `[3, height, width]`, RGB, in units of 0..255.
+    pub pixels: &'a [f32],
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// What lies beyond the edge.
+    pub border: Border,
+}
+
+/// conv1_1's weights in the order in which they are used.
+#[derive(Debug)]
+pub struct FirstConvolution {
+    /// `[colour][ky][kx][64 / 16]`
+    forward: Vec<Lanes>,
+    /// `[ky][kx][64 / 16][colour]`
+    backward: Vec<Lanes>,
+    bias: Vec<f32>,
+    mean: [f32; COLOURS],
+}
+
+impl FirstConvolution {
+    /// From conv1_1's weights.
+    ///
+    /// # Panics
+    /// Where they do not have 3 inputs and 64 outputs.
+    pub fn new(weights: &ConvolutionWeights) -> FirstConvolution {
+        assert_eq!((weights.inputs, weights.outputs), (COLOURS, BLOCKS * LANES), "conv1_1 has 3 inputs, 64 outputs");
+        let kernel = weights.kernel();
+        let lanes = |block: usize, colour: usize, tap: usize| {
+            Lanes(std::array::from_fn(|lane| kernel[((block * LANES + lane) * COLOURS + colour) * TAPS + tap]))
+        };
+        let mut forward = vec![Lanes::ZERO; COLOURS * TAPS * BLOCKS];
+        let mut backward = forward.clone();
+        for (place, line) in forward.iter_mut().enumerate() {
+            *line = lanes(place % BLOCKS, place / BLOCKS / TAPS, place / BLOCKS % TAPS);
+        }
+        for (place, line) in backward.iter_mut().enumerate() {
+            *line = lanes(place / COLOURS % BLOCKS, place % COLOURS, place / COLOURS / BLOCKS);
+        }
+        FirstConvolution { forward, backward, bias: weights.bias.clone(), mean: MEAN_RGB }
+    }
+
+    /// Subtracts the mean, convolves, adds the bias and applies the ReLU, for some rows of 4x4 tiles: writes rows
+    /// `4 start .. 4 end` of the maps. `outputs.bias` is not looked at, and `outputs.pooled` must be `None`: no pooling
+    /// follows conv1_1. Runs on the current rayon pool.
+    ///
+    /// # Panics
+    /// Where sizes do not fit together.
+    pub fn forward(
+        &self,
+        set: InstructionSet,
+        picture: Picture<'_>,
+        tile_rows: Range<usize>,
+        outputs: ForwardOutputs<'_>,
+    ) {
+        let Picture { pixels, height, width, .. } = picture;
+        assert_eq!(pixels.len(), COLOURS * height * width, "a picture is [3, height, width]");
+        assert!(outputs.pooled.is_none(), "no pooling follows conv1_1");
+        let tiles_per_row = width.div_ceil(TILE);
+        let grid = TileGrid { cell: TILE, tiles_per_row };
+        let claims: Vec<Claim> = tile_rows
+            .clone()
+            .map(|row| Claim { blocks: 0..BLOCKS, tiles: row * tiles_per_row..(row + 1) * tiles_per_row })
+            .collect();
+        let maps = optional_writers(outputs.map.map(|map| map.tile_writers(grid, &claims)), claims.len());
+        let signs = optional_writers(outputs.signs.map(|map| map.tile_writers(grid, &claims)), claims.len());
+        let padded_width = tiles_per_row * TILE + 2;
+        let rows = || vec![0.0; COLOURS * READ_ROWS * padded_width];
+        let units: Vec<_> = tile_rows.zip(maps.into_iter().zip(signs)).collect();
+        units.into_par_iter().for_each_init(rows, |rows, (tile_row, (map, signs))| {
+            self.centre(picture, tile_row, rows);
+            set.run(ForwardRow { convolution: self, rows, tile_row, tiles_per_row, map, signs });
+        });
+    }
+
+    /// Fills `[colour][6][width + 2 and up]` with the picture minus the mean around a row of tiles.
+    fn centre(&self, picture: Picture<'_>, tile_row: usize, rows: &mut [f32]) {
+        let Picture { pixels, height, width, border } = picture;
+        let padded_width = rows.len() / (COLOURS * READ_ROWS);
+        for (place, row) in rows.chunks_exact_mut(padded_width).enumerate() {
+            let (colour, y) = (place / READ_ROWS, (tile_row * TILE + place % READ_ROWS) as isize - 1);
+            let inside = y.clamp(0, height as isize - 1);
+            if border == Border::Zero && inside != y {
+                row.fill(0.0);
+                continue;
+            }
+            let source = &pixels[(colour * height + inside as usize) * width..][..width];
+            for (to, value) in row[1..].iter_mut().zip(source) {
+                *to = value - self.mean[colour];
+            }
+            let (first, last) = match border {
+                Border::Zero => (0.0, 0.0),
+                Border::Replicate => (row[1], row[width]),
+            };
+            row[0] = first;
+            row[width + 1..].fill(last);
+        }
+    }
+
+    /// Carries a gradient at conv1_1 back to the pixels, for some rows of 4x4 tiles: writes rows `4 start .. 4 end` of
+    /// `pixel_gradient`, `[3, height, width]`. Reads rows `4 start - 1 .. 4 end + 1` of the gradient. Runs on the current
+    /// rayon pool.
+    ///
+    /// # Panics
+    /// Where sizes do not fit together.
+    pub fn backward(
+        &self,
+        set: InstructionSet,
+        gradient: &Gradient<'_>,
+        border: Border,
+        tile_rows: Range<usize>,
+        pixel_gradient: &mut [f32],
+    ) {
+        gradient.check(BLOCKS * LANES);
+        let (height, width) = (gradient.height, gradient.width);
+        assert_eq!(pixel_gradient.len(), COLOURS * height * width, "a picture is [3, height, width]");
+        let rows = (tile_rows.start * TILE).min(height) * width..(tile_rows.end * TILE).min(height) * width;
+        let mut planes = pixel_gradient
+            .chunks_exact_mut(height * width)
+            .map(|plane| plane[rows.clone()].chunks_mut(TILE * width).collect::<Vec<_>>().into_iter());
+        let mut next_plane = || planes.next().expect("there are three colours");
+        let planes = [next_plane(), next_plane(), next_plane()];
+        let [red, green, blue] = planes;
+        let units: Vec<_> = tile_rows.zip(red.zip(green.zip(blue))).collect();
+        let scratch = || (vec![Lanes::ZERO; STAGE_LINES], vec![0.0; FRAME_ROWS * COLOURS * (width + 2)]);
+        units.into_par_iter().for_each_init(scratch, |(stage, frame), (tile_row, (red, (green, blue)))| {
+            let pixels = [red, green, blue];
+            set.run(BackwardRows { convolution: self, gradient, border, tile_row, stage, frame, pixels });
+        });
+    }
+}
+
+fn optional_writers<T>(writers: Option<Vec<T>>, count: usize) -> Vec<Option<T>> {
+    match writers {
+        Some(writers) => writers.into_iter().map(Some).collect(),
+        None => (0..count).map(|_| None).collect(),
+    }
+}
+
+/// One row of tiles, forward.
+struct ForwardRow<'a> {
+    convolution: &'a FirstConvolution,
+    /// `[colour][6][padded width]`
+    rows: &'a [f32],
+    tile_row: usize,
+    tiles_per_row: usize,
+    map: Option<TileWriter<'a, Lanes>>,
+    signs: Option<TileWriter<'a, u16>>,
+}
+
+impl Task for ForwardRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        for row in 0..TILE {
+            for column in 0..self.tiles_per_row {
+                let tile = Tile { row: self.tile_row, column };
+                for block in (0..BLOCKS).step_by(I::PRODUCT_VECTORS) {
+                    match I::PRODUCT_VECTORS {
+                        4 => self.four_pixels::<I, 4>(isa, row, tile, block),
+                        2 => self.four_pixels::<I, 2>(isa, row, tile, block),
+                        _ => self.four_pixels::<I, 1>(isa, row, tile, block),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl ForwardRow<'_> {
+    /// One row of a tile, `VECTORS` blocks of channels from `block` on.
+    #[inline(always)]
+    fn four_pixels<I: Isa, const VECTORS: usize>(&mut self, isa: I, row: usize, tile: Tile, block: usize) {
+        let padded_width = self.rows.len() / (COLOURS * READ_ROWS);
+        let mut sums = [[isa.splat(0.0); VECTORS]; TILE];
+        for place in 0..COLOURS * 3 {
+            let (colour, ky) = (place / 3, place % 3);
+            let pixels = &self.rows[(colour * READ_ROWS + row + ky) * padded_width + tile.column * TILE..][..READ_ROWS];
+            for kx in 0..3 {
+                let weights = &self.convolution.forward[(place * 3 + kx) * BLOCKS + block..][..VECTORS];
+                for (sums, pixel) in sums.iter_mut().zip(&pixels[kx..]) {
+                    let pixel = isa.splat(*pixel);
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = isa.mul_add(isa.load(weights), pixel, *sum);
+                    }
+                }
+            }
+        }
+        for vector in 0..VECTORS {
+            let mut bias = Lanes::ZERO;
+            bias.0.copy_from_slice(&self.convolution.bias[(block + vector) * LANES..][..LANES]);
+            let bias = isa.load(&bias);
+            let mut features = [isa.splat(0.0); TILE];
+            for (feature, sums) in features.iter_mut().zip(&sums) {
+                *feature = isa.relu(isa.add(sums[vector], bias));
+            }
+            if let Some(writer) = &mut self.map {
+                let lines = writer.tile_row(block + vector, tile, row).into_iter().flatten();
+                lines.zip(features).for_each(|(line, feature)| isa.store(feature, line));
+            }
+            if let Some(writer) = &mut self.signs {
+                let bits = writer.tile_row(block + vector, tile, row).into_iter().flatten();
+                bits.zip(features).for_each(|(bits, feature)| *bits = isa.greater_bits(feature, isa.splat(0.0)));
+            }
+        }
+    }
+}
+
+/// Columns that are computed from one filling of the stage.
+const STAGE_COLUMNS: usize = 16;
+/// Lines of one row of the stage.
+const STAGE_ROW_LINES: usize = (STAGE_COLUMNS + 2) * BLOCKS;
+/// Rows of the picture that are computed from one filling: a row of tiles, and the frame's where the border is replicated.
+const FRAME_ROWS: usize = TILE + 2;
+/// The stage, `[8 rows][18 columns][64 / 16]`, takes 36 KiB.
+const STAGE_LINES: usize = (FRAME_ROWS + 2) * STAGE_ROW_LINES;
+
+/// One row of tiles, backward.
+struct BackwardRows<'a> {
+    convolution: &'a FirstConvolution,
+    gradient: &'a Gradient<'a>,
+    border: Border,
+    tile_row: usize,
+    stage: &'a mut [Lanes],
+    /// `[6 rows][colour][width + 2]`: rows of the picture with their frame.
+    frame: &'a mut [f32],
+    /// Up to four rows of each colour.
+    pixels: [&'a mut [f32]; COLOURS],
+}
+
+impl Task for BackwardRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        let height = self.gradient.height as isize;
+        let first = (self.tile_row * TILE) as isize;
+        let end = (first + TILE as isize).min(height);
+        let replicate = isize::from(self.border == Border::Replicate);
+        let above = if first == 0 { replicate } else { 0 };
+        let below = if end == height { replicate } else { 0 };
+        let rows = first - above..end + below;
+        self.compute_frame(isa, rows.clone());
+        // The picture's own rows first, then what is folded in.
+        for y in first..end {
+            self.fold_in(y - rows.start, y - first, false);
+        }
+        if above > 0 {
+            self.fold_in(0, 0, true);
+        }
+        if below > 0 {
+            self.fold_in(end - rows.start, end - 1 - first, true);
+        }
+    }
+}
+
+impl BackwardRows<'_> {
+    /// Computes rows of the framed picture, within -1 to `height`, columns -1 to `width`.
+    #[inline(always)]
+    fn compute_frame<I: Isa>(&mut self, isa: I, rows: Range<isize>) {
+        let frame_width = self.gradient.width + 2;
+        for first in (0..frame_width).step_by(STAGE_COLUMNS) {
+            let count = STAGE_COLUMNS.min(frame_width - first);
+            self.fill_stage(isa, rows.clone(), first, count);
+            for (row, frame_row) in
+                self.frame.chunks_exact_mut(COLOURS * frame_width).take((rows.end - rows.start) as usize).enumerate()
+            {
+                let stage = &self.stage[row * STAGE_ROW_LINES..];
+                let weights = self.convolution.backward.as_slice();
+                let mut done = 0;
+                while done < count {
+                    let columns = &stage[done * BLOCKS..];
+                    let wide = I::PRODUCT_VECTORS == 4 && count - done >= 8;
+                    let pixels = &mut frame_row[first + done..];
+                    done += match (wide, count - done) {
+                        (true, _) => isa.enter(BackwardKernel::<8> { columns, weights, pixels, frame_width }),
+                        (_, 1) => isa.enter(BackwardKernel::<1> { columns, weights, pixels, frame_width }),
+                        _ => isa.enter(BackwardKernel::<2> { columns, weights, pixels, frame_width }),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Brings the rows of the gradient that `rows` of the frame need into the stage, for `count` columns of the frame from
+    /// `first` on; zeros beyond the map.
+    #[inline(always)]
+    fn fill_stage<I: Isa>(&mut self, isa: I, rows: Range<isize>, first: usize, count: usize) {
+        let width = self.gradient.width;
+        let zero = isa.splat(0.0);
+        for (y, lines) in (rows.start - 1..rows.end + 1).zip(self.stage.chunks_exact_mut(STAGE_ROW_LINES)) {
+            let inside = (0..self.gradient.height as isize).contains(&y);
+            for block in 0..BLOCKS {
+                let source = inside.then(|| self.gradient.row(block, y as usize));
+                for (column, lines) in lines.as_chunks_mut::<BLOCKS>().0[..count + 2].iter_mut().enumerate() {
+                    // Frame column 0 is picture column -1, and the stage starts one column before that.
+                    let value = match ((first + column).checked_sub(2), &source) {
+                        (Some(x), Some(source)) if x < width => source.load(isa, x),
+                        _ => zero,
+                    };
+                    isa.store(value, &mut lines[block]);
+                }
+            }
+        }
+    }
+
+    /// Moves row `frame_row` of the frame to row `row` of the pixels, its outer columns to the edge where the border is
+    /// replicated.
+    fn fold_in(&mut self, frame_row: isize, row: isize, add: bool) {
+        let width = self.gradient.width;
+        let frame = self.frame.chunks_exact_mut(width + 2).skip(frame_row as usize * COLOURS);
+        for (pixels, frame) in self.pixels.iter_mut().zip(frame) {
+            if self.border == Border::Replicate {
+                frame[1] += frame[0];
+                frame[width] += frame[width + 1];
+            }
+            let pixels = &mut pixels[row as usize * width..][..width];
+            for (pixel, value) in pixels.iter_mut().zip(&frame[1..]) {
+                *pixel = if add { *pixel + value } else { *value };
+            }
+        }
+    }
+}
+
+/// `PIXELS` pixels side by side: all three colours from three rows of the stage. Returns `PIXELS`.
+struct BackwardKernel<'a, const PIXELS: usize> {
+    /// The stage from the column left of the first pixel on.
+    columns: &'a [Lanes],
+    weights: &'a [Lanes],
+    /// The frame's row from the first pixel on.
+    pixels: &'a mut [f32],
+    /// From a colour to the next.
+    frame_width: usize,
+}
+
+impl<const PIXELS: usize> Task for BackwardKernel<'_, PIXELS> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> usize {
+        let mut sums = [[isa.splat(0.0); COLOURS]; PIXELS];
+        for (tap, weights) in self.weights.chunks_exact(BLOCKS * COLOURS).enumerate() {
+            let (row, column) = (2 - tap / 3, 2 - tap % 3);
+            let lines = &self.columns[row * STAGE_ROW_LINES + column * BLOCKS..][..PIXELS * BLOCKS];
+            let lines = lines.as_chunks::<BLOCKS>().0;
+            for (block, weights) in weights.as_chunks::<COLOURS>().0.iter().enumerate() {
+                let mut colours = [isa.splat(0.0); COLOURS];
+                for (colour, line) in colours.iter_mut().zip(weights) {
+                    *colour = isa.load(line);
+                }
+                for (sums, line) in sums.iter_mut().zip(lines) {
+                    let gradient = isa.load(&line[block]);
+                    for (sum, colour) in sums.iter_mut().zip(colours) {
+                        *sum = isa.mul_add(colour, gradient, *sum);
+                    }
+                }
+            }
+        }
+        for (pixel, sums) in sums.into_iter().enumerate() {
+            for (colour, sum) in sums.into_iter().enumerate() {
+                self.pixels[colour * self.frame_width + pixel] = isa.sum(sum);
+            }
+        }
+        PIXELS
+    }
+}
+
+#[cfg(test)]
+mod tests;

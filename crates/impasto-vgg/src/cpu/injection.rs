@@ -1,0 +1,329 @@
+//! What a tap adds to the gradient: the derivative of a loss by the features at the tap.
+//!
+//! With M positions, m = d loss / d mean, S = d loss / d second (symmetric), w = d loss / d sum of squares and P the
+//! content image's features:
+//!
+//! ```text
+//!   gradient = m / M  +  2 / M S F  +  2 w (F - P)
+//! ```
+//!
+//! S F is a matrix product; S is laid out in panels like the convolutions' weights, and the micro-kernel is the same:
+//! ROWS positions x VECTORS x 16 channels in registers. Each sum is one chain over the input channels in their order,
+//! however many positions lie beside it.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::buffer::{FeatureRows, RowMut};
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
+use crate::engine::MomentGradients;
+use crate::plan::TILE_ROWS;
+
+/// Channels that are worked on at a time.
+const GROUP_CHANNELS: usize = 64;
+const GROUP_BLOCKS: usize = GROUP_CHANNELS / LANES;
+
+/// The linear part of a tap's gradient: a constant and a matrix.
+#[derive(Debug)]
+pub struct MomentPanel {
+    channels: usize,
+    vectors: usize,
+    /// `[channels / 16]`: m / M.
+    mean: Vec<Lanes>,
+    /// `[channels / 64][64 / 16 V][channels][V]`: 2 / M S.
+    second: Vec<Lanes>,
+    has_second: bool,
+}
+
+impl MomentPanel {
+    /// An empty panel for a layer of this many channels.
+    pub fn new(set: InstructionSet, channels: usize) -> MomentPanel {
+        let lines = |count| vec![Lanes::ZERO; count];
+        let blocks = channels / LANES;
+        let vectors = set.product_vectors();
+        MomentPanel { channels, vectors, mean: lines(blocks), second: lines(blocks * channels), has_second: false }
+    }
+
+    /// Bytes that a panel takes.
+    pub fn bytes(channels: usize) -> u64 {
+        ((channels / LANES) * (channels + 1) * size_of::<Lanes>()) as u64
+    }
+
+    /// Takes the derivatives in, on the current rayon pool. Where S is not symmetric, its symmetric part counts: F F^T has no other.
+    pub fn fill(&mut self, gradients: &MomentGradients, positions: u64) {
+        let (channels, vectors, positions) = (self.channels, self.vectors, positions as f64);
+        for (block, line) in self.mean.iter_mut().enumerate() {
+            for (lane, value) in line.0.iter_mut().enumerate() {
+                *value = gradients.mean.get(block * LANES + lane).map_or(0.0, |mean| (mean / positions) as f32);
+            }
+        }
+        self.has_second = !gradients.second.is_empty();
+        if !self.has_second {
+            return;
+        }
+        let second = &gradients.second;
+        self.second.par_iter_mut().with_min_len(channels).enumerate().for_each(|(place, line)| {
+            let (column, input) = (place / vectors / channels, place / vectors % channels);
+            let first = (column * vectors + place % vectors) * LANES;
+            for (lane, value) in line.0.iter_mut().enumerate() {
+                let output = first + lane;
+                let both = second[input * channels + output] + second[output * channels + input];
+                *value = (both / positions) as f32;
+            }
+        });
+    }
+}
+
+/// The content part of a tap's gradient.
+#[derive(Clone, Copy, Debug)]
+pub struct ContentPull<'a> {
+    /// P.
+    pub target: &'a FeatureRows,
+    /// 2 w.
+    pub twice_weight: f32,
+}
+
+/// What a tap injects.
+#[derive(Clone, Copy, Debug)]
+pub struct Injection<'a> {
+    /// From the moments.
+    pub panel: Option<&'a MomentPanel>,
+    /// From the distance.
+    pub content: Option<ContentPull<'a>>,
+}
+
+/// Sets rows of `gradient` to what the tap injects at them; `features` is the tap's map. Runs on the current rayon pool.
+pub fn inject(
+    set: InstructionSet,
+    injection: Injection<'_>,
+    features: &FeatureRows,
+    gradient: &mut FeatureRows,
+    rows: Range<usize>,
+) {
+    let groups = features.blocks() / GROUP_BLOCKS;
+    let first = rows.start / TILE_ROWS;
+    let tile_rows = rows.end.div_ceil(TILE_ROWS) - first;
+    let mut units: Vec<Vec<RowMut<'_, Lanes>>> = Vec::new();
+    units.resize_with(groups * tile_rows, || Vec::with_capacity(GROUP_BLOCKS * TILE_ROWS));
+    for row in gradient.rows_mut(rows) {
+        units[(row.y / TILE_ROWS - first) * groups + row.block / GROUP_BLOCKS].push(row);
+    }
+    units.into_par_iter().with_max_len(1).for_each(|mut rows| {
+        rows.sort_unstable_by_key(|row| (row.y, row.block));
+        set.run(InjectRows { injection, features, rows });
+    });
+}
+
+/// Some rows of one group of channels: for each row its four blocks, in order.
+struct InjectRows<'a> {
+    injection: Injection<'a>,
+    features: &'a FeatureRows,
+    rows: Vec<RowMut<'a, Lanes>>,
+}
+
+impl Task for InjectRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        for blocks in self.rows.chunks_exact_mut(GROUP_BLOCKS) {
+            if let Some(panel) = self.injection.panel {
+                for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
+                    match I::PRODUCT_VECTORS {
+                        4 => moments_of_row::<I, 4>(isa, panel, self.features, columns),
+                        2 => moments_of_row::<I, 2>(isa, panel, self.features, columns),
+                        _ => moments_of_row::<I, 1>(isa, panel, self.features, columns),
+                    }
+                }
+            }
+            if let Some(content) = self.injection.content {
+                let add = self.injection.panel.is_some();
+                for row in blocks {
+                    isa.enter(PullRow { content, features: self.features, row, add });
+                }
+            }
+        }
+    }
+}
+
+/// All positions of a row, VECTORS blocks of channels.
+#[inline(always)]
+fn moments_of_row<I: Isa, const VECTORS: usize>(
+    isa: I,
+    panel: &MomentPanel,
+    features: &FeatureRows,
+    columns: &mut [RowMut<'_, Lanes>],
+) {
+    let (first_block, y, width) = (columns[0].block, columns[0].y, columns[0].elements.len());
+    let lines = panel.channels * VECTORS;
+    let second = &panel.second[first_block / VECTORS * lines..][..if panel.has_second { lines } else { 0 }];
+    let mean = &panel.mean[first_block..][..VECTORS];
+    let mut x = 0;
+    while x < width {
+        let row = PositionRow { mean, second, features, y, x };
+        // The same sums, whatever the number of positions side by side.
+        x += match (width - x).min(I::PRODUCT_ROWS) {
+            6 => isa.enter(Kernel::<6, VECTORS> { row, columns }),
+            5 => isa.enter(Kernel::<5, VECTORS> { row, columns }),
+            4 => isa.enter(Kernel::<4, VECTORS> { row, columns }),
+            3 => isa.enter(Kernel::<3, VECTORS> { row, columns }),
+            2 => isa.enter(Kernel::<2, VECTORS> { row, columns }),
+            _ => isa.enter(Kernel::<1, VECTORS> { row, columns }),
+        };
+    }
+}
+
+/// What a kernel reads.
+#[derive(Clone, Copy)]
+struct PositionRow<'a> {
+    /// `[VECTORS]`
+    mean: &'a [Lanes],
+    /// `[channels][VECTORS]`, or empty.
+    second: &'a [Lanes],
+    features: &'a FeatureRows,
+    y: usize,
+    x: usize,
+}
+
+/// ROWS positions from `x` on. Returns ROWS.
+struct Kernel<'a, 'map, const ROWS: usize, const VECTORS: usize> {
+    row: PositionRow<'a>,
+    columns: &'a mut [RowMut<'map, Lanes>],
+}
+
+impl<const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, '_, ROWS, VECTORS> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> usize {
+        let PositionRow { mean, second, features, y, x } = self.row;
+        let mut sums = [[isa.splat(0.0); VECTORS]; ROWS];
+        for sums in &mut sums {
+            for (sum, mean) in sums.iter_mut().zip(mean) {
+                *sum = isa.load(mean);
+            }
+        }
+        let second = second.as_chunks::<VECTORS>().0.as_chunks::<LANES>().0;
+        for (block, second) in second.iter().enumerate() {
+            let positions: &[Lanes; ROWS] = features.row(block, y)[x..].first_chunk().expect("x + ROWS <= width");
+            for (lane, second) in second.iter().enumerate() {
+                let mut row = [isa.splat(0.0); VECTORS];
+                for (vector, second) in row.iter_mut().zip(second) {
+                    *vector = isa.load(second);
+                }
+                for (sums, position) in sums.iter_mut().zip(positions) {
+                    let feature = isa.splat(position.0[lane]);
+                    for (sum, vector) in sums.iter_mut().zip(row) {
+                        *sum = isa.mul_add(vector, feature, *sum);
+                    }
+                }
+            }
+        }
+        for (vector, column) in self.columns.iter_mut().enumerate() {
+            for (sums, line) in sums.iter().zip(&mut column.elements[x..]) {
+                isa.store(sums[vector], line);
+            }
+        }
+        ROWS
+    }
+}
+
+/// One row of one block: sets it to 2 w (F - P), or adds that.
+struct PullRow<'a, 'map> {
+    content: ContentPull<'a>,
+    features: &'a FeatureRows,
+    row: &'a mut RowMut<'map, Lanes>,
+    add: bool,
+}
+
+impl Task for PullRow<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let RowMut { block, y, elements } = self.row;
+        let factor = isa.splat(self.content.twice_weight);
+        let features = self.features.row(*block, *y);
+        let targets = self.content.target.row(*block, *y);
+        for ((line, feature), target) in elements.iter_mut().zip(features).zip(targets) {
+            let difference = isa.sub(isa.load(feature), isa.load(target));
+            let before = if self.add { isa.load(line) } else { isa.splat(0.0) };
+            isa.store(isa.mul_add(factor, difference, before), line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Small integers in a map, and as planes.
+    fn integers(channels: usize, height: usize, width: usize, seed: &mut u32) -> (FeatureRows, Vec<Vec<f64>>) {
+        let mut map = FeatureRows::new(channels, height, width, height);
+        let mut planes = vec![vec![0.0; height * width]; channels];
+        for (channel, plane) in planes.iter_mut().enumerate() {
+            for (position, value) in plane.iter_mut().enumerate() {
+                *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = f64::from(*seed >> 29);
+                map.row_mut(channel / LANES, position / width)[position % width].0[channel % LANES] = *value as f32;
+            }
+        }
+        (map, planes)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Small integers and a power of two for the positions: everything is exact.
+        #[test]
+        fn gradients_of_integers_are_exact(
+            group in 0..3usize, height in 1..9usize, width in 1..40usize, parts in 0..4usize, seed in 0..1000u32,
+        ) {
+            let channels = 64 << group;
+            let mut seed = seed;
+            let (features, planes) = integers(channels, height, width, &mut seed);
+            let (target, targets) = integers(channels, height, width, &mut seed);
+            let mut next = || { seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223); f64::from(seed >> 29) };
+            let mean: Vec<f64> = (0..channels).map(|_| next()).collect();
+            let mut second = vec![0.0; channels * channels];
+            for (a, b) in (0..channels).flat_map(|a| (0..=a).map(move |b| (a, b))) {
+                let value = next();
+                second[a * channels + b] = value;
+                second[b * channels + a] = value;
+            }
+            let second = if parts == 3 { Vec::new() } else { second };
+            let gradients = MomentGradients { mean, second };
+            let by_moments = parts != 1;
+            let by_content = parts != 0;
+            for set in InstructionSet::available() {
+                let mut panel = MomentPanel::new(set, channels);
+                panel.fill(&gradients, 2);
+                let content = ContentPull { target: &target, twice_weight: 3.0 };
+                let injection =
+                    Injection { panel: by_moments.then_some(&panel), content: by_content.then_some(content) };
+                let mut out = FeatureRows::new(channels, height, width, height);
+                let cut = 4.min(height);
+                inject(set, injection, &features, &mut out, 0..cut);
+                inject(set, injection, &features, &mut out, cut..height);
+                for channel in (0..channels).step_by(5) {
+                    for position in 0..height * width {
+                        let mut expected = 0.0;
+                        if by_moments {
+                            expected += gradients.mean[channel] / 2.0;
+                            for (other, plane) in planes.iter().enumerate().take(gradients.second.len() / channels) {
+                                expected += gradients.second[channel * channels + other] * plane[position];
+                            }
+                        }
+                        if by_content {
+                            expected += 3.0 * (planes[channel][position] - targets[channel][position]);
+                        }
+                        let line = &out.row(channel / LANES, position / width)[position % width];
+                        prop_assert_eq!(f64::from(line.0[channel % LANES]), expected);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The CPU engine: Winograd convolutions on whatever vectors the processor has, in bands of rows that stream through
+//! all layers.
+//!
+//! ```text
+//!   plan.rs      which rows of which layer when, and how many rows each map keeps
+//!   session      walks that list -> maps (buffers and convolutions), taps (moments, distances, what they inject)
+//!   kernels      winograd, direct (conv1_1), moments, injection, distance: generic over the instruction set
+//!   isa, buffer  vectors, and maps that several threads may write: the only `unsafe` beside x86 and neon
+//! ```
+//!
+//! **Architecture Invariant:** results are the same bits whatever the number of threads, the height of the bands and what
+//! is kept between the way forward and the way back: every sum runs in an order that is fixed by absolute positions.
+
+pub mod buffer;
+pub mod direct;
+pub mod distance;
+pub mod injection;
+pub mod isa;
+mod maps;
+pub mod memory;
+pub mod moments;
+#[cfg(target_arch = "aarch64")]
+pub mod neon;
+pub mod portable;
+pub mod profile;
+mod session;
+mod taps;
+pub mod winograd;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::ThreadPool;
+
+pub use self::session::CpuSession;
+
+use self::direct::FirstConvolution;
+use self::isa::InstructionSet;
+use self::winograd::{Scratch, WinogradWeights};
+use crate::engine::{Engine, EngineDescription, EngineError, Precision, Session, SessionRequest};
+use crate::layers::{Layer, LayerKind};
+use crate::plan::{Plan, Strategy};
+use crate::weights::{CONVOLUTION_COUNT, Weights};
+
+/// What can be chosen about a [`CpuEngine`].
+#[derive(Clone, Debug, Default)]
+pub struct CpuOptions {
+    /// Threads to use; `None` for as many as the machine has processors.
+    pub threads: Option<usize>,
+    /// `portable`, `avx2`, `avx512` or `neon`; `None` for what `IMPASTO_ISA` names, or the best there is.
+    pub isa: Option<String>,
+}
+
+/// What a session takes at most where it could do with less in a tenth more time, and no limit is set.
+const MODEST_BYTES: u64 = 5 << 30;
+
+/// VGG-19 on the processor. Cheap to clone; weights are transformed on first use and shared by all sessions.
+#[derive(Clone, Debug)]
+pub struct CpuEngine {
+    shared: Arc<Shared>,
+    pool: Arc<ThreadPool>,
+    strategy: Option<Strategy>,
+}
+
+/// What sessions share.
+#[derive(Debug)]
+struct Shared {
+    set: InstructionSet,
+    weights: Arc<Weights>,
+    first: FirstConvolution,
+    transformed: Mutex<TransformedWeights>,
+}
+
+/// Transformed weights of each convolution, as far as anyone asked for them.
+#[derive(Debug, Default)]
+struct TransformedWeights {
+    /// Of `[f32, bf16]`.
+    by_precision: [[ConvolutionPair; CONVOLUTION_COUNT]; 2],
+}
+
+/// One convolution's weights, both ways.
+#[derive(Clone, Debug, Default)]
+struct ConvolutionPair {
+    forward: Option<Arc<WinogradWeights>>,
+    backward: Option<Arc<WinogradWeights>>,
+}
+
+impl CpuEngine {
+    /// An engine with these weights.
+    ///
+    /// ```
+    /// use impasto_vgg::{CpuEngine, CpuOptions, Engine, Weights};
+    /// let options = CpuOptions { threads: Some(1), isa: Some("portable".to_owned()) };
+    /// let engine = CpuEngine::new(Weights::embedded(), options)?;
+    /// assert_eq!(engine.describe().isa, "portable");
+    /// # Ok::<(), impasto_vgg::EngineError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An instruction set that is unknown or absent, no threads, or threads that the system does not give.
+    pub fn new(weights: Arc<Weights>, options: CpuOptions) -> Result<CpuEngine, EngineError> {
+        let set = match &options.isa {
+            Some(name) => InstructionSet::named(name)?,
+            None => InstructionSet::from_environment()?,
+        };
+        let threads = match options.threads {
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let pool = pool_of(threads)?;
+        let first = FirstConvolution::new(&weights.convolutions[0]);
+        let shared = Shared { set, weights, first, transformed: Mutex::default() };
+        Ok(CpuEngine { shared: Arc::new(shared), pool, strategy: None })
+    }
+
+    /// The same engine, its weights shared, on another number of threads.
+    ///
+    /// # Errors
+    /// No threads, or threads that the system does not give.
+    pub fn with_threads(&self, threads: usize) -> Result<CpuEngine, EngineError> {
+        Ok(CpuEngine { pool: pool_of(threads)?, ..self.clone() })
+    }
+
+    /// The same engine, its weights shared, with a strategy that all plans follow whatever the memory: for tests and
+    /// measurements. Results are the same bits.
+    pub fn with_strategy(&self, strategy: Strategy) -> CpuEngine {
+        CpuEngine { strategy: Some(strategy), ..self.clone() }
+    }
+
+    /// As [`Engine::session`], with what only this engine's sessions can tell: where their time went.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(&self, request: &SessionRequest) -> Result<CpuSession, EngineError> {
+        let plan = self.plan(request)?;
+        Ok(CpuSession::new(self.clone(), request.clone(), plan))
+    }
+
+    /// The plan that a session for this request would follow: the fastest that fits the memory.
+    ///
+    /// # Errors
+    /// A request with no pixels, duplicate taps, or more memory than its limit.
+    pub fn plan(&self, request: &SessionRequest) -> Result<Plan, EngineError> {
+        request.check()?;
+        if let Some(strategy) = self.strategy {
+            let plan = Plan::new(request, strategy);
+            request.check_memory(self.bytes(request, &plan))?;
+            return Ok(plan);
+        }
+        let limit = request.memory_limit_bytes.or_else(memory::usable_bytes).unwrap_or(u64::MAX);
+        let plans = Strategy::CANDIDATES.map(|strategy| {
+            let plan = Plan::new(request, strategy);
+            (self.bytes(request, &plan), plan)
+        });
+        let (place_of_least, least) =
+            plans.iter().map(|(bytes, _)| *bytes).enumerate().min_by_key(|&(_, bytes)| bytes).unwrap_or_default();
+        SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() }.check_memory(least)?;
+        // Where no one set a limit, a lot of memory is not taken for a little time.
+        let is_modest = |place: usize, bytes: u64| {
+            request.memory_limit_bytes.is_some() || bytes <= MODEST_BYTES || place >= Strategy::FIRST_OF_LEAST_MEMORY
+        };
+        let fits = |(place, (bytes, _)): (usize, &(u64, Plan))| *bytes <= limit && is_modest(place, *bytes);
+        let place = plans.iter().enumerate().position(fits).unwrap_or(place_of_least);
+        Ok(plans[place].1.clone())
+    }
+
+    /// Everything that a session takes under a plan.
+    fn bytes(&self, request: &SessionRequest, plan: &Plan) -> u64 {
+        let weights: u64 = request.deepest_tap().map_or(0, |deepest| {
+            let pairs = convolutions(deepest).filter(|&(index, _)| index > 0);
+            pairs.map(|(_, layer)| 2 * transformed_bytes(layer, request.precision)).sum()
+        });
+        weights
+            + plan.map_bytes(request)
+            + taps::bytes(request)
+            + session::image_bytes(request, plan)
+            + Scratch::bytes(self.pool.current_num_threads())
+    }
+}
+
+fn pool_of(threads: usize) -> Result<Arc<ThreadPool>, EngineError> {
+    if threads == 0 {
+        return Err(EngineError::Request("0 threads do no work; give 1 or more".into()));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|at| format!("impasto-{at}"));
+    let pool = pool.build().map_err(|error| {
+        EngineError::Device(format!("{threads} threads could not be started ({error}); ask for fewer"))
+    })?;
+    Ok(Arc::new(pool))
+}
+
+/// The convolutions up to a layer, with their places among the convolutions.
+fn convolutions(deepest: Layer) -> impl Iterator<Item = (usize, Layer)> {
+    Layer::all().take(deepest.index() + 1).filter_map(|layer| match layer.info().kind {
+        LayerKind::Convolution { index, .. } => Some((index, layer)),
+        LayerKind::Pooling => None,
+    })
+}
+
+/// Bytes of a convolution's transformed weights, one way.
+fn transformed_bytes(layer: Layer, precision: Precision) -> u64 {
+    match layer.info().kind {
+        LayerKind::Convolution { inputs, .. } => WinogradWeights::bytes_for(inputs, layer.channels(), precision),
+        LayerKind::Pooling => 0,
+    }
+}
+
+impl Shared {
+    /// The precision that is used where `asked` is asked for.
+    fn precision(&self, asked: Precision) -> Precision {
+        if self.set.has_bf16() { asked } else { Precision::F32 }
+    }
+
+    /// The transformed weights of a convolution, forward or backward; made on first use, on the current pool.
+    fn transformed(&self, index: usize, precision: Precision, is_backward: bool) -> Arc<WinogradWeights> {
+        if let Some(weights) = self.slot(index, precision, is_backward, |slot| slot.clone()) {
+            return weights;
+        }
+        // Without the lock: a thread of the pool that waits for others may take up work that wants it too.
+        let make = if is_backward { WinogradWeights::backward } else { WinogradWeights::forward };
+        let weights = Arc::new(make(self.set, &self.weights.convolutions[index], precision));
+        self.slot(index, precision, is_backward, |slot| slot.get_or_insert(weights).clone())
+    }
+
+    fn slot<R>(
+        &self,
+        index: usize,
+        precision: Precision,
+        is_backward: bool,
+        with: impl FnOnce(&mut Option<Arc<WinogradWeights>>) -> R,
+    ) -> R {
+        let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = &mut transformed.by_precision[precision_place(precision)][index];
+        with(if is_backward { &mut pair.backward } else { &mut pair.forward })
+    }
+
+    /// Forgets the transformed weights of a precision that is not used any more.
+    fn forget(&self, precision: Precision) {
+        let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
+        transformed.by_precision[precision_place(precision)] = Default::default();
+    }
+}
+
+fn precision_place(precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => 0,
+        Precision::Bf16 => 1,
+    }
+}
+
+impl Engine for CpuEngine {
+    fn describe(&self) -> EngineDescription {
+        EngineDescription {
+            name: "cpu".into(),
+            isa: self.shared.set.name().into(),
+            threads: self.pool.current_num_threads(),
+            has_bf16: self.shared.set.has_bf16(),
+            gains_from_bf16: self.shared.set.gains_from_bf16(),
+        }
+    }
+
+    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
+        Ok(Box::new(self.open(request)?))
+    }
+
+    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
+        let plan = self.plan(request)?;
+        Ok(self.bytes(request, &plan))
+    }
+}

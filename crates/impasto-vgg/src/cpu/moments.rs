@@ -1,0 +1,322 @@
+//! Sums over positions: of the features (for the mean) and of their products in pairs (for the second moment).
+//!
+//! With F laid out in lines of sixteen channels at a position, the products of blocks i and j of channels are sums of
+//! outer products of two lines; only j <= i is computed, the rest follows by symmetry:
+//!
+//! ```text
+//!   second[16 i + r, 16 j + lane] += F_i[position][r] * F_j[position][lane]      16 sums of 16 lanes in registers
+//! ```
+//!
+//! Sums are kept in f32 over a *chunk* of positions, 4 rows by 128 columns at most, and in f64 across chunks. Chunks lie
+//! on a grid that starts at the map's corner, and each is added in the order of its rows of tiles to one of a fixed number
+//! of *parts* (row of tiles modulo the parts); the parts are added up at the end. So the sums are the same bits however
+//! the rows come in and however the work is shared out.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::buffer::FeatureRows;
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
+use crate::engine::Moments;
+use crate::layers::Layer;
+use crate::plan::TILE_ROWS;
+
+/// Columns of a chunk, at most: a row of it in two blocks of channels takes 16 KiB, a third of a first-level cache.
+const CHUNK_COLUMNS: usize = 128;
+
+/// Sums in f64 of sixteen channels by sixteen.
+const TILE_SUMS: usize = LANES * LANES;
+
+/// The moments of one layer while they add up.
+#[derive(Debug)]
+pub struct MomentSums {
+    channels: usize,
+    /// `[parts][groups]`
+    shares: Vec<Share>,
+}
+
+/// What one part of the positions adds to one group of blocks of channels.
+#[derive(Debug)]
+struct Share {
+    part: usize,
+    parts: usize,
+    /// Blocks i of channels.
+    blocks: Vec<usize>,
+    /// `[blocks][16]`
+    mean: Vec<f64>,
+    /// `[blocks][j in 0..=i][16][16]`
+    second: Vec<f64>,
+}
+
+/// Groups of blocks that are worked on separately: the more channels, the more groups and the fewer parts.
+fn groups_of(channels: usize) -> usize {
+    channels / 64
+}
+
+fn parts_of(channels: usize) -> usize {
+    1024 / channels
+}
+
+/// The blocks i of a group: some from the front, where there are few j <= i, and as many from the back.
+fn blocks_of(group: usize, channels: usize) -> Vec<usize> {
+    let count = channels / LANES;
+    let half = count / groups_of(channels) / 2;
+    (0..half).map(|place| group * half + place).chain((0..half).map(|place| count - 1 - group * half - place)).collect()
+}
+
+impl MomentSums {
+    /// For a layer of this many channels, a multiple of 64.
+    pub fn new(channels: usize) -> MomentSums {
+        let (groups, parts) = (groups_of(channels), parts_of(channels));
+        let shares = (0..parts).flat_map(|part| (0..groups).map(move |group| (part, group)));
+        let shares = shares.map(|(part, group)| {
+            let blocks = blocks_of(group, channels);
+            let tiles: usize = blocks.iter().map(|block| block + 1).sum();
+            let (mean, second) = (vec![0.0; blocks.len() * LANES], vec![0.0; tiles * TILE_SUMS]);
+            Share { part, parts, blocks, mean, second }
+        });
+        MomentSums { channels, shares: shares.collect() }
+    }
+
+    /// Bytes that these sums take.
+    pub fn bytes(channels: usize) -> u64 {
+        let blocks = channels / LANES;
+        (parts_of(channels) * (blocks * (blocks + 1) / 2 * TILE_SUMS + channels) * size_of::<f64>()) as u64
+    }
+
+    /// Starts again from nothing.
+    pub fn clear(&mut self) {
+        for share in &mut self.shares {
+            share.mean.fill(0.0);
+            share.second.fill(0.0);
+        }
+    }
+
+    /// Adds rows of the layer's map; they start at a multiple of 4 and end at one or with the map. Runs on the current
+    /// rayon pool.
+    pub fn add(&mut self, set: InstructionSet, map: &FeatureRows, rows: Range<usize>) {
+        debug_assert_eq!(map.channels(), self.channels);
+        debug_assert!(rows.start.is_multiple_of(TILE_ROWS));
+        debug_assert!(rows.end.is_multiple_of(TILE_ROWS) || rows.end == map.height());
+        self.shares.par_iter_mut().with_max_len(1).for_each(|share| {
+            set.run(AddRows { share, map, rows: rows.clone() });
+        });
+    }
+
+    /// Adds all parts up and gives the moments; the sums are spent. Runs on the current rayon pool.
+    pub fn finish(&mut self, layer: Layer, positions: u64) -> Moments {
+        let (totals, others) = self.shares.split_at_mut(groups_of(self.channels));
+        let groups = totals.len();
+        totals.par_iter_mut().enumerate().for_each(|(group, total)| {
+            // Part after part: the same order always.
+            for share in others.iter().skip(group).step_by(groups) {
+                total.mean.iter_mut().zip(&share.mean).for_each(|(sum, value)| *sum += value);
+                total.second.iter_mut().zip(&share.second).for_each(|(sum, value)| *sum += value);
+            }
+        });
+        let (channels, divisor) = (self.channels, positions as f64);
+        let (mut mean, mut second) = (vec![0.0; channels], vec![0.0; channels * channels]);
+        for total in &*totals {
+            let mut tiles = total.second.as_chunks::<TILE_SUMS>().0.iter();
+            for (&i, sums) in total.blocks.iter().zip(total.mean.as_chunks::<LANES>().0) {
+                for (value, sum) in mean[i * LANES..][..LANES].iter_mut().zip(sums) {
+                    *value = sum / divisor;
+                }
+                for (j, tile) in (0..=i).zip(&mut tiles) {
+                    for (at, sum) in tile.iter().enumerate() {
+                        let (row, column) = (i * LANES + at / LANES, j * LANES + at % LANES);
+                        second[row * channels + column] = sum / divisor;
+                        second[column * channels + row] = sum / divisor;
+                    }
+                }
+            }
+        }
+        Moments { layer, positions, mean, second }
+    }
+}
+
+/// Adds what one share takes of some rows.
+struct AddRows<'a> {
+    share: &'a mut Share,
+    map: &'a FeatureRows,
+    rows: Range<usize>,
+}
+
+impl Task for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let AddRows { share, map, rows } = self;
+        let tile_rows = rows.start / TILE_ROWS..rows.end.div_ceil(TILE_ROWS);
+        for tile_row in tile_rows.filter(|tile_row| tile_row % share.parts == share.part) {
+            let rows = tile_row * TILE_ROWS..((tile_row + 1) * TILE_ROWS).min(map.height());
+            for start in (0..map.width()).step_by(CHUNK_COLUMNS) {
+                let columns = start..(start + CHUNK_COLUMNS).min(map.width());
+                let chunk = Chunk { map, rows: rows.clone(), columns };
+                let mut tiles = share.second.as_chunks_mut::<TILE_SUMS>().0.iter_mut();
+                for (&i, mean) in share.blocks.iter().zip(share.mean.as_chunks_mut::<LANES>().0) {
+                    isa.enter(AddMean { chunk: &chunk, block: i, mean });
+                    for (j, second) in (0..=i).zip(&mut tiles) {
+                        isa.enter(AddSecond { chunk: &chunk, i, j, second });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Some rows and columns of a map.
+struct Chunk<'a> {
+    map: &'a FeatureRows,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Chunk<'_> {
+    /// The chunk's rows in one block of channels.
+    #[inline(always)]
+    fn row(&self, block: usize, y: usize) -> &[Lanes] {
+        &self.map.row(block, y)[self.columns.clone()]
+    }
+}
+
+struct AddMean<'a> {
+    chunk: &'a Chunk<'a>,
+    block: usize,
+    mean: &'a mut [f64; LANES],
+}
+
+impl Task for AddMean<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        // Four chains, so that additions do not wait for each other.
+        let mut sums = [isa.splat(0.0); 4];
+        for y in self.chunk.rows.clone() {
+            let row = self.chunk.row(self.block, y);
+            let (quads, rest) = row.as_chunks::<4>();
+            for quad in quads {
+                for (sum, line) in sums.iter_mut().zip(quad) {
+                    *sum = isa.add(*sum, isa.load(line));
+                }
+            }
+            for line in rest {
+                sums[0] = isa.add(sums[0], isa.load(line));
+            }
+        }
+        let mut total = Lanes::ZERO;
+        isa.store(isa.add(isa.add(sums[0], sums[1]), isa.add(sums[2], sums[3])), &mut total);
+        for (sum, value) in self.mean.iter_mut().zip(total.0) {
+            *sum += f64::from(value);
+        }
+    }
+}
+
+struct AddSecond<'a> {
+    chunk: &'a Chunk<'a>,
+    i: usize,
+    j: usize,
+    second: &'a mut [f64; TILE_SUMS],
+}
+
+impl Task for AddSecond<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let mut sums = [Lanes::ZERO; LANES];
+        for y in self.chunk.rows.clone() {
+            let (left, right) = (self.chunk.row(self.i, y), self.chunk.row(self.j, y));
+            // As many sums as fit the registers beside one line.
+            match I::PRODUCT_ROWS * I::PRODUCT_VECTORS {
+                16.. => outer_products::<I, 16>(isa, left, right, &mut sums),
+                4.. => outer_products::<I, 4>(isa, left, right, &mut sums),
+                _ => outer_products::<I, 2>(isa, left, right, &mut sums),
+            }
+        }
+        for (second, sums) in self.second.as_chunks_mut::<LANES>().0.iter_mut().zip(&sums) {
+            for (second, sum) in second.iter_mut().zip(sums.0) {
+                *second += f64::from(sum);
+            }
+        }
+    }
+}
+
+/// sums[r] += left[position][r] * right[position], ROWS of the sixteen r at a time.
+#[inline(always)]
+fn outer_products<I: Isa, const ROWS: usize>(isa: I, left: &[Lanes], right: &[Lanes], sums: &mut [Lanes; LANES]) {
+    for (part, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+        let mut registers = [isa.splat(0.0); ROWS];
+        for (register, sum) in registers.iter_mut().zip(sums.iter()) {
+            *register = isa.load(sum);
+        }
+        for (left, right) in left.iter().zip(right) {
+            let right = isa.load(right);
+            for (register, value) in registers.iter_mut().zip(&left.0.as_chunks::<ROWS>().0[part]) {
+                *register = isa.mul_add(isa.splat(*value), right, *register);
+            }
+        }
+        for (register, sum) in registers.iter().zip(sums) {
+            isa.store(*register, sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Small integers: every product and every sum is exact, so the moments have to be, in any order of rows.
+        #[test]
+        fn sums_of_integers_are_exact(
+            blocks in 0..4usize, height in 1..14usize, width in 1..300usize, cut in 0..4usize, seed in 0..1000u32,
+        ) {
+            let channels = 64 << blocks;
+            let mut map = FeatureRows::new(channels, height, width, height);
+            let mut state = seed;
+            let mut planes = vec![vec![0i64; height * width]; channels];
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                for (position, value) in plane.iter_mut().enumerate() {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    *value = i64::from(state >> 29);
+                    let line = &mut map.row_mut(channel / LANES, position / width)[position % width];
+                    line.0[channel % LANES] = *value as f32;
+                }
+            }
+            let positions = (height * width) as f64;
+            for set in InstructionSet::available() {
+                let mut sums = MomentSums::new(channels);
+                sums.clear();
+                let cut = cut * TILE_ROWS % height.next_multiple_of(TILE_ROWS);
+                sums.add(set, &map, 0..cut);
+                sums.add(set, &map, cut..height);
+                let moments = sums.finish(Layer::all().next().unwrap(), positions as u64);
+                for a in (0..channels).step_by(7) {
+                    let sum: i64 = planes[a].iter().sum();
+                    prop_assert_eq!(moments.mean[a], sum as f64 / positions);
+                    for b in (0..channels).step_by(5) {
+                        let sum: i64 = planes[a].iter().zip(&planes[b]).map(|(x, y)| x * y).sum();
+                        prop_assert_eq!(moments.second[a * channels + b], sum as f64 / positions);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_block_has_one_group() {
+        for channels in [64, 128, 256, 512] {
+            let mut blocks: Vec<usize> =
+                (0..groups_of(channels)).flat_map(|group| blocks_of(group, channels)).collect();
+            blocks.sort_unstable();
+            assert!(blocks.iter().copied().eq(0..channels / LANES));
+        }
+    }
+}

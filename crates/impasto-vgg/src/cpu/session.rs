@@ -1,0 +1,214 @@
+//! A session: walks a plan's operations over its maps and taps.
+
+use std::time::Instant;
+
+use super::CpuEngine;
+use super::direct::Picture;
+use super::maps::Maps;
+use super::profile::{LayerTime, Profile};
+use super::taps::Taps;
+use crate::engine::{EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest};
+use crate::layers::{LAYER_COUNT, Layer};
+use crate::plan::{LayerSlots, Operation, Plan, Strategy};
+
+/// A VGG-19 set up for pictures of one size on the processor.
+#[derive(Debug)]
+pub struct CpuSession {
+    engine: CpuEngine,
+    request: SessionRequest,
+    plan: Plan,
+    maps: Maps,
+    taps: Taps,
+    /// The last picture that `forward` saw, where the way back needs it again.
+    image: Vec<f32>,
+    has_content: bool,
+    has_observed: bool,
+    profile: Profile,
+}
+
+/// How features are brought out for inspection: no way back, so nothing is kept for it.
+const FORWARD_ONLY: Strategy = Strategy { computed_again: LAYER_COUNT, band_rows: 64, chunk_tiles: 128 };
+
+/// Bytes of the picture that a session keeps under a plan.
+pub fn image_bytes(request: &SessionRequest, plan: &Plan) -> u64 {
+    if needs_image(plan) { (request.picture_len() * size_of::<f32>()) as u64 } else { 0 }
+}
+
+/// Whether the way back starts from the picture again.
+fn needs_image(plan: &Plan) -> bool {
+    plan.backward.iter().any(|operation| matches!(operation, Operation::Forward { .. }))
+}
+
+impl CpuSession {
+    /// Allocates everything. The request has passed its check, and the plan is for it.
+    pub(super) fn new(engine: CpuEngine, request: SessionRequest, plan: Plan) -> CpuSession {
+        let maps = Maps::new(&engine, &request, &plan);
+        let taps = Taps::new(engine.shared.set, &request);
+        let image = vec![0.0; if needs_image(&plan) { request.picture_len() } else { 0 }];
+        let has_content = request.content_taps.is_empty();
+        let (has_observed, profile) = (false, Profile::default());
+        CpuSession { engine, request, plan, maps, taps, image, has_content, has_observed, profile }
+    }
+
+    /// The plan that this session follows.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Where the time of all calls went since the session was opened or the profile cleared.
+    pub fn profile(&self) -> Vec<LayerTime> {
+        self.profile.times()
+    }
+
+    /// Starts the profile anew.
+    pub fn clear_profile(&mut self) {
+        self.profile = Profile::default();
+    }
+
+    /// Computes the features of `image` as far as the content taps, and keeps them there.
+    fn run_content(&mut self, image: &[f32]) {
+        let CpuSession { engine, request, plan, maps, taps, .. } = self;
+        let Some(deepest) = request.content_taps.iter().copied().max() else { return };
+        let picture = picture(request, image);
+        engine.pool.install(|| {
+            for operation in &plan.forward {
+                match operation {
+                    Operation::Forward { layer, tile_rows } if *layer <= deepest => {
+                        maps.forward(&engine.shared, picture, *layer, tile_rows.clone(), false);
+                    }
+                    Operation::Observe { layer, rows } if *layer <= deepest => {
+                        taps.set_content(*layer, maps.features(*layer), rows.clone());
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    fn run_forward(&mut self, image: &[f32]) -> Observation {
+        let CpuSession { engine, request, plan, maps, taps, profile, .. } = self;
+        let picture = picture(request, image);
+        taps.clear();
+        engine.pool.install(|| {
+            for operation in &plan.forward {
+                let start = Instant::now();
+                match operation {
+                    Operation::Forward { layer, tile_rows } => {
+                        maps.forward(
+                            &engine.shared,
+                            picture,
+                            *layer,
+                            tile_rows.clone(),
+                            !plan.is_computed_again(*layer),
+                        );
+                    }
+                    Operation::Observe { layer, rows } => taps.observe(*layer, maps.features(*layer), rows.clone()),
+                    Operation::Inject { .. } | Operation::Backward { .. } => unreachable!("these are for the way back"),
+                }
+                profile.add(operation, layer_of(operation).map_size(request.height, request.width), start.elapsed());
+            }
+            taps.observation()
+        })
+    }
+
+    fn run_backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) {
+        let CpuSession { engine, request, plan, maps, taps, profile, image, .. } = self;
+        engine.pool.install(|| {
+            taps.set_gradients(gradients);
+            for operation in &plan.backward {
+                let start = Instant::now();
+                match operation {
+                    Operation::Forward { layer, tile_rows } => {
+                        maps.forward(&engine.shared, picture(request, image), *layer, tile_rows.clone(), true);
+                    }
+                    Operation::Inject { layer, rows } => {
+                        let (features, gradient) = maps.features_and_gradient(*layer);
+                        taps.inject(*layer, features, gradient, rows.clone());
+                    }
+                    Operation::Backward { layer, tile_rows } => {
+                        maps.backward(&engine.shared, request, *layer, tile_rows.clone(), pixel_gradient);
+                    }
+                    Operation::Observe { .. } => unreachable!("the way back observes nothing"),
+                }
+                profile.add(operation, layer_of(operation).map_size(request.height, request.width), start.elapsed());
+            }
+        });
+    }
+}
+
+fn picture<'a>(request: &SessionRequest, pixels: &'a [f32]) -> Picture<'a> {
+    Picture { pixels, height: request.height, width: request.width, border: request.border }
+}
+
+fn layer_of(operation: &Operation) -> Layer {
+    match operation {
+        Operation::Forward { layer, .. }
+        | Operation::Observe { layer, .. }
+        | Operation::Inject { layer, .. }
+        | Operation::Backward { layer, .. } => *layer,
+    }
+}
+
+impl Session for CpuSession {
+    fn request(&self) -> &SessionRequest {
+        &self.request
+    }
+
+    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
+        self.request.check_picture(image)?;
+        self.has_observed = false;
+        self.run_content(image);
+        self.has_content = true;
+        Ok(())
+    }
+
+    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
+        self.request.check_picture(image)?;
+        if !self.has_content {
+            return Err(EngineError::NO_CONTENT);
+        }
+        if needs_image(&self.plan) {
+            self.image.copy_from_slice(image);
+        }
+        let observation = self.run_forward(image);
+        self.has_observed = true;
+        Ok(observation)
+    }
+
+    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
+        self.request.check_gradients(gradients, pixel_gradient)?;
+        if !self.has_observed {
+            return Err(EngineError::NO_FORWARD);
+        }
+        if self.plan.backward.is_empty() {
+            pixel_gradient.fill(0.0);
+        }
+        self.run_backward(gradients, pixel_gradient);
+        Ok(())
+    }
+
+    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
+        self.request.check_picture(image)?;
+        self.has_observed = false;
+        let request = SessionRequest { style_taps: Vec::new(), content_taps: vec![layer], ..self.request.clone() };
+        let mut plan = Plan::new(&request, FORWARD_ONLY);
+        plan.backward.clear();
+        plan.slots.iter_mut().for_each(|slots| {
+            *slots = LayerSlots { features: slots.features, ..LayerSlots::default() };
+        });
+        let mut session = CpuSession::new(self.engine.clone(), request, plan);
+        session.run_content(image);
+        Ok(session.taps.content_map().expect("the session has one content tap"))
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        if precision != self.request.precision {
+            let before = self.engine.shared.precision(self.request.precision);
+            self.request.precision = precision;
+            self.maps.use_precision(&self.engine, precision);
+            if self.engine.shared.precision(precision) != before {
+                self.engine.shared.forget(before);
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! 3x3 convolutions by Winograd's F(4x4, 3x3), forward and backward, fused and blocked for the caches.
+//!
+//! The outputs are cut into tiles of 4x4. A block of tiles goes through three steps, and everything between them stays in
+//! the second-level cache of the core that works on it:
+//!
+//! ```text
+//!   input transform        [36 points][tiles][inputs]           all input channels of the block
+//!   for each 64 outputs:
+//!     36 products          [36 points][tiles][64]               transformed weights stream past
+//!     output transform     4x4 outputs a tile, bias, ReLU, signs, pooling: straight into the maps
+//! ```
+//!
+//! Tiles are numbered from the map's first row, whatever range of rows is asked for, and a tile's arithmetic does not
+//! depend on the block it is in: results are the same bit for bit however the rows are cut into calls, the tiles into
+//! blocks, and the blocks among threads.
+
+mod input;
+mod output;
+mod points;
+mod products;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+pub use self::input::{Gradient, GradientRow, PooledGradient};
+pub use self::points::TILE;
+pub use self::weights::WinogradWeights;
+
+use self::input::{InputTransform, STRIP_LINES, Source, lines_per_tile, point_stride};
+use self::output::{BackwardEpilogue, Epilogue, ForwardEpilogue, OutputTransform, POOLED_TILE, PoolWriter};
+use self::points::POINTS;
+use self::products::{GroupProducts, InputPanels};
+use self::weights::{GROUP_BLOCKS, GROUP_CHANNELS};
+use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
+use crate::engine::Pooling;
+
+/// Tiles in a block, at most, while a group's weights stay in the second-level cache beside them: 24 to 48 make little
+/// difference.
+const BLOCK_TILES: usize = 36;
+/// Tiles in a block, at most, from this many input channels on: the weights come from farther away each time, so more
+/// tiles have to be worth the way (at 512 channels a tenth faster than with 36).
+const WIDE_BLOCK_TILES: usize = 72;
+/// See [`WIDE_BLOCK_TILES`].
+const WIDE_CHANNELS: usize = 256;
+/// Channels of VGG-19's widest maps.
+const MAX_CHANNELS: usize = 512;
+
+/// What a forward convolution leaves behind. Maps have the size of the convolution's, `pooled` half of that.
+#[derive(Debug)]
+pub struct ForwardOutputs<'a> {
+    /// A value for each output channel.
+    pub bias: &'a [f32],
+    /// The features after the ReLU.
+    pub map: Option<&'a mut FeatureRows>,
+    /// Where they are positive.
+    pub signs: Option<&'a mut SignRows>,
+    /// The features after the pooling that follows.
+    pub pooled: Option<Pooled<'a>>,
+}
+
+/// The map of a pooling.
+#[derive(Debug)]
+pub struct Pooled<'a> {
+    /// How windows are reduced.
+    pub pooling: Pooling,
+    /// The pooled features.
+    pub map: &'a mut FeatureRows,
+    /// Which of each window was the largest; for max pooling.
+    pub winners: Option<&'a mut WinnerRows>,
+}
+
+/// Where a backward convolution puts the gradient at the map that the forward one read.
+#[derive(Debug)]
+pub struct BackwardOutputs<'a> {
+    /// The gradient.
+    pub map: &'a mut FeatureRows,
+    /// Whether it is added to what the map holds (what a tap has injected).
+    pub accumulate: bool,
+    /// Where the layer below is positive, zero elsewhere; `None` where a pooling lies below.
+    pub signs: Option<&'a SignRows>,
+}
+
+/// What each thread works in, allocated once.
+#[derive(Debug)]
+pub struct Scratch {
+    threads: Vec<Mutex<ThreadScratch>>,
+}
+
+#[derive(Debug)]
+struct ThreadScratch {
+    inputs: Vec<Lanes>,
+    sums: Vec<Lanes>,
+    strip: Vec<Lanes>,
+}
+
+const INPUT_LINES: usize = POINTS * (WIDE_BLOCK_TILES * MAX_CHANNELS / LANES + 1);
+const SUM_LINES: usize = POINTS * WIDE_BLOCK_TILES * GROUP_BLOCKS;
+
+impl Scratch {
+    /// For a pool of this many threads.
+    pub fn new(threads: usize) -> Scratch {
+        let lines = |count| vec![Lanes::ZERO; count];
+        let thread = || ThreadScratch { inputs: lines(INPUT_LINES), sums: lines(SUM_LINES), strip: lines(STRIP_LINES) };
+        Scratch { threads: (0..threads.max(1)).map(|_| Mutex::new(thread())).collect() }
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(threads: usize) -> u64 {
+        (threads.max(1) * (INPUT_LINES + SUM_LINES + STRIP_LINES) * size_of::<Lanes>()) as u64
+    }
+
+    /// Gives `work` the current thread's buffers. What is in them does not matter, not even after a panic.
+    fn with<R>(&self, work: impl FnOnce(&mut ThreadScratch) -> R) -> R {
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.threads.len();
+        work(&mut self.threads[thread].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Convolves, adds the bias and applies the ReLU for the outputs of some rows of tiles.
+///
+/// Reads rows `4 start - 1 .. 4 end + 1` of `input`, writes rows `4 start .. 4 end` of the maps and `2 start .. 2 end` of
+/// the pooled ones, each cut at the map's edges. Runs on the current rayon pool.
+///
+/// # Panics
+/// Where sizes do not fit together.
+pub fn convolve_forward(
+    set: InstructionSet,
+    weights: &WinogradWeights,
+    input: &FeatureRows,
+    tile_rows: Range<usize>,
+    outputs: ForwardOutputs<'_>,
+    scratch: &Scratch,
+) {
+    let (height, width) = (input.height(), input.width());
+    assert_eq!(input.channels(), weights.inputs(), "the map has the channels that the weights take");
+    assert_eq!(outputs.bias.len(), weights.outputs(), "a bias for each output");
+    let work = Work { set, weights, tile_rows, width, scratch };
+    let claims = work.claims();
+    let ForwardOutputs { bias, map, signs, pooled } = outputs;
+    let channels = weights.outputs();
+    let maps = writers(map, &claims, TILE, (channels, height, width));
+    let signs = writers(signs, &claims, TILE, (channels, height, width));
+    let pools = pool_writers(pooled, &claims, (channels, height, width));
+    let epilogues = maps
+        .into_iter()
+        .zip(signs)
+        .zip(pools)
+        .map(|((map, signs), pool)| ForwardEpilogue { bias, map, signs, pool })
+        .collect();
+    work.run(input, claims, epilogues);
+}
+
+/// Convolves a gradient back: from a layer's [`Gradient`] to the map that the layer read, for some rows of tiles.
+///
+/// Reads rows `4 start - 1 .. 4 end + 1` of the gradient (of a pooled one, the rows of their windows) and writes rows
+/// `4 start .. 4 end`, each cut at the map's edges. Runs on the current rayon pool.
+///
+/// # Panics
+/// Where sizes do not fit together.
+pub fn convolve_backward(
+    set: InstructionSet,
+    weights: &WinogradWeights,
+    gradient: &Gradient<'_>,
+    tile_rows: Range<usize>,
+    outputs: BackwardOutputs<'_>,
+    scratch: &Scratch,
+) {
+    gradient.check(weights.inputs());
+    let (height, width) = (gradient.height, gradient.width);
+    let BackwardOutputs { map, accumulate, signs } = outputs;
+    let work = Work { set, weights, tile_rows, width, scratch };
+    let claims = work.claims();
+    let epilogues = writers(Some(map), &claims, TILE, (weights.outputs(), height, width))
+        .into_iter()
+        .flatten()
+        .map(|map| BackwardEpilogue { map, accumulate, signs })
+        .collect();
+    match gradient {
+        // Nothing to put together: as fast as any map.
+        Gradient { direct: Some(map), pooled: None, signs: None, .. } => work.run(*map, claims, epilogues),
+        _ => work.run(gradient, claims, epilogues),
+    }
+}
+
+/// One call's work, before it is shared out.
+struct Work<'a> {
+    set: InstructionSet,
+    weights: &'a WinogradWeights,
+    tile_rows: Range<usize>,
+    width: usize,
+    scratch: &'a Scratch,
+}
+
+impl Work<'_> {
+    /// The units of work, in order: blocks of tiles of about the same size, as many as keep all threads busy; where there
+    /// are few tiles, the outputs are shared out too (each unit then transforms the same inputs).
+    fn claims(&self) -> Vec<Claim> {
+        let threads = rayon::current_num_threads();
+        let tiles_per_row = self.width.div_ceil(TILE);
+        let (first, count) = (self.tile_rows.start * tiles_per_row, self.tile_rows.len() * tiles_per_row);
+        let groups = self.weights.outputs() / GROUP_CHANNELS;
+        let most = if self.weights.inputs() < WIDE_CHANNELS { BLOCK_TILES } else { WIDE_BLOCK_TILES };
+        let blocks = count.div_ceil(most).max(1);
+        let parts = threads.div_ceil(blocks).min(groups);
+        // An even share for each thread: as many blocks as a multiple of the threads, while blocks stay worth their while.
+        let even = blocks.next_multiple_of(threads);
+        let blocks = if parts == 1 && count / even >= most / 2 { even } else { blocks };
+        let share = |total: usize, of: usize, at: usize| total * at / of;
+        let mut claims = Vec::with_capacity(parts * blocks);
+        for part in 0..parts {
+            let groups = share(groups, parts, part)..share(groups, parts, part + 1);
+            for block in 0..blocks {
+                claims.push(Claim {
+                    blocks: groups.start * GROUP_BLOCKS..groups.end * GROUP_BLOCKS,
+                    tiles: first + share(count, blocks, block)..first + share(count, blocks, block + 1),
+                });
+            }
+        }
+        claims
+    }
+
+    /// Runs every unit on the pool.
+    fn run<S: Source, E: Epilogue>(&self, source: &S, claims: Vec<Claim>, epilogues: Vec<E>) {
+        claims.into_par_iter().zip(epilogues).with_max_len(1).for_each(|(claim, mut epilogue)| {
+            self.scratch.with(|scratch| {
+                let (weights, epilogue) = (self.weights, &mut epilogue);
+                if weights.is_bf16() {
+                    self.set.run_bf16(Unit::<S, E, true> { source, weights, claim, epilogue, scratch });
+                } else {
+                    self.set.run(Unit::<S, E, false> { source, weights, claim, epilogue, scratch });
+                }
+            });
+        });
+    }
+}
+
+/// A block of tiles and a range of outputs: what one thread does in one go.
+struct Unit<'a, S: Source, E: Epilogue, const BF16: bool> {
+    source: &'a S,
+    weights: &'a WinogradWeights,
+    claim: Claim,
+    epilogue: &'a mut E,
+    scratch: &'a mut ThreadScratch,
+}
+
+impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Unit { source, weights, claim, epilogue, scratch } = self;
+        let tiles = claim.tiles.len();
+        let grid = TileGrid { cell: TILE, tiles_per_row: source.width().div_ceil(TILE) };
+        let lines_per_tile = lines_per_tile(weights.inputs(), BF16);
+        let input_stride = point_stride(tiles, lines_per_tile);
+        isa.enter(InputTransform::<S, BF16> {
+            source,
+            blocks: weights.inputs() / LANES,
+            tiles: claim.tiles.clone(),
+            lines: &mut scratch.inputs[..POINTS * input_stride],
+            point_stride: input_stride,
+            strip: &mut scratch.strip,
+        });
+        let sums = &mut scratch.sums[..tiles * GROUP_BLOCKS * POINTS];
+        for group in claim.blocks.start / GROUP_BLOCKS..claim.blocks.end / GROUP_BLOCKS {
+            isa.enter(GroupProducts::<BF16> {
+                inputs: InputPanels { lines: &scratch.inputs, point_stride: input_stride, tiles, lines_per_tile },
+                weights,
+                group,
+                sums,
+            });
+            isa.enter(OutputTransform { sums, group, grid, first_tile: claim.tiles.start, epilogue });
+        }
+    }
+}
+
+/// A writer a claim for a map that may not be wanted.
+fn writers<'a, T: Element>(
+    map: Option<&'a mut RowRing<T>>,
+    claims: &[Claim],
+    cell: usize,
+    (channels, height, width): (usize, usize, usize),
+) -> Vec<Option<TileWriter<'a, T>>> {
+    let Some(map) = map else { return claims.iter().map(|_| None).collect() };
+    assert_eq!(
+        (map.channels(), map.height(), map.width()),
+        (channels, height, width),
+        "the map has the output's shape"
+    );
+    let grid = TileGrid { cell, tiles_per_row: width.div_ceil(cell) };
+    map.tile_writers(grid, claims).into_iter().map(Some).collect()
+}
+
+/// A pooling writer a claim, where a pooling is wanted.
+fn pool_writers<'a>(
+    pooled: Option<Pooled<'a>>,
+    claims: &[Claim],
+    (channels, height, width): (usize, usize, usize),
+) -> Vec<Option<PoolWriter<'a>>> {
+    let Some(Pooled { pooling, map, winners }) = pooled else { return claims.iter().map(|_| None).collect() };
+    let shape = (channels, height.div_ceil(2), width.div_ceil(2));
+    let maps = writers(Some(map), claims, POOLED_TILE, shape).into_iter().flatten();
+    let winners = writers(winners, claims, POOLED_TILE, shape);
+    maps.zip(winners).map(|(map, winners)| Some(PoolWriter { pooling, height, width, map, winners })).collect()
+}

@@ -1,0 +1,138 @@
+//! The products between the transforms: at each of the 36 points a small matrix product over the input channels.
+//!
+//! ```text
+//!   sums[tile][output] = sum over inputs of  inputs[tile][input] * weights[input][output]
+//! ```
+//!
+//! A micro-kernel keeps ROWS tiles x VECTORS x 16 outputs in registers, reads a row of weights for each input channel
+//! and broadcasts one transformed input a tile. Each sum is one chain over all input channels in their order, in the
+//! full kernel and in the ones for the last few tiles alike, so a tile's result does not depend on the tiles beside it.
+
+use super::points::POINTS;
+use super::weights::{GROUP_BLOCKS, WinogradWeights};
+use crate::cpu::isa::{Isa, LANES, Lanes, Task};
+
+/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`.
+#[derive(Clone, Copy, Debug)]
+pub struct InputPanels<'a> {
+    /// The lines of sixteen words.
+    pub lines: &'a [Lanes],
+    /// Lines from a point to the next.
+    pub point_stride: usize,
+    /// Tiles in the block.
+    pub tiles: usize,
+    /// Lines that the channels of one tile take at one point.
+    pub lines_per_tile: usize,
+}
+
+/// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][36 points]`.
+pub struct GroupProducts<'a, const BF16: bool> {
+    /// Transformed inputs.
+    pub inputs: InputPanels<'a>,
+    /// Transformed weights.
+    pub weights: &'a WinogradWeights,
+    /// Which 64 outputs.
+    pub group: usize,
+    /// Where the sums go.
+    pub sums: &'a mut [Lanes],
+}
+
+impl<const BF16: bool> Task for GroupProducts<'_, BF16> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        debug_assert_eq!(self.weights.is_bf16(), BF16);
+        debug_assert_eq!(self.weights.vectors(), I::PRODUCT_VECTORS);
+        match I::PRODUCT_VECTORS {
+            4 => self.all_points::<I, 4>(isa),
+            2 => self.all_points::<I, 2>(isa),
+            _ => self.all_points::<I, 1>(isa),
+        }
+    }
+}
+
+impl<const BF16: bool> GroupProducts<'_, BF16> {
+    #[inline(always)]
+    fn all_points<I: Isa, const VECTORS: usize>(self, isa: I) {
+        let InputPanels { lines, point_stride, tiles, lines_per_tile } = self.inputs;
+        let words = lines_per_tile * LANES;
+        for point in 0..POINTS {
+            let inputs = &lines[point * point_stride..][..tiles * lines_per_tile];
+            let panel = self.weights.panel(self.group, point);
+            // What comes next: the following weights lie behind these, the inputs of the next point a stride further.
+            let next_inputs = inputs.as_ptr().wrapping_add(point_stride);
+            for (part, weights) in panel.chunks_exact(words * VECTORS).enumerate() {
+                let next_weights = weights.as_ptr().wrapping_add(weights.len());
+                let groups = inputs.chunks(I::PRODUCT_ROWS * lines_per_tile);
+                let sum_groups = self.sums.chunks_mut(I::PRODUCT_ROWS * GROUP_BLOCKS * POINTS);
+                for (place, (inputs, sums)) in groups.zip(sum_groups).enumerate() {
+                    let offset = part * VECTORS * POINTS + point;
+                    let next = match place.checked_sub(VECTORS) {
+                        None => next_weights.wrapping_add(place * words),
+                        Some(place) => next_inputs.wrapping_add(place * words),
+                    };
+                    match inputs.len() / lines_per_tile {
+                        6 => isa.enter(Kernel::<BF16, 6, VECTORS> { inputs, weights, sums, offset, next }),
+                        5 => isa.enter(Kernel::<BF16, 5, VECTORS> { inputs, weights, sums, offset, next }),
+                        4 => isa.enter(Kernel::<BF16, 4, VECTORS> { inputs, weights, sums, offset, next }),
+                        3 => isa.enter(Kernel::<BF16, 3, VECTORS> { inputs, weights, sums, offset, next }),
+                        2 => isa.enter(Kernel::<BF16, 2, VECTORS> { inputs, weights, sums, offset, next }),
+                        1 => isa.enter(Kernel::<BF16, 1, VECTORS> { inputs, weights, sums, offset, next }),
+                        rows => unreachable!("no instruction set works on {rows} tiles at a time"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The micro-kernel: ROWS tiles x VECTORS blocks of outputs, all input channels.
+struct Kernel<'a, const BF16: bool, const ROWS: usize, const VECTORS: usize> {
+    /// `[words / 16][ROWS]`
+    inputs: &'a [Lanes],
+    /// `[words][VECTORS]`
+    weights: &'a [Lanes],
+    /// `[ROWS][64 / 16][36 points]`
+    sums: &'a mut [Lanes],
+    /// Where the first block's sum of the first tile goes.
+    offset: usize,
+    /// What is prefetched, a line a word: a share of the weights or inputs that are needed next.
+    next: *const Lanes,
+}
+
+impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, BF16, ROWS, VECTORS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let mut sums = [[isa.splat(0.0); VECTORS]; ROWS];
+        let inputs = self.inputs.as_chunks::<ROWS>().0;
+        let weights = self.weights.as_chunks::<VECTORS>().0.as_chunks::<LANES>().0;
+        debug_assert_eq!(inputs.len(), weights.len());
+        for (place, (inputs, weights)) in inputs.iter().zip(weights).enumerate() {
+            for (lane, weights) in weights.iter().enumerate() {
+                isa.prefetch(self.next.wrapping_add(place * LANES + lane));
+                let mut row = [isa.splat(0.0); VECTORS];
+                for (vector, weights) in row.iter_mut().zip(weights) {
+                    *vector = isa.load(weights);
+                }
+                for (sums, inputs) in sums.iter_mut().zip(inputs) {
+                    let input = isa.splat(inputs.0[lane]);
+                    for (sum, weights) in sums.iter_mut().zip(row) {
+                        *sum = if BF16 {
+                            isa.mul_add_bf16(weights, input, *sum)
+                        } else {
+                            isa.mul_add(weights, input, *sum)
+                        };
+                    }
+                }
+            }
+        }
+        for (sums, lines) in sums.into_iter().zip(self.sums.chunks_exact_mut(GROUP_BLOCKS * POINTS)) {
+            for (sum, line) in sums.into_iter().zip(lines[self.offset..].iter_mut().step_by(POINTS)) {
+                isa.store(sum, line);
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The one boundary: what a loss may ask of the network, and what it gives back.
+//!
+//! Every loss that matters here depends on a layer's features F (`[channels, positions]`) in one of two ways:
+//!
+//! 1. *moments*: the mean of each channel and the second raw moment F F^T / positions (the Gram matrix a position);
+//! 2. *distances*: the sum of squared differences to a stored feature map of the content image.
+//!
+//! So an engine has two steps, and no feature map leaves it in the hot loop:
+//!
+//! ```text
+//!             forward                            backward
+//!   picture ----------> moments, distances ... gradients of both ----------> gradient at the pixels
+//!                            (the losses, on the host, stand in between)
+//! ```
+//!
+//! **Architecture Invariant:** nothing above this file knows which engine runs, and no engine knows a loss.
+
+use serde::{Deserialize, Serialize};
+
+use crate::layers::Layer;
+
+/// How the five poolings reduce a 2x2 window; windows cut by the border hold what is in bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The mean (the paper's choice: smoother pictures).
+    #[serde(rename = "avg")]
+    Average,
+    /// The largest (as VGG-19 was trained).
+    Max,
+}
+
+/// What the first convolution sees beyond the picture's edge. Deeper layers always see zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Border {
+    /// Zeros after the mean is subtracted, as trained.
+    Zero,
+    /// The picture's edge pixels, repeated: fewer artefacts along the edge.
+    Replicate,
+}
+
+/// The arithmetic of the convolutions' products. Sums are always kept in f32 or better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32 throughout.
+    F32,
+    /// Products of bfloat16 values, where the processor has them.
+    Bf16,
+}
+
+/// What a session is opened for. Taps must be free of duplicates; their order is the order of the answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRequest {
+    /// Height of the picture in pixels, at least 1.
+    pub height: usize,
+    /// Width of the picture in pixels, at least 1.
+    pub width: usize,
+    /// How the poolings reduce.
+    pub pooling: Pooling,
+    /// What lies beyond the picture's edge.
+    pub border: Border,
+    /// Arithmetic of the products.
+    pub precision: Precision,
+    /// Layers whose moments are wanted.
+    pub style_taps: Vec<Layer>,
+    /// Layers whose distance to the content image is wanted.
+    pub content_taps: Vec<Layer>,
+    /// Bytes that the session may take; `None` for what is free on the machine.
+    pub memory_limit_bytes: Option<u64>,
+}
+
+/// Mean and second raw moment of one layer's features over all positions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// The layer.
+    pub layer: Layer,
+    /// Positions that were summed over: height times width of the layer's map.
+    pub positions: u64,
+    /// `[channels]`: sum over positions of F, divided by the positions.
+    pub mean: Vec<f64>,
+    /// `[channels, channels]`, row-major and symmetric: F F^T divided by the positions. The paper's Gram matrix is this
+    /// times the positions.
+    pub second: Vec<f64>,
+}
+
+/// How far one layer's features are from the content image's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distance {
+    /// The layer.
+    pub layer: Layer,
+    /// Elements that were summed over: channels times positions.
+    pub elements: u64,
+    /// Sum of (F - P)^2.
+    pub sum_of_squares: f64,
+}
+
+/// What [`Session::forward`] sees of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// One for each style tap of the request, in its order.
+    pub moments: Vec<Moments>,
+    /// One for each content tap of the request, in its order.
+    pub distances: Vec<Distance>,
+}
+
+/// The derivative of a loss by one layer's moments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MomentGradients {
+    /// `[channels]`: d loss / d mean. Empty where the loss does not depend on the mean.
+    pub mean: Vec<f64>,
+    /// `[channels, channels]`, symmetric: d loss / d second, each element taken as a variable of its own. Empty where
+    /// the loss does not depend on the second moment.
+    pub second: Vec<f64>,
+}
+
+/// The derivative of a loss by an [`Observation`]; the lists stand in the same order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservationGradients {
+    /// By the moments of each style tap.
+    pub moments: Vec<MomentGradients>,
+    /// By the sum of squares of each content tap.
+    pub distances: Vec<f64>,
+}
+
+/// One layer's features, brought out for inspection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureMap {
+    /// The layer.
+    pub layer: Layer,
+    /// Height of the map.
+    pub height: usize,
+    /// Width of the map.
+    pub width: usize,
+    /// `[channels, height, width]`.
+    pub values: Vec<f32>,
+}
+
+/// What an engine is, for people and for the recipe that a picture carries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineDescription {
+    /// `cpu`, `reference`.
+    pub name: String,
+    /// The instruction set in use: `avx512`, `avx2`, `neon`, `portable`.
+    pub isa: String,
+    /// Threads in use.
+    pub threads: usize,
+    /// Whether [`Precision::Bf16`] runs in hardware here; where it does not, f32 is used in its place.
+    pub has_bf16: bool,
+    /// Whether those products are faster than f32's here, which they are not on every processor that has them.
+    pub gains_from_bf16: bool,
+}
+
+/// Why an engine could not do its work.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EngineError {
+    /// The instruction set asked for is unknown or absent.
+    #[error(
+        "IMPASTO_ISA={asked} cannot be used on this processor, which has {available}; unset it or name one of these"
+    )]
+    Isa {
+        /// What was asked for.
+        asked: String,
+        /// What there is, comma-separated.
+        available: String,
+    },
+    /// A request that no engine can serve.
+    #[error("{0}")]
+    Request(String),
+    /// The memory limit is below the least that this work takes.
+    #[error(
+        "{width}x{height} needs at least {needed_mib} MiB and the limit is {limit_mib} MiB; raise --memory-limit or lower --size"
+    )]
+    Memory {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// The least that would do.
+        needed_mib: u64,
+        /// What was allowed.
+        limit_mib: u64,
+    },
+    /// A call out of order: `backward` before `forward`, `forward` with content taps before their targets.
+    #[error("{0}")]
+    Order(&'static str),
+    /// The device was lost or refused the work.
+    #[error("{0}")]
+    Device(String),
+}
+
+/// A VGG-19 that runs somewhere. Engines are cheap to share; sessions hold the buffers.
+pub trait Engine: Send + Sync {
+    /// What it is.
+    fn describe(&self) -> EngineDescription;
+
+    /// Allocates everything that evaluations of this request need, once.
+    ///
+    /// # Errors
+    /// A request with no pixels, duplicate taps, or more memory than its limit.
+    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError>;
+
+    /// Bytes that a session for this request would take, the weights included, without opening it.
+    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError>;
+}
+
+/// A VGG-19 set up for pictures of one size. Pictures are `[3, height, width]`, RGB, in units of 0..255 (values beyond
+/// are allowed); the mean is subtracted inside.
+pub trait Session: Send {
+    /// What it was opened for.
+    fn request(&self) -> &SessionRequest;
+
+    /// Computes and keeps the content taps' features of `image`: the P of later distances. What `forward` kept is lost.
+    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError>;
+
+    /// Runs the network on `image` as far as the deepest tap, and keeps what `backward` will need.
+    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError>;
+
+    /// The gradient at the pixels of the last `forward`'s image: writes `[3, height, width]` into `pixel_gradient`.
+    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError>;
+
+    /// One layer's features of `image`, any layer; for inspection and tests, not for the hot loop. What `forward` kept
+    /// is lost.
+    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError>;
+
+    /// Changes the arithmetic of later evaluations.
+    fn set_precision(&mut self, precision: Precision);
+}
+
+impl SessionRequest {
+    /// The deepest layer that is tapped, if any is.
+    pub fn deepest_tap(&self) -> Option<Layer> {
+        self.style_taps.iter().chain(&self.content_taps).copied().max()
+    }
+
+    /// Values in a picture of this size: 3 times height times width.
+    pub fn picture_len(&self) -> usize {
+        3 * self.height * self.width
+    }
+
+    /// Checks what every engine demands: at least one pixel, no tap twice.
+    pub fn check(&self) -> Result<(), EngineError> {
+        if self.height == 0 || self.width == 0 {
+            return Err(EngineError::Request("a picture needs at least one pixel; give a size of 1 or more".into()));
+        }
+        for taps in [&self.style_taps, &self.content_taps] {
+            let mut sorted = taps.clone();
+            sorted.sort_unstable();
+            if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(EngineError::Request(format!("layer {} is listed twice; list it once", pair[0])));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the length of a picture against this request.
+    ///
+    /// # Errors
+    /// A picture that is not `[3, height, width]`.
+    pub fn check_picture(&self, image: &[f32]) -> Result<(), EngineError> {
+        if image.len() == self.picture_len() {
+            return Ok(());
+        }
+        Err(EngineError::Request(format!(
+            "a picture of {}x{} has {} values and {} were given; pass [3, height, width]",
+            self.width,
+            self.height,
+            self.picture_len(),
+            image.len()
+        )))
+    }
+
+    /// Checks the lengths of what [`Session::backward`] is given against this request.
+    ///
+    /// # Errors
+    /// Lists that are longer or shorter than the taps, matrices of another size than the taps' channels, a pixel
+    /// gradient that is not `[3, height, width]`.
+    pub fn check_gradients(&self, gradients: &ObservationGradients, pixel_gradient: &[f32]) -> Result<(), EngineError> {
+        self.check_picture(pixel_gradient)?;
+        let lengths = (gradients.moments.len(), gradients.distances.len());
+        if lengths != (self.style_taps.len(), self.content_taps.len()) {
+            let message = "backward needs one gradient for each tap of its request, in the same order";
+            return Err(EngineError::Request(message.into()));
+        }
+        for (layer, by_moments) in self.style_taps.iter().zip(&gradients.moments) {
+            let channels = layer.channels();
+            let fits = |length: usize, full: usize| length == 0 || length == full;
+            if !fits(by_moments.mean.len(), channels) || !fits(by_moments.second.len(), channels * channels) {
+                return Err(EngineError::Request(format!(
+                    "the gradients at {layer} have {} and {} values; give {channels} for the mean and {channels} times {channels} for the second moment, or none",
+                    by_moments.mean.len(),
+                    by_moments.second.len()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a session of `needed_bytes` keeps within this request's limit.
+    ///
+    /// # Errors
+    /// More than the limit.
+    pub fn check_memory(&self, needed_bytes: u64) -> Result<(), EngineError> {
+        match self.memory_limit_bytes {
+            Some(limit) if needed_bytes > limit => Err(EngineError::Memory {
+                width: self.width,
+                height: self.height,
+                needed_mib: needed_bytes.div_ceil(1 << 20),
+                limit_mib: limit >> 20,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl EngineError {
+    /// `backward` was called with no `forward` before it.
+    pub const NO_FORWARD: EngineError =
+        EngineError::Order("backward needs a forward of the same session before it; call forward first");
+
+    /// `forward` was called before the content taps had their targets.
+    pub const NO_CONTENT: EngineError =
+        EngineError::Order("forward needs the content image's features; call set_content first");
+}

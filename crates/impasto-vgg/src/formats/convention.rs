@@ -1,0 +1,161 @@
+//! What the first layer was trained to see, and how a file's weights become ours.
+//!
+//! impasto's network sees x - M: RGB, 0..255, M = (123.68, 116.779, 103.939). Other files expect other inputs:
+//!
+//! ```text
+//! Keras, Caffe   the same in the order blue, green, red      -> the first layer's input channels change places
+//! MatConvNet     x - A, A in the file                        -> bias += sum w (M - A), where A is not M
+//! torchvision    (x / 255 - m) / s, m and s of ImageNet      -> u = a (x - M) + d, a = 1 / (255 s),
+//!                                                               d = (M - 255 m) / (255 s): w' = w a, bias += sum w d
+//! ```
+//!
+//! Inside the picture the folded layer is the same function. At the picture's border both pad with zeros, which stand for
+//! the colour 255 m there and M here: half a level of 255 apart at most.
+//!
+//! A file's names do not say everything: torchvision's names also carry the original release (converted from Caffe, so
+//! blue first), and MatConvNet's first import stored its kernels transposed. The release itself settles the question:
+//! where a file's first layer is the embedded one but for the order of its axes, that order is taken, and the input is
+//! the release's.
+
+use super::{Convolution, WeightsError, transpose};
+use crate::layers::MEAN_RGB;
+use crate::weights::Weights;
+
+/// Mean of ImageNet's pixels in 0..1, red first, as torchvision subtracts it.
+const TORCHVISION_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+
+/// Standard deviation of ImageNet's pixels in 0..1, red first, as torchvision divides by it.
+const TORCHVISION_DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
+
+/// Means this close (in levels of 255) are the same one, rounded.
+const SAME_MEAN: f64 = 0.01;
+
+/// Relative squared distance up to which a first layer is the release's. (Its codebook form is 1e-5 from it, a network
+/// trained anew about 2.)
+const SAME_LAYER: f64 = 0.01;
+
+/// What a file's first layer is documented to see.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Input {
+    /// What impasto's network sees.
+    Ours,
+    /// RGB in 0..255 minus a mean of the file's own.
+    MinusMean([f64; 3]),
+    /// RGB in 0..1, minus torchvision's mean, divided by its deviation.
+    Torchvision,
+    /// BGR in 0..255 minus our mean.
+    BlueFirst,
+}
+
+/// An order of a kernel's axes that differs from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    blue_first: bool,
+    transposed: bool,
+}
+
+/// Turns convolutions that see `input` into ones that see what ours see; returns what was done, a sentence each.
+pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<String>, WeightsError> {
+    let mut notes = Vec::new();
+    let documented = Order { blue_first: input == Input::BlueFirst, transposed: false };
+    let Some(first) = convolutions.first_mut().filter(|first| first.inputs == 3 && input != Input::Ours) else {
+        return Ok(notes);
+    };
+    let recognised = recognise(first, documented);
+    let order = recognised.unwrap_or(documented);
+    if order.blue_first {
+        swap_red_and_blue(&mut first.kernel);
+        notes.push("its first layer takes blue first; its input channels were reversed".to_owned());
+    }
+    match input {
+        Input::MinusMean(mean) => notes.extend(fold_mean(first, mean)?),
+        Input::Torchvision if recognised.is_none() => {
+            fold_torchvision(first);
+            notes.push(
+                "its first layer takes torchvision's normalised input; that was folded into conv1_1, so the picture's \
+                 border differs by half a level of 255"
+                    .to_owned(),
+            );
+        }
+        Input::Torchvision => notes.push("it is the original release under torchvision's names".to_owned()),
+        Input::Ours | Input::BlueFirst => {}
+    }
+    if order.transposed {
+        convolutions.iter_mut().for_each(|convolution| transpose(&mut convolution.kernel));
+        notes.push("its kernels are the release's with rows and columns exchanged; they were put right".to_owned());
+    }
+    Ok(notes)
+}
+
+/// The order in which `first` is the release's first layer, if it is in any; `documented` where that one is.
+fn recognise(first: &Convolution, documented: Order) -> Option<Order> {
+    let release = Weights::embedded();
+    let kernel = release.convolutions.first()?.kernel();
+    if kernel.len() != first.kernel.len() {
+        return None;
+    }
+    let other = |blue_first, transposed| Order { blue_first, transposed };
+    [documented, other(false, false), other(true, false), other(false, true), other(true, true)].into_iter().find(
+        |order| {
+            let mut candidate = first.kernel.clone();
+            if order.blue_first {
+                swap_red_and_blue(&mut candidate);
+            }
+            if order.transposed {
+                transpose(&mut candidate);
+            }
+            let distance: f64 = candidate.iter().zip(kernel.iter()).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            let norm: f64 = kernel.iter().map(|value| f64::from(*value).powi(2)).sum();
+            distance <= SAME_LAYER * norm
+        },
+    )
+}
+
+/// Exchanges input channels 0 and 2 of a `[outputs, 3, 3, 3]` kernel.
+fn swap_red_and_blue(kernel: &mut [f32]) {
+    for filter in kernel.chunks_exact_mut(27) {
+        let (red, rest) = filter.split_at_mut(9);
+        let (_, blue) = rest.split_at_mut(9);
+        red.swap_with_slice(blue);
+    }
+}
+
+fn fold_mean(first: &mut Convolution, mean: [f64; 3]) -> Result<Option<String>, WeightsError> {
+    if mean.iter().any(|value| !(0.0..=255.0).contains(value)) {
+        return Err(WeightsError::malformed("its mean colour is not one: each channel lies between 0 and 255"));
+    }
+    let shift = pairwise(MEAN_RGB.map(f64::from), mean, |ours, theirs| ours - theirs);
+    if shift.iter().all(|difference| difference.abs() < SAME_MEAN) {
+        return Ok(None);
+    }
+    fold(first, [1.0; 3], shift);
+    let [red, green, blue] = mean;
+    Ok(Some(format!(
+        "it subtracts the mean ({red:.3}, {green:.3}, {blue:.3}); the difference to ours was folded into conv1_1's bias"
+    )))
+}
+
+fn fold_torchvision(first: &mut Convolution) {
+    let scale = TORCHVISION_DEVIATION.map(|deviation| 1.0 / (255.0 * deviation));
+    let distance = pairwise(MEAN_RGB.map(f64::from), TORCHVISION_MEAN, |ours, theirs| ours - 255.0 * theirs);
+    fold(first, scale, pairwise(distance, scale, |distance, scale| distance * scale));
+}
+
+fn pairwise(left: [f64; 3], right: [f64; 3], combine: impl Fn(f64, f64) -> f64) -> [f64; 3] {
+    let ([a, b, c], [d, e, f]) = (left, right);
+    [combine(a, d), combine(b, e), combine(c, f)]
+}
+
+/// Makes a layer that sees `scale (x - M) + shift`, a channel each, into one that sees x - M.
+fn fold(first: &mut Convolution, scale: [f64; 3], shift: [f64; 3]) {
+    for (filter, bias) in first.kernel.chunks_exact_mut(27).zip(&mut first.bias) {
+        let mut sum = f64::from(*bias);
+        for ((channel, scale), shift) in filter.chunks_exact_mut(9).zip(scale).zip(shift) {
+            for weight in channel {
+                sum += f64::from(*weight) * shift;
+                *weight = super::element::narrow(f64::from(*weight) * scale);
+            }
+        }
+        *bias = super::element::narrow(sum);
+    }
+}

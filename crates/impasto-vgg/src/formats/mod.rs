@@ -1,0 +1,345 @@
+//! Weights from files that other programs wrote: bytes of unknown origin in, VGG-19's sixteen convolutions out.
+//!
+//! | format | written by | what is read |
+//! | --- | --- | --- |
+//! | safetensors | impasto, Hugging Face | f32, f16, bf16, f64; impasto's codebooks; impasto's and torchvision's names |
+//! | PyTorch `.pth` | `torch.save`, zip and older | state dicts: the pickle is read as data, nothing in it is ever called |
+//! | MATLAB `.mat` | MatConvNet, scipy | version 5, compressed or not; convolutions found by name in `layers` |
+//! | HDF5 `.h5` | Keras | superblocks 0 to 3, old and new groups, contiguous, compact and chunked data, gzip |
+//!
+//! The reader is chosen by content, never by the file's name, and no other one is tried when it fails: a fallback is a
+//! choice that the file's author would make. One error type ([`WeightsError`]), one checked size, one budget of memory
+//! and one limit of nesting serve all of them ([`budget`]); what a file says is checked before anything is allocated for
+//! it. Tensors that VGG-19 does not have (the fully connected layers: 494 MB of the release's 575) are never read.
+//!
+//! **Architecture Invariant:** no reader indexes, casts, or adds and multiplies numbers from a file without a check: the
+//! lints below refuse to compile it.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+pub mod budget;
+mod convention;
+mod element;
+mod hdf5;
+mod mat;
+mod names;
+mod pth;
+mod safetensors;
+mod source;
+mod write;
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use budget::{Budget, Size, count};
+use convention::Input;
+use names::{Entry, Place};
+use source::Source;
+
+use crate::layers::{LAYERS, LayerKind};
+use crate::weights::{ConvolutionWeights, WeightsError};
+
+pub use write::{StoredAs, write_safetensors};
+
+/// A file format that weights are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// safetensors, impasto's own included.
+    Safetensors,
+    /// MATLAB, version 5.
+    Mat,
+    /// PyTorch.
+    Pth,
+    /// HDF5, as Keras writes it.
+    Hdf5,
+}
+
+impl Format {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Safetensors => "safetensors",
+            Format::Mat => "MATLAB",
+            Format::Pth => "PyTorch",
+            Format::Hdf5 => "HDF5",
+        }
+    }
+}
+
+/// One convolution of a network that is read from a file. VGG-19's are [`vgg19_convolutions`]; tests read smaller ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvolutionShape {
+    /// The 4 of conv4_2.
+    pub block: u8,
+    /// The 2 of conv4_2.
+    pub place: u8,
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+}
+
+impl ConvolutionShape {
+    /// `conv4_2`.
+    pub fn name(&self) -> String {
+        format!("conv{}_{}", self.block, self.place)
+    }
+
+    fn input_count(&self) -> u64 {
+        u64::try_from(self.inputs).unwrap_or(u64::MAX)
+    }
+
+    fn output_count(&self) -> u64 {
+        u64::try_from(self.outputs).unwrap_or(u64::MAX)
+    }
+
+    /// Values in the kernel: 9 times inputs times outputs.
+    fn kernel_len(&self) -> Result<u64, WeightsError> {
+        Size::product(&[self.output_count(), self.input_count(), 9]).map(Size::get)
+    }
+}
+
+/// The sixteen convolutions of VGG-19.
+pub fn vgg19_convolutions() -> Vec<ConvolutionShape> {
+    let mut block = 1;
+    let mut place = 0;
+    let mut shapes = Vec::new();
+    for info in &LAYERS {
+        match info.kind {
+            LayerKind::Convolution { inputs, .. } => {
+                place = u8::saturating_add(place, 1);
+                shapes.push(ConvolutionShape { block, place, inputs, outputs: info.channels });
+            }
+            LayerKind::Pooling => {
+                block = u8::saturating_add(block, 1);
+                place = 0;
+            }
+        }
+    }
+    shapes
+}
+
+/// What a weights file held.
+#[derive(Clone, Debug)]
+pub struct WeightsFile {
+    /// Its format.
+    pub format: Format,
+    /// The convolutions that were asked for, in order.
+    pub convolutions: Vec<ConvolutionWeights>,
+    /// What had to be changed to make them ours, a sentence each without a full stop; the caller names the file.
+    pub notes: Vec<String>,
+}
+
+/// Reads VGG-19's weights from the file at `path`, whatever of the known formats it is in.
+///
+/// # Errors
+/// A file that cannot be read, is of no known format, is damaged, is not VGG-19, or holds values that are not finite.
+pub fn read_file(path: &Path) -> Result<WeightsFile, WeightsError> {
+    let file = File::open(path).map_err(WeightsError::from_io)?;
+    if file.metadata().map_err(WeightsError::from_io)?.is_dir() {
+        return Err(WeightsError::Io("it is a folder".to_owned()));
+    }
+    read(&mut BufReader::new(file))
+}
+
+/// Reads VGG-19's weights from anything that can be read and sought in: a file, or a `Cursor` on bytes.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read<R: Read + Seek>(reader: &mut R) -> Result<WeightsFile, WeightsError> {
+    read_network(reader, &vgg19_convolutions())
+}
+
+/// Reads another chain of 3x3 convolutions, whose names follow VGG-19's: what the tests and fuzz targets use, since a
+/// small file then has everything that a large one has.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_network<R: Read + Seek>(reader: &mut R, table: &[ConvolutionShape]) -> Result<WeightsFile, WeightsError> {
+    let mut source = Source::new(reader)?;
+    let mut budget = Budget::for_tensors(tensor_bytes(table)?);
+    match sniff(&mut source)? {
+        Container::Safetensors => safetensors::read(&mut source, table, &mut budget),
+        Container::Mat => mat::read(&mut source, table, &mut budget),
+        Container::Zip => pth::read_zip(&mut source, table, &mut budget),
+        Container::Pickles => pth::read_legacy(&mut source, table, &mut budget),
+        Container::Hdf5 => hdf5::read(&mut source, table, &mut budget),
+    }
+}
+
+/// Bytes of f32 values in `table`'s kernels and biases, and of one more kernel, the largest, which is held twice while
+/// its axes change places.
+fn tensor_bytes(table: &[ConvolutionShape]) -> Result<u64, WeightsError> {
+    let mut values = Size::new(0);
+    let mut largest = 0;
+    for shape in table {
+        let kernel = shape.kernel_len()?;
+        largest = largest.max(kernel);
+        values = values.plus(kernel)?.plus(shape.output_count())?;
+    }
+    Ok(values.plus(largest)?.times(4)?.get())
+}
+
+/// What holds the tensors.
+enum Container {
+    Safetensors,
+    Mat,
+    Zip,
+    Pickles,
+    Hdf5,
+}
+
+/// Says what a file is by its first bytes.
+fn sniff(source: &mut Source<'_>) -> Result<Container, WeightsError> {
+    if source.len() < 128 {
+        return Err(WeightsError::Unknown);
+    }
+    let start: [u8; 128] = source.array_at(0)?;
+    match start {
+        // A header's length, at most 4 GiB, and the header's opening brace.
+        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Ok(Container::Safetensors),
+        // Version 0x0100 in the byte order that follows it.
+        [.., 0, 1, b'I', b'M'] | [.., 1, 0, b'M', b'I'] => Ok(Container::Mat),
+        [b'P', b'K', 3, 4, ..] => Ok(Container::Zip),
+        [a, b, c, d, ..] if [a, b, c, d] == pth::LEGACY_START => Ok(Container::Pickles),
+        [a, b, c, d, e, f, g, h, ..] if [a, b, c, d, e, f, g, h] == hdf5::SIGNATURE => Ok(Container::Hdf5),
+        // Version 0x0200, MATLAB's own envelope around HDF5.
+        [b'M', b'A', b'T', b'L', b'A', b'B', .., 0, 2, b'I', b'M'] => {
+            Err(WeightsError::Unsupported("MATLAB's version 7.3 (its `save -v7` is read)".to_owned()))
+        }
+        _ => Err(WeightsError::Unknown),
+    }
+}
+
+/// A convolution on its way from a file: `kernel` is `[outputs, inputs, 3, 3]`.
+#[derive(Clone, Debug)]
+struct Convolution {
+    inputs: usize,
+    outputs: usize,
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// How a file orders the axes of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axes {
+    /// `[outputs, inputs, height, width]`, the last running fastest: PyTorch, and impasto.
+    OutInHeightWidth,
+    /// `[height, width, inputs, outputs]`, the last running fastest: Keras.
+    HeightWidthInOut,
+    /// `[height, width, inputs, outputs]`, the first running fastest: MATLAB.
+    MatlabHeightWidthInOut,
+}
+
+impl Axes {
+    /// The sides of a kernel of `shape`, as the file lists them.
+    fn sides(self, shape: &ConvolutionShape) -> [u64; 4] {
+        let (inputs, outputs) = (shape.input_count(), shape.output_count());
+        match self {
+            Axes::OutInHeightWidth => [outputs, inputs, 3, 3],
+            Axes::HeightWidthInOut | Axes::MatlabHeightWidthInOut => [3, 3, inputs, outputs],
+        }
+    }
+
+    /// Brings a kernel's values into the order `[outputs, inputs, 3, 3]`.
+    fn arrange(self, mut values: Vec<f32>, shape: &ConvolutionShape) -> Result<Vec<f32>, WeightsError> {
+        match self {
+            Axes::OutInHeightWidth => Ok(values),
+            // A filter's nine values stand one plane of inputs x outputs apart.
+            Axes::HeightWidthInOut => {
+                let plane = Size::new(shape.input_count()).times(shape.output_count())?.index()?;
+                let mut arranged = Vec::new();
+                arranged.try_reserve_exact(values.len()).map_err(|_| WeightsError::out_of_memory())?;
+                for output in 0..shape.outputs {
+                    let of_output = values.get(output..).unwrap_or_default();
+                    for input in 0..shape.inputs {
+                        let first = input.checked_mul(shape.outputs).and_then(|place| of_output.get(place..));
+                        arranged.extend(first.unwrap_or_default().iter().step_by(plane));
+                    }
+                }
+                Ok(arranged)
+            }
+            // Read with the last axis fastest this is [outputs, inputs, width, height].
+            Axes::MatlabHeightWidthInOut => {
+                transpose(&mut values);
+                Ok(values)
+            }
+        }
+    }
+}
+
+/// Exchanges rows and columns of every 3x3 filter.
+fn transpose(kernel: &mut [f32]) {
+    for filter in kernel.chunks_exact_mut(9) {
+        filter.swap(1, 3);
+        filter.swap(2, 6);
+        filter.swap(5, 7);
+    }
+}
+
+/// A file's tensors, each read when it is asked for.
+trait Tensors {
+    /// The table of contents.
+    fn entries(&self) -> &[Entry];
+
+    /// The values of entry `place`, in the order of its shape.
+    fn values(&mut self, place: usize, budget: &mut Budget) -> Result<Vec<f32>, WeightsError>;
+}
+
+/// Reads every convolution of `table` at its place, checking shapes before and values after.
+fn read_convolutions(
+    tensors: &mut dyn Tensors,
+    table: &[ConvolutionShape],
+    places: &[Place],
+    axes: Axes,
+    budget: &mut Budget,
+) -> Result<Vec<Convolution>, WeightsError> {
+    let mut convolutions = Vec::new();
+    for (shape, place) in table.iter().zip(places) {
+        let bias = checked_values(tensors, place.bias, &[shape.output_count()], budget)?;
+        let kernel = checked_values(tensors, place.weight, &axes.sides(shape), budget)?;
+        let kernel = axes.arrange(kernel, shape)?;
+        convolutions.push(Convolution { inputs: shape.inputs, outputs: shape.outputs, kernel, bias });
+    }
+    Ok(convolutions)
+}
+
+/// One tensor of the shape `sides`, finite.
+fn checked_values(
+    tensors: &mut dyn Tensors,
+    place: usize,
+    sides: &[u64],
+    budget: &mut Budget,
+) -> Result<Vec<f32>, WeightsError> {
+    let entry = tensors.entries().get(place).cloned().ok_or(WeightsError::Unknown)?;
+    if entry.shape != sides {
+        return Err(WeightsError::Shape {
+            name: entry.name,
+            found: format!("{:?}", entry.shape),
+            expected: format!("{sides:?}"),
+        });
+    }
+    let values = tensors.values(place, budget)?;
+    if count(&values) != Size::product(sides)?.get() {
+        return Err(WeightsError::malformed(format!("{} is shorter than its shape", names::quoted(&entry.name))));
+    }
+    element::check_values(&entry.name, &values)?;
+    Ok(values)
+}
+
+/// Makes a file's convolutions ours.
+fn finish(format: Format, mut convolutions: Vec<Convolution>, input: Input) -> Result<WeightsFile, WeightsError> {
+    let notes = convention::adopt(&mut convolutions, input)?;
+    let convolutions = convolutions
+        .into_iter()
+        .map(|found| ConvolutionWeights::from_values(found.outputs, found.inputs, found.kernel, found.bias))
+        .collect();
+    Ok(WeightsFile { format, convolutions, notes })
+}

@@ -1,0 +1,411 @@
+//! PyTorch's state dicts, as `torch.save` writes them.
+//!
+//! ```text
+//! since 1.6, a zip archive       NAME/data.pkl      the dictionary, tensors by key
+//!                                NAME/data/KEY      a storage: the numbers of one or more tensors
+//!                                NAME/byteorder     "little" or "big"
+//! before                         four pickles (magic number, protocol, about the machine, the dictionary), a pickle
+//!                                with the storages' keys, then each storage: its length in elements u64, its numbers
+//!
+//! a tensor in the pickle         _rebuild_tensor_v2(("storage", FloatStorage, KEY, place, elements), offset, size, stride, ...)
+//! ```
+//!
+//! [`pickle`] reads the pickle without running it. A tensor is a view of a storage, so its offset, size and strides are
+//! checked against the storage's length, and that against the file's.
+
+mod pickle;
+mod zip;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::budget::{Budget, ENTRY_LIMIT, HEADER_LIMIT_BYTES, NESTING_LIMIT, Size, count};
+use super::convention::Input;
+use super::element::{Element, Kind, read_values};
+use super::names::{self, Entry, Naming, quoted};
+use super::source::{Fields, Source};
+use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, finish, read_convolutions};
+use crate::weights::WeightsError;
+use pickle::{Node, Pickle, Place};
+use zip::{Archive, ZipEntry};
+
+/// What the first pickle of the older format holds, least significant byte first.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// The start of such a file: a pickle of protocol 2 that pushes a number of ten bytes.
+pub const LEGACY_START: [u8; 4] = [0x80, 2, 0x8a, 10];
+
+/// Reads `table` from a zip archive of `torch.save`.
+pub fn read_zip(
+    source: &mut Source<'_>,
+    table: &[ConvolutionShape],
+    budget: &mut Budget,
+) -> Result<WeightsFile, WeightsError> {
+    let archive = zip::open(source, budget)?;
+    let mut tables = archive.iter().filter(|(name, _)| name.ends_with("/data.pkl"));
+    let (Some((name, entry)), None) = (tables.next(), tables.next()) else {
+        return Err(WeightsError::Unsupported(
+            "a zip archive without one data.pkl, so it is no PyTorch state dict".into(),
+        ));
+    };
+    let folder = name.trim_end_matches("data.pkl").to_owned();
+    let bytes = zip::contents(source, entry, budget)?;
+    let pickle = pickle::read(&mut Fields::new(&bytes), budget)?;
+    let big_endian = match archive.get(&format!("{folder}byteorder")) {
+        Some(entry) => zip::contents(source, entry, budget)? == b"big",
+        None => false,
+    };
+    let views = views(&pickle)?;
+    let file = StateDict::new(source, views, big_endian, Storages::Zip { archive, folder, verified: BTreeSet::new() });
+    read(file, table, budget)
+}
+
+/// Reads `table` from a file of `torch.save` before version 1.6.
+pub fn read_legacy(
+    source: &mut Source<'_>,
+    table: &[ConvolutionShape],
+    budget: &mut Budget,
+) -> Result<WeightsFile, WeightsError> {
+    let start_len = source.len().min(HEADER_LIMIT_BYTES);
+    let start = source.bytes_at(0, start_len, budget)?;
+    let mut fields = Fields::new(&start);
+    let magic = pickle::read(&mut fields, budget)?;
+    if *magic.node(magic.root) != Node::Bytes(MAGIC.to_vec()) {
+        return Err(WeightsError::Unsupported("a bare Python pickle; a PyTorch state dict is expected".to_owned()));
+    }
+    let protocol = pickle::read(&mut fields, budget)?;
+    if *protocol.node(protocol.root) != Node::Whole(1001) {
+        return Err(WeightsError::Unsupported("an unknown protocol of torch.save".to_owned()));
+    }
+    let machine = pickle::read(&mut fields, budget)?;
+    let big_endian = matches!(entry(&machine, machine.root, "little_endian"), Some(Node::Whole(0)));
+    let dictionary = pickle::read(&mut fields, budget)?;
+    let keys = pickle::read(&mut fields, budget)?;
+    let views = views(&dictionary)?;
+    let data_offset = Size::new(start_len).minus(count(fields.rest()))?;
+    let storages = legacy_storages(source, &keys, &dictionary, data_offset, big_endian)?;
+    read(StateDict::new(source, views, big_endian, Storages::Legacy(storages)), table, budget)
+}
+
+fn read(
+    mut file: StateDict<'_, '_>,
+    table: &[ConvolutionShape],
+    budget: &mut Budget,
+) -> Result<WeightsFile, WeightsError> {
+    let entries = file.entries.clone();
+    let index = names::index(&entries)?;
+    let (naming, prefix) = names::recognise(&index, table)?;
+    let places = names::locate(&index, table, naming, prefix)?;
+    let convolutions = read_convolutions(&mut file, table, &places, Axes::OutInHeightWidth, budget)?;
+    let input = if naming == Naming::Torchvision { Input::Torchvision } else { Input::Ours };
+    finish(Format::Pth, convolutions, input)
+}
+
+/// A tensor as a view of a storage, everything in elements.
+#[derive(Clone, Debug)]
+struct View {
+    storage: String,
+    /// None for whole numbers.
+    kind: Option<Kind>,
+    storage_len: u64,
+    offset: u64,
+    size: Vec<u64>,
+    stride: Vec<u64>,
+}
+
+/// Where storages lie.
+enum Storages {
+    Zip {
+        archive: Archive,
+        folder: String,
+        /// Entries whose checksum has been compared.
+        verified: BTreeSet<String>,
+    },
+    /// Offsets in the file, by key.
+    Legacy(BTreeMap<String, u64>),
+}
+
+struct StateDict<'source, 'file> {
+    source: &'source mut Source<'file>,
+    entries: Vec<Entry>,
+    views: Vec<View>,
+    big_endian: bool,
+    storages: Storages,
+}
+
+impl<'source, 'file> StateDict<'source, 'file> {
+    fn new(
+        source: &'source mut Source<'file>,
+        views: Vec<(String, View)>,
+        big_endian: bool,
+        storages: Storages,
+    ) -> Self {
+        let entries = views.iter().map(|(name, view)| Entry { name: name.clone(), shape: view.size.clone() }).collect();
+        let views = views.into_iter().map(|(_, view)| view).collect();
+        StateDict { source, entries, views, big_endian, storages }
+    }
+}
+
+impl Tensors for StateDict<'_, '_> {
+    fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn values(&mut self, place: usize, budget: &mut Budget) -> Result<Vec<f32>, WeightsError> {
+        let view = self.views.get(place).cloned().ok_or(WeightsError::Unknown)?;
+        let kind = view.kind.ok_or_else(|| WeightsError::Unsupported("whole numbers for weights".to_owned()))?;
+        let element = Element { kind, big_endian: self.big_endian };
+        let span = view.span()?;
+        if Size::new(view.offset).plus(span)?.get() > view.storage_len {
+            return Err(WeightsError::malformed("a tensor reaches beyond its storage"));
+        }
+        let from = Size::new(view.offset).times(element.size_bytes())?.get();
+        let len = Size::new(span).times(element.size_bytes())?.get();
+        let values = match &mut self.storages {
+            Storages::Legacy(offsets) => {
+                let start = offsets.get(&view.storage).copied().ok_or_else(|| missing_storage(&view.storage))?;
+                let offset = Size::new(start).plus(from)?;
+                read_values(&mut self.source.stream(offset.get(), len)?, element, span, budget)?
+            }
+            Storages::Zip { archive, folder, verified } => {
+                let name = format!("{folder}data/{}", view.storage);
+                let entry = archive.get(&name).ok_or_else(|| missing_storage(&view.storage))?;
+                check_len(entry, &view, element)?;
+                if verified.insert(name) {
+                    zip::verify(self.source, entry, budget)?;
+                }
+                zip::with_reader(self.source, entry, from, len, budget, |reader, budget| {
+                    read_values(reader, element, span, budget)
+                })?
+            }
+        };
+        view.gather(values, budget)
+    }
+}
+
+fn missing_storage(key: &str) -> WeightsError {
+    WeightsError::malformed(format!("the storage {} is missing", quoted(key)))
+}
+
+fn check_len(entry: &ZipEntry, view: &View, element: Element) -> Result<(), WeightsError> {
+    if Size::new(view.storage_len).times(element.size_bytes())?.get() == entry.len {
+        return Ok(());
+    }
+    Err(WeightsError::malformed(format!("the storage {} is not as long as announced", quoted(&view.storage))))
+}
+
+impl View {
+    /// Elements from the first to the last that the view touches.
+    fn span(&self) -> Result<u64, WeightsError> {
+        let mut last = Size::new(0);
+        for (&size, &stride) in self.size.iter().zip(&self.stride) {
+            let Some(steps) = size.checked_sub(1) else { return Ok(0) };
+            last = last.plus(Size::new(steps).times(stride)?.get())?;
+        }
+        Ok(last.plus(1)?.get())
+    }
+
+    /// The elements in the order of the view's size, from those of its span.
+    fn gather(&self, span: Vec<f32>, budget: &mut Budget) -> Result<Vec<f32>, WeightsError> {
+        let mut dense = Size::new(1);
+        let mut in_order = true;
+        for (&size, &stride) in self.size.iter().zip(&self.stride).rev() {
+            in_order &= size == 1 || stride == dense.get();
+            dense = dense.times(size)?;
+        }
+        if in_order {
+            return Ok(span);
+        }
+        // The offset of every element, an axis at a time.
+        let mut offsets = budget.room_for::<u64>(dense.get())?;
+        offsets.push(0_u64);
+        for (&size, &stride) in self.size.iter().zip(&self.stride) {
+            let mut next = budget.room_for::<u64>(Size::new(count(&offsets)).times(size)?.get())?;
+            for &offset in &offsets {
+                for step in 0..size {
+                    next.push(Size::new(step).times(stride)?.plus(offset)?.get());
+                }
+            }
+            budget.give_back(count(&offsets).saturating_mul(8));
+            offsets = next;
+        }
+        let mut values = budget.room_for::<f32>(count(&offsets))?;
+        for offset in offsets {
+            let value = span.get(Size::new(offset).index()?).copied();
+            values.push(value.ok_or_else(|| WeightsError::malformed("a tensor reaches beyond its storage"))?);
+        }
+        budget.give_back(dense.get().saturating_mul(16));
+        budget.give_back(count(&span).saturating_mul(4));
+        Ok(values)
+    }
+}
+
+/// Every tensor of a pickle that stands in dictionaries, by the keys that lead to it, joined by dots.
+fn views(pickle: &Pickle) -> Result<Vec<(String, View)>, WeightsError> {
+    let mut views = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut level = vec![(String::new(), pickle.root)];
+    for _ in 0..NESTING_LIMIT {
+        let mut next = Vec::new();
+        for (prefix, place) in level {
+            // A dictionary that holds itself is read once.
+            if !seen.insert(place) {
+                continue;
+            }
+            for (key, value) in items(pickle, place) {
+                let Node::Text(key) = pickle.node(key) else { continue };
+                let name = format!("{prefix}{key}");
+                match tensor(pickle, value)? {
+                    Some(view) => views.push((name, view)),
+                    None if !items(pickle, value).is_empty() && name.len() < 256 => {
+                        next.push((format!("{name}."), value))
+                    }
+                    None => {}
+                }
+                if count(&views) > ENTRY_LIMIT || count(&next) > ENTRY_LIMIT {
+                    return Err(WeightsError::malformed("it holds more than 1,000 tensors"));
+                }
+            }
+        }
+        if next.is_empty() {
+            return Ok(views);
+        }
+        level = next;
+    }
+    Err(WeightsError::malformed("its dictionaries nest deeper than 32"))
+}
+
+/// Keys and values of a dictionary; nothing of anything else.
+fn items(pickle: &Pickle, place: Place) -> Vec<(Place, Place)> {
+    match pickle.node(place) {
+        Node::Dictionary(items) | Node::Call { items, .. } => items.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The value of a text key.
+fn entry<'pickle>(pickle: &'pickle Pickle, place: Place, wanted: &str) -> Option<&'pickle Node> {
+    items(pickle, place)
+        .into_iter()
+        .find(|&(key, _)| matches!(pickle.node(key), Node::Text(text) if text == wanted))
+        .map(|(_, value)| pickle.node(value))
+}
+
+/// A call's function and arguments.
+fn call(pickle: &Pickle, place: Place) -> Option<(&str, &[Place])> {
+    let Node::Call { function, arguments, .. } = pickle.node(place) else { return None };
+    match (pickle.node(*function), pickle.node(*arguments)) {
+        (Node::Global(name), Node::Sequence(arguments)) => Some((name, arguments)),
+        _ => None,
+    }
+}
+
+/// The tensor that a node stands for, if it stands for one.
+fn tensor(pickle: &Pickle, place: Place) -> Result<Option<View>, WeightsError> {
+    match call(pickle, place) {
+        Some(("torch._utils._rebuild_parameter", &[inner, ..])) => match call(pickle, inner) {
+            Some(("torch._utils._rebuild_parameter", _)) | None => Ok(None),
+            Some((_, arguments)) => view(pickle, arguments).map(Some),
+        },
+        Some(("torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2", arguments)) => {
+            view(pickle, arguments).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn view(pickle: &Pickle, arguments: &[Place]) -> Result<View, WeightsError> {
+    let wrong = || WeightsError::malformed("a tensor in its pickle is not put together as PyTorch's are");
+    let &[storage, offset, size, stride, ..] = arguments else { return Err(wrong()) };
+    let whole = |place| match pickle.node(place) {
+        &Node::Whole(value) => u64::try_from(value).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    };
+    let wholes = |place| match pickle.node(place) {
+        Node::Sequence(members) => members.iter().map(|&member| whole(member)).collect::<Result<Vec<u64>, _>>(),
+        _ => Err(wrong()),
+    };
+    let (storage, kind, storage_len) = outside(pickle, storage).ok_or_else(wrong)?;
+    let (size, stride) = (wholes(size)?, wholes(stride)?);
+    if size.len() != stride.len() || count(&size) > NESTING_LIMIT.into() {
+        return Err(wrong());
+    }
+    Ok(View { storage, kind, storage_len, offset: whole(offset)?, size, stride })
+}
+
+/// Key, type and length of a storage.
+fn outside(pickle: &Pickle, place: Place) -> Option<(String, Option<Kind>, u64)> {
+    let &Node::Outside(key) = pickle.node(place) else { return None };
+    let Node::Sequence(parts) = pickle.node(key) else { return None };
+    let &[_, class, key, _, len, ..] = parts.as_slice() else { return None };
+    let (Node::Global(class), Node::Text(key), &Node::Whole(len)) =
+        (pickle.node(class), pickle.node(key), pickle.node(len))
+    else {
+        return None;
+    };
+    let kind = match class.as_str() {
+        "torch.FloatStorage" => Some(Kind::F32),
+        "torch.HalfStorage" => Some(Kind::F16),
+        "torch.BFloat16Storage" => Some(Kind::Bf16),
+        "torch.DoubleStorage" => Some(Kind::F64),
+        _ => None,
+    };
+    Some((key.clone(), kind, u64::try_from(len).ok()?))
+}
+
+/// Bytes an element of any storage, those of whole numbers included.
+fn storage_element_bytes(class: &str) -> Option<u64> {
+    Some(match class {
+        "torch.DoubleStorage" | "torch.LongStorage" => 8,
+        "torch.FloatStorage" | "torch.IntStorage" => 4,
+        "torch.HalfStorage" | "torch.BFloat16Storage" | "torch.ShortStorage" => 2,
+        "torch.CharStorage" | "torch.ByteStorage" | "torch.BoolStorage" => 1,
+        _ => return None,
+    })
+}
+
+/// Where each storage's numbers lie in a file of the older format: they follow each other in the order of `keys`.
+fn legacy_storages(
+    source: &mut Source<'_>,
+    keys: &Pickle,
+    dictionary: &Pickle,
+    data_offset: Size,
+    big_endian: bool,
+) -> Result<BTreeMap<String, u64>, WeightsError> {
+    let mut lengths = BTreeMap::new();
+    for node in &dictionary.nodes {
+        let &Node::Outside(key) = node else { continue };
+        let Node::Sequence(parts) = dictionary.node(key) else { continue };
+        let &[_, class, key, _, len, ..] = parts.as_slice() else { continue };
+        if let (Node::Global(class), Node::Text(key), &Node::Whole(len)) =
+            (dictionary.node(class), dictionary.node(key), dictionary.node(len))
+        {
+            let element_bytes = storage_element_bytes(class).ok_or_else(|| missing_storage(key))?;
+            let len = u64::try_from(len).map_err(|_| missing_storage(key))?;
+            if lengths.insert(key.as_str(), (len, element_bytes)).is_some_and(|other| other != (len, element_bytes)) {
+                return Err(WeightsError::malformed(format!("the storage {} has two lengths", quoted(key))));
+            }
+        }
+    }
+    let Node::Sequence(order) = keys.node(keys.root) else {
+        return Err(WeightsError::malformed("it has no list of its storages"));
+    };
+    let mut offsets = BTreeMap::new();
+    let mut offset = data_offset;
+    for &key in order {
+        let Node::Text(key) = keys.node(key) else {
+            return Err(WeightsError::malformed("its list of storages holds something else"));
+        };
+        let &(len, element_bytes) = lengths.get(key.as_str()).ok_or_else(|| missing_storage(key))?;
+        let own_len = source.array_at(offset.get())?;
+        let own_len = if big_endian { u64::from_be_bytes(own_len) } else { u64::from_le_bytes(own_len) };
+        if own_len != len {
+            return Err(WeightsError::malformed(format!("the storage {} is not as long as announced", quoted(key))));
+        }
+        let start = offset.plus(8)?;
+        offset = start.plus(Size::new(len).times(element_bytes)?.get())?;
+        if offset.get() > source.len() || offsets.insert(key.clone(), start.get()).is_some() {
+            return Err(WeightsError::malformed("its storages are cut off, or one stands in it twice"));
+        }
+    }
+    Ok(offsets)
+}

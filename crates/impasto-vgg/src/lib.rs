@@ -1,0 +1,35 @@
+//! VGG-19, forward and back to the pixels.
+//!
+//! This crate is the engine room of impasto: a fixed network (Simonyan and Zisserman, 2014) whose weights never change,
+//! run on a picture, observed at some of its layers, and differentiated back to the pixels. It knows nothing about
+//! losses, optimisers or files of pictures.
+//!
+//! Where to look:
+//! - [`layers`]: the network as data;
+//! - [`engine`]: the boundary, a trait that every engine stands behind;
+//! - [`reference`](mod@reference): the network in f64, loops only: the specification of every engine;
+//! - [`cpu`]: the fast engine;
+//! - [`plan`]: the order of an engine's work, in bands that stream through all layers, and the memory that it takes;
+//! - [`weights`]: the weights, embedded or from a file;
+//! - [`formats`]: the files that weights come in;
+//! - [`normalise`]: the paper's normalised network.
+
+pub mod cpu;
+pub mod engine;
+pub mod formats;
+pub mod layers;
+pub mod normalise;
+pub mod plan;
+pub mod reference;
+pub mod weights;
+
+pub use cpu::{CpuEngine, CpuOptions, CpuSession};
+pub use engine::{
+    Border, Distance, Engine, EngineDescription, EngineError, FeatureMap, MomentGradients, Moments, Observation,
+    ObservationGradients, Pooling, Precision, Session, SessionRequest,
+};
+pub use layers::{LAYERS, Layer, LayerInfo, LayerKind, MEAN_RGB, UnknownLayer};
+pub use normalise::{Calibration, MeanActivations, NormaliseError};
+pub use plan::{Plan, Strategy};
+pub use reference::ReferenceEngine;
+pub use weights::{ConvolutionWeights, Weights, WeightsError};

@@ -1,0 +1,107 @@
+//! Bands change nothing: features, moments, distances and gradients are the same bytes whatever the height of the bands,
+//! the work that layers wait for, and what is kept between the way forward and the way back.
+
+mod support;
+
+use impasto_vgg::layers::LAYER_COUNT;
+use impasto_vgg::{
+    Border, CpuEngine, Engine, Layer, Observation, Pooling, Precision, Session, SessionRequest, Strategy,
+};
+use support::random::Random;
+use support::subjects::cpu_engines;
+
+/// Everything at once: the run that the others have to repeat.
+const ONE_PIECE: Strategy = Strategy { computed_again: 0, band_rows: 1 << 20, chunk_tiles: 1 };
+
+const OTHERS: [Strategy; 6] = [
+    Strategy { computed_again: 0, band_rows: 16, chunk_tiles: 1 },
+    Strategy { computed_again: 1, band_rows: 64, chunk_tiles: 128 },
+    Strategy { computed_again: 4, band_rows: 4, chunk_tiles: 7 },
+    Strategy { computed_again: LAYER_COUNT, band_rows: 4, chunk_tiles: 1 },
+    Strategy { computed_again: 8, band_rows: 20, chunk_tiles: 30 },
+    Strategy { computed_again: LAYER_COUNT, band_rows: 1 << 20, chunk_tiles: 1 },
+];
+
+fn named(name: &str) -> Layer {
+    Layer::named(name).unwrap()
+}
+
+fn request(size: (usize, usize), pooling: Pooling, border: Border, style: &[&str], content: &[&str]) -> SessionRequest {
+    SessionRequest {
+        height: size.0,
+        width: size.1,
+        pooling,
+        border,
+        precision: Precision::F32,
+        style_taps: style.iter().map(|name| named(name)).collect(),
+        content_taps: content.iter().map(|name| named(name)).collect(),
+        memory_limit_bytes: None,
+    }
+}
+
+fn evaluate(engine: &CpuEngine, request: &SessionRequest, strategy: Strategy) -> (Observation, Vec<f32>) {
+    let mut session = engine.with_strategy(strategy).open(request).unwrap();
+    let mut random = Random(9);
+    let [content, other, image] = [(); 3].map(|()| random.picture(request.height, request.width));
+    session.set_content(&content).unwrap();
+    let mut pixels = vec![f32::NAN; request.picture_len()];
+    // A picture before it, so that nothing may lean on buffers being fresh.
+    let seen = session.forward(&other).unwrap();
+    session.backward(&Random(4).gradients(&seen), &mut pixels).unwrap();
+    let seen = session.forward(&image).unwrap();
+    session.backward(&Random(4).gradients(&seen), &mut pixels).unwrap();
+    (seen, pixels)
+}
+
+fn check((isa, engine): &(String, CpuEngine), request: &SessionRequest) {
+    let expected = evaluate(engine, request, ONE_PIECE);
+    assert!(expected.1.iter().all(|value| value.is_finite()) && expected.1.iter().any(|&value| value != 0.0));
+    for (index, strategy) in OTHERS.into_iter().enumerate() {
+        let ours = evaluate(&engine.with_threads(1 + index % 3).unwrap(), request, strategy);
+        assert!(ours.0 == expected.0, "{isa} {request:?} {strategy:?}: other moments");
+        assert!(ours.1 == expected.1, "{isa} {request:?} {strategy:?}: another gradient");
+    }
+}
+
+const PAPER: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+
+#[test]
+fn the_papers_taps_in_bands() {
+    for engine in cpu_engines() {
+        for (size, pooling, border) in
+            [((149, 83), Pooling::Average, Border::Zero), ((131, 50), Pooling::Max, Border::Replicate)]
+        {
+            check(engine, &request(size, pooling, border, &PAPER, &["conv4_2"]));
+        }
+    }
+}
+
+/// Taps before poolings, on poolings, without conv1_1, content alone.
+#[test]
+fn unusual_taps_in_bands() {
+    let best = &cpu_engines()[0];
+    let (average, max) = (Pooling::Average, Pooling::Max);
+    check(best, &request((97, 41), max, Border::Zero, &["pool1", "conv2_2", "pool3"], &["conv1_2", "pool2"]));
+    check(best, &request((90, 37), average, Border::Replicate, &["conv3_4", "pool4"], &["conv3_4", "pool4"]));
+    check(best, &request((75, 20), average, Border::Zero, &[], &["conv3_2"]));
+    check(best, &request((75, 20), max, Border::Zero, &["conv1_1"], &[]));
+    check(best, &request((60, 23), max, Border::Replicate, &["pool5", "conv5_4"], &["conv5_2"]));
+}
+
+/// A memory limit chooses the plan, and the least that would do is named where none fits.
+#[test]
+fn a_limit_chooses_the_plan() {
+    let (_, engine) = &cpu_engines()[0];
+    let request = request((4096, 512), Pooling::Average, Border::Zero, &PAPER, &["conv4_2"]);
+    let plan = |limit: u64| engine.plan(&SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() });
+    let bytes =
+        |limit: u64| engine.session_bytes(&SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() });
+    let ample = bytes(1 << 40).unwrap();
+    assert_eq!(plan(1 << 40).unwrap().strategy.computed_again, 1);
+    let less = bytes(ample - 1).unwrap();
+    assert!(less < ample && plan(ample - 1).unwrap().strategy.computed_again > 1);
+    let least = bytes(1_100_000_000).unwrap();
+    assert!(least <= 1_100_000_000, "{least}");
+    let starved = bytes(100_000_000).unwrap_err().to_string();
+    assert!(starved.contains("4096") && starved.contains("95 MiB"), "{starved}");
+}

@@ -1,0 +1,48 @@
+//! A session takes the memory that it said it would. One test alone in this binary, so that nothing else allocates.
+
+use impasto_vgg::{
+    Border, CpuEngine, CpuOptions, Engine, Layer, MomentGradients, ObservationGradients, Pooling, Precision, Session,
+    SessionRequest, Weights,
+};
+
+/// A line of /proc/self/status in bytes; `None` where the system has no such file.
+fn status_bytes(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[test]
+fn a_session_takes_what_it_said_within_a_tenth() {
+    let named = |name: &str| Layer::named(name).unwrap();
+    let request = SessionRequest {
+        height: 700,
+        width: 530,
+        pooling: Pooling::Max,
+        border: Border::Zero,
+        precision: Precision::F32,
+        style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
+        content_taps: vec![named("conv4_2")],
+        memory_limit_bytes: None,
+    };
+    let engine = CpuEngine::new(Weights::embedded(), CpuOptions { threads: Some(2), isa: None }).unwrap();
+    let image: Vec<f32> = (0..request.picture_len()).map(|index| (index * 7 % 256) as f32).collect();
+    let mut pixels = vec![1.0; request.picture_len()];
+    let said = engine.session_bytes(&request).unwrap();
+    let Some(before) = status_bytes("VmRSS") else {
+        println!("this system does not tell a process its memory: not checked");
+        return;
+    };
+    let mut session = engine.open(&request).unwrap();
+    session.set_content(&image).unwrap();
+    let seen = session.forward(&image).unwrap();
+    let by_moments = |second: &[f64]| MomentGradients { mean: Vec::new(), second: second.to_vec() };
+    let gradients = ObservationGradients {
+        moments: seen.moments.iter().map(|moments| by_moments(&moments.second)).collect(),
+        distances: vec![1.0],
+    };
+    session.backward(&gradients, &mut pixels).unwrap();
+    let taken = status_bytes("VmHWM").unwrap() - before;
+    let ratio = taken as f64 / said as f64;
+    assert!((0.9..=1.1).contains(&ratio), "{} MiB were said, {} MiB taken", said >> 20, taken >> 20);
+}

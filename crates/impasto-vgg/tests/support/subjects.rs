@@ -1,0 +1,47 @@
+//! The engines under test.
+
+use std::sync::OnceLock;
+
+use impasto_vgg::cpu::isa::InstructionSet;
+use impasto_vgg::{CpuEngine, CpuOptions, Engine, ReferenceEngine, Weights};
+
+/// One engine, on any number of threads.
+pub struct Subject {
+    pub name: String,
+    /// `None` for the reference.
+    cpu: Option<CpuEngine>,
+}
+
+impl Subject {
+    pub fn engine(&self, threads: usize) -> Box<dyn Engine> {
+        match &self.cpu {
+            Some(engine) => Box::new(engine.with_threads(threads).unwrap()),
+            None => Box::new(ReferenceEngine::new(Weights::embedded())),
+        }
+    }
+}
+
+/// The CPU engine on every instruction set of this processor, the best first; made once, so that weights are
+/// transformed once.
+pub fn cpu_engines() -> &'static [(String, CpuEngine)] {
+    static ENGINES: OnceLock<Vec<(String, CpuEngine)>> = OnceLock::new();
+    ENGINES.get_or_init(|| {
+        let names = InstructionSet::available().into_iter().map(|set| set.name().to_owned());
+        let engine = |isa: &String| {
+            let options = CpuOptions { threads: Some(2), isa: Some(isa.clone()) };
+            CpuEngine::new(Weights::embedded(), options).unwrap()
+        };
+        names.map(|isa| (isa.clone(), engine(&isa))).collect()
+    })
+}
+
+/// Every engine that this processor can run, but for the reference.
+pub fn subjects() -> Vec<Subject> {
+    let engines = cpu_engines().iter();
+    engines.map(|(name, engine)| Subject { name: name.clone(), cpu: Some(engine.clone()) }).collect()
+}
+
+/// Every engine that this processor can run.
+pub fn subjects_and_reference() -> Vec<Subject> {
+    subjects().into_iter().chain([Subject { name: "reference".to_owned(), cpu: None }]).collect()
+}
