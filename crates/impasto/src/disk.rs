@@ -1,0 +1,428 @@
+//! The one door to files: whole files in, whole files out.
+//!
+//! A file on disk is always the old one or the new one, never a part of either. To replace `picture.png`:
+//!
+//! ```text
+//! 1. write all bytes to a new file beside it       .impasto-4242-0.tmp    (same folder, so same file system)
+//! 2. compare the length, fsync it                                         its bytes are on the disk now
+//! 3. rename it onto picture.png                                           the switch: old before, new after
+//! 4. fsync the folder                                                     the switch is on the disk now
+//! ```
+//!
+//! Where a step fails the temporary file is removed and the old file is still there. A process that is killed leaves at
+//! most its temporary file, which is locked while its writer lives; [`check_writable`] removes those that nobody holds.
+//!
+//! The steps run on a [`Disk`], so that tests can put a disk in its place that fails, tears, drops and reorders writes.
+//!
+//! **Architecture Invariant:** nothing else in this crate creates, renames or removes a file.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
+pub trait Disk: Send + Sync {
+    /// Creates a file that must not exist yet, and opens it for writing.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] where the name is taken; any other as the system says.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+
+    /// Gives the file `from` the name `to`, in one step; a file of that name is replaced and hands on its permissions.
+    ///
+    /// # Errors
+    /// As the system says; then `to` is what it was.
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Returns when the folder's names are on the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+}
+
+/// A file that is being written.
+pub trait OpenFile {
+    /// Appends some of the bytes, at least one, and returns how many.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// The file's length in bytes, as the system has it.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn length_bytes(&self) -> io::Result<u64>;
+
+    /// Returns when the file's bytes are on the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A file that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// There is no such file.
+    #[error("{} does not exist; check the name", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder or a device where a file is meant.
+    #[error("{} is not a file; give the name of a file", path.display())]
+    NotAFile {
+        /// What is not a file.
+        path: PathBuf,
+    },
+    /// More bytes than the reader allows.
+    #[error("{} is larger than the {limit_mib} MiB that are read; give a smaller file", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in MiB.
+        limit_mib: u64,
+    },
+    /// The system does not let it be read.
+    #[error("{} could not be read ({}); check its permissions and the disk", path.display(), reason(source))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder that a file is to be written in is not there.
+    #[error("{} cannot be written, for the folder {} does not exist; create it or choose another place",
+        path.display(), folder.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// The system does not let files be created there.
+    #[error("{} cannot be written, for the folder {} takes no files ({}); choose another place",
+        path.display(), folder.display(), reason(source))]
+    FolderUnwritable {
+        /// The file.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Less space than will be needed.
+    #[error("{} needs {needed_mib} MiB but its disk has {free_mib} MiB free; make room or choose another place",
+        path.display())]
+    NoSpace {
+        /// The file.
+        path: PathBuf,
+        /// Space needed, in MiB.
+        needed_mib: u64,
+        /// Space free, in MiB.
+        free_mib: u64,
+    },
+    /// Writing failed; nothing has changed.
+    #[error("{} could not be written ({}) and is as it was before; make room or choose another place",
+        path.display(), reason(source))]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The new file is in place, but the disk did not confirm that it will stay.
+    #[error("{} is written, but the disk did not confirm it ({}); check the disk before you rely on it",
+        path.display(), reason(source))]
+    Unconfirmed {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Replaces the file with these bytes, or leaves it as it was.
+///
+/// # Errors
+/// [`DiskError::Unwritten`] where the file is as it was, [`DiskError::Unconfirmed`] where the new one is in place.
+pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    stage_file(disk, path, bytes)?.commit()
+}
+
+/// Writes the bytes beside the file, down to the disk, without touching the file itself: all that can take long or run
+/// out of space is behind when this returns.
+///
+/// # Errors
+/// [`DiskError::Unwritten`].
+pub fn stage_file<'disk>(disk: &'disk dyn Disk, path: &Path, bytes: &[u8]) -> Result<StagedFile<'disk>, DiskError> {
+    // A symbolic link stays a link: the file that it leads to is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let unwritten = |source| DiskError::Unwritten { path: path.to_owned(), source };
+    let (temporary, mut file) = create_beside(disk, folder_of(&target)).map_err(unwritten)?;
+    let written = write_whole(file.as_mut(), bytes).map_err(unwritten);
+    // Dropped on the way out, this removes the temporary file.
+    let staged = StagedFile { disk, temporary: Some(temporary), _held: file, target, path: path.to_owned() };
+    written.map(|()| staged)
+}
+
+/// Removes a file; that it is not there is fine.
+///
+/// # Errors
+/// [`DiskError::Unwritten`] where it is still there.
+pub fn remove_file_if_present(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
+    match disk.remove(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(DiskError::Unwritten { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A new file, whole and on the disk, that waits beside the one that it will replace. Dropped, it is removed.
+pub struct StagedFile<'disk> {
+    disk: &'disk dyn Disk,
+    /// `None` once it has its final name.
+    temporary: Option<PathBuf>,
+    /// Open until the end, since the lock that tells others that its writer lives goes with it.
+    _held: Box<dyn OpenFile>,
+    /// Where it goes, links resolved.
+    target: PathBuf,
+    /// Where it goes, as the caller named it.
+    path: PathBuf,
+}
+
+impl StagedFile<'_> {
+    /// Puts the new file in the old one's place.
+    ///
+    /// # Errors
+    /// [`DiskError::Unwritten`] where the old one is still there, [`DiskError::Unconfirmed`] where the new one is.
+    pub fn commit(mut self) -> Result<(), DiskError> {
+        if let Some(temporary) = &self.temporary {
+            self.disk
+                .replace(temporary, &self.target)
+                .map_err(|source| DiskError::Unwritten { path: self.path.clone(), source })?;
+        }
+        self.temporary = None;
+        self.disk
+            .sync_folder(folder_of(&self.target))
+            .map_err(|source| DiskError::Unconfirmed { path: self.path.clone(), source })
+    }
+}
+
+impl Drop for StagedFile<'_> {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // The error that led here is the one to report; a temporary file that stays is removed at the next start.
+            let _ = self.disk.remove(temporary);
+        }
+    }
+}
+
+/// Creates a file of a new name in the folder.
+fn create_beside(disk: &dyn Disk, folder: &Path) -> io::Result<(PathBuf, Box<dyn OpenFile>)> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut attempts_left = 100;
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let temporary = folder.join(format!("{TEMPORARY_START}{}-{number}{TEMPORARY_END}", std::process::id()));
+        attempts_left -= 1;
+        match disk.create_new(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            // Another machine that shares the folder may have a process of the same number.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts_left > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn write_whole(file: &mut dyn OpenFile, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match file.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => rest = &rest[written.min(rest.len())..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    file.sync()?;
+    let length_bytes = file.length_bytes()?;
+    if length_bytes == bytes.len() as u64 {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("{length_bytes} of {} bytes arrived", bytes.len())))
+    }
+}
+
+const TEMPORARY_START: &str = ".impasto-";
+const TEMPORARY_END: &str = ".tmp";
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// What went wrong, without the system's number for it.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Says, before hours of work, whether a file of that many bytes can be written there: the folder exists and takes
+/// files, nothing but a file is in the way, the disk has room. Temporary files that a killed process left are removed.
+///
+/// # Errors
+/// [`DiskError`] with what stands in the way.
+pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<(), DiskError> {
+    if path.file_name().is_none() || fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(DiskError::NotAFile { path: path.to_owned() });
+    }
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = folder_of(&target);
+    if !folder.is_dir() {
+        return Err(DiskError::NoFolder { path: path.to_owned(), folder: folder.to_owned() });
+    }
+    remove_abandoned(folder);
+    // Permissions say too little (a read-only disk, a quota, root): only trying tells.
+    let tried = create_beside(&RealDisk, folder).and_then(|(temporary, file)| {
+        drop(file);
+        RealDisk.remove(&temporary)
+    });
+    tried.map_err(|source| DiskError::FolderUnwritable { path: path.to_owned(), folder: folder.to_owned(), source })?;
+    match free_bytes(folder) {
+        Some(free) if free < needed_bytes => Err(DiskError::NoSpace {
+            path: path.to_owned(),
+            needed_mib: needed_bytes.div_ceil(MIB),
+            free_mib: free / MIB,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that this user may still write on the folder's disk; `None` where the system does not say.
+#[must_use]
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+const MIB: u64 = 1 << 20;
+
+/// Reads a whole file of at most that many MiB.
+///
+/// # Errors
+/// [`DiskError`] where it is missing, not a file, larger, or cannot be read.
+pub fn read_file(path: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => DiskError::Missing { path: path.to_owned() },
+        _ => DiskError::Unreadable { path: path.to_owned(), source },
+    };
+    // Asked before the file is opened: opening a pipe would wait for somebody to write.
+    let found = fs::metadata(path).map_err(unreadable)?;
+    if !found.is_file() {
+        return Err(DiskError::NotAFile { path: path.to_owned() });
+    }
+    let too_large = || DiskError::TooLarge { path: path.to_owned(), limit_mib };
+    let limit_bytes = limit_mib.saturating_mul(MIB);
+    if found.len() > limit_bytes {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    // The file may grow while it is read, so the limit holds here too.
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// The machine's own disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        let file = File::create_new(path)?;
+        // The lock says that its writer lives. Where the file system has no locks, nobody can take it either.
+        match file.try_lock() {
+            // Another process is removing what it takes for abandoned: this name is lost.
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AlreadyExists.into()),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Box::new(file)),
+        }
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if let Ok(replaced) = fs::metadata(to) {
+            // A read-only mark would not hold the rename up, but would stay; any failure leaves the usual permissions.
+            let _ = fs::set_permissions(from, replaced.permissions());
+        }
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        if cfg!(not(unix)) {
+            // Other systems have no such call for folders.
+            return Ok(());
+        }
+        match File::open(folder)?.sync_all() {
+            // Some network and user-space file systems do not know the call; they keep names as they see fit.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+            done => done,
+        }
+    }
+}
+
+impl OpenFile for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(self, bytes)
+    }
+
+    fn length_bytes(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+/// Removes the temporary files in the folder that no living process holds. What cannot be removed stays.
+fn remove_abandoned(folder: &Path) {
+    let is_temporary = |name: &OsStr| {
+        name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file
+            && is_temporary(&entry.file_name())
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! L-BFGS on pixels (Nocedal and Wright, "Numerical optimization", 2006, algorithms 7.4 and 7.5).
+//!
+//! From the last pairs of steps s and changes of the gradient y, H approximates the inverse of the second derivative;
+//! the next step is -H g. With 1/r_i = s_i y_i and q = g at first:
+//!
+//! ```text
+//!   newest to oldest   a_i = r_i s_i q       q = q - a_i y_i
+//!   in between         q = scale P q         scale = s y / y P y of the newest pair
+//!   oldest to newest   b_i = r_i y_i q       q = q + (a_i - b_i) s_i
+//! ```
+//!
+//! P is the identity in the book, and here the [`Pyramid`], if one is given: it knows that wide patterns are less stiff
+//! than fine ones before any pair has shown it.
+//!
+//! Done like this, a history of 100 pairs is read 400 times in single dependent sweeps. Here each loop is two sweeps over
+//! all pairs at once, chunk by chunk: one for the scalar products with what q was before the loop, one for the sum.
+//! What lies between, s_i y_j of every older i and newer j, is kept in a small table.
+//!
+//! **Step control.** A step is taken whole and accepted if the loss falls enough (Armijo's condition). If the loss grows
+//! or is no number, the picture goes back and the step is cut: to the minimum of the parabola through what is known, or
+//! to a tenth. After `PATIENCE` cuts the history is dropped and the gradient alone is followed, for shorter and
+//! shorter steps. No evaluation is ever repeated.
+//!
+//! **Bounds.** With `clamp` every trial picture is projected onto 0..255 (Gafni and Bertsekas' two-metric projection):
+//! values that lie on a bound and whose gradient pushes outwards are held; with Z zeroing those, the step is -Z H Z g,
+//! which descends since Z H Z is positive on the rest. The pair that is remembered is the step as it was taken, after the
+//! projection, so pairs stay those of one function.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::optimiser::{Optimiser, Rejection, Step};
+use crate::pyramid::Pyramid;
+use crate::vectors::{add_scaled, all_finite, dot, dots, for_each_pair};
+
+/// Root mean square of the first step at most, in units of 0..255.
+const LONGEST_PLAIN_STEP: f64 = 8.0;
+
+/// The share of the predicted fall that a step must bring (Armijo's condition).
+const SUFFICIENT: f64 = 1e-4;
+
+/// Steps in a row that may be cut before the history is dropped.
+const PATIENCE: u32 = 4;
+
+/// Least s y / (|s| |y|) of a pair that is remembered: H stays positive.
+const LEAST_CURVATURE: f64 = 1e-8;
+
+/// A step and what it did to the gradient.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Pair {
+    /// s.
+    step: Vec<f32>,
+    /// y.
+    change: Vec<f32>,
+    /// s_i y of this pair's y and every older pair's s_i, oldest first, then its own; filled when it is first used.
+    older_steps_dot_change: Vec<f64>,
+    /// s y.
+    step_dot_change: f64,
+    /// y P y.
+    change_dot_change: f64,
+}
+
+/// The state of L-BFGS; all vectors have the picture's length.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lbfgs {
+    capacity: usize,
+    clamp: bool,
+    /// The last good picture, its loss and gradient.
+    position: Vec<f32>,
+    loss: f64,
+    gradient: Vec<f32>,
+    /// Where the trial picture lies from there: `position + reach direction`, projected if bounds are kept.
+    direction: Vec<f32>,
+    reach: f64,
+    /// Oldest first.
+    pairs: VecDeque<Pair>,
+    /// P, if it is not the identity, and room for P y.
+    pyramid: Option<Pyramid>,
+    scratch: Vec<f32>,
+    /// Rejections since the last accepted picture.
+    rejections: u32,
+    /// Root mean square, at most, of a step that follows the gradient alone.
+    plain_step: f64,
+}
+
+impl Lbfgs {
+    /// L-BFGS that remembers `history` steps; `clamp` keeps every value within 0..255; `pyramid` is for pictures of the
+    /// size that it was made for.
+    pub fn new(history: usize, clamp: bool, pyramid: Option<Pyramid>) -> Lbfgs {
+        Lbfgs {
+            capacity: history,
+            clamp,
+            position: Vec::new(),
+            loss: f64::INFINITY,
+            gradient: Vec::new(),
+            direction: Vec::new(),
+            reach: 1.0,
+            pairs: VecDeque::new(),
+            pyramid,
+            scratch: Vec::new(),
+            rejections: 0,
+            plain_step: LONGEST_PLAIN_STEP,
+        }
+    }
+
+    fn start(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
+        self.position = picture.to_vec();
+        self.gradient = gradient.to_vec();
+        self.direction = vec![0.0; picture.len()];
+        self.loss = loss;
+    }
+
+    /// Remembers the step from the good picture to `picture` and makes that the good one.
+    fn accept(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
+        let is_comparable = self.loss.is_finite();
+        let mut pair = match self.pairs.len() == self.capacity {
+            true => self.forget_oldest(),
+            false => None,
+        }
+        .unwrap_or_else(|| Pair {
+            step: vec![0.0; picture.len()],
+            change: vec![0.0; picture.len()],
+            older_steps_dot_change: Vec::new(),
+            step_dot_change: 0.0,
+            change_dot_change: 0.0,
+        });
+        difference(&mut pair.step, picture, &self.position);
+        difference(&mut pair.change, gradient, &self.gradient);
+        self.position.copy_from_slice(picture);
+        self.gradient.copy_from_slice(gradient);
+        self.loss = loss;
+        self.rejections = 0;
+        if is_comparable {
+            self.remember(pair);
+        }
+    }
+
+    fn forget_oldest(&mut self) -> Option<Pair> {
+        let oldest = self.pairs.pop_front();
+        for pair in &mut self.pairs {
+            pair.older_steps_dot_change.drain(..1);
+        }
+        oldest
+    }
+
+    /// Adds a pair, unless the loss does not curve upwards along it.
+    fn remember(&mut self, mut pair: Pair) {
+        let step_dot_change = dot(&pair.step, &pair.change);
+        let lengths = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
+        if step_dot_change > LEAST_CURVATURE * lengths {
+            pair.change_dot_change = match &mut self.pyramid {
+                None => dot(&pair.change, &pair.change),
+                Some(pyramid) => {
+                    self.scratch.resize(pair.change.len(), 0.0);
+                    self.scratch.copy_from_slice(&pair.change);
+                    pyramid.apply(&mut self.scratch);
+                    dot(&pair.change, &self.scratch)
+                }
+            };
+            pair.step_dot_change = step_dot_change;
+            self.pairs.push_back(pair);
+        }
+    }
+
+    fn steps(&self) -> Vec<&[f32]> {
+        self.pairs.iter().map(|pair| pair.step.as_slice()).collect()
+    }
+
+    fn changes(&self) -> Vec<&[f32]> {
+        self.pairs.iter().map(|pair| pair.change.as_slice()).collect()
+    }
+
+    /// Points `direction` downhill from the good picture.
+    fn aim(&mut self) {
+        self.reach = 1.0;
+        if !self.pairs.is_empty() {
+            self.apply_history();
+            if dot(&self.direction, &self.gradient) < 0.0 {
+                return;
+            }
+            // Only rounding can do this: H is positive.
+            self.pairs.clear();
+        }
+        self.follow_gradient();
+    }
+
+    /// direction = -Z P Z g, as far as the loss would last and the plain step allows.
+    fn follow_gradient(&mut self) {
+        self.direction.copy_from_slice(&self.gradient);
+        self.hold_bounds();
+        if let Some(pyramid) = &mut self.pyramid {
+            pyramid.apply(&mut self.direction);
+            self.hold_bounds();
+        }
+        let length = (dot(&self.direction, &self.direction) / self.direction.len().max(1) as f64).sqrt();
+        let slope = dot(&self.direction, &self.gradient);
+        // No curvature is known. A loss that would fall in a straight line to 0 would get there at loss / slope (Polyak).
+        self.reach = if slope > 0.0 { (self.plain_step / length).min(self.loss / slope) } else { 0.0 };
+        for_each_pair(&mut self.direction, &self.gradient, |value, _| *value = -*value);
+    }
+
+    /// direction = -Z H Z g.
+    fn apply_history(&mut self) {
+        // Taken out while the pairs are borrowed, and put back below.
+        let (mut direction, mut pyramid) = (std::mem::take(&mut self.direction), self.pyramid.take());
+        direction.copy_from_slice(&self.gradient);
+        hold_bounds(self.clamp, &mut direction, &self.position, &self.gradient);
+        let count = self.pairs.len();
+
+        // One sweep for the loop and for the newest pair's row of the table.
+        let products = dots(&self.steps(), &[&self.pairs[count - 1].change, &direction]);
+        let (of_newest, mut alphas): (Vec<f64>, Vec<f64>) =
+            products.as_chunks::<2>().0.iter().map(|&[of_newest, alpha]| (of_newest, alpha)).unzip();
+        self.pairs[count - 1].older_steps_dot_change = of_newest;
+        let (steps, changes) = (self.steps(), self.changes());
+        for newer in (0..count).rev() {
+            let pair = &self.pairs[newer];
+            alphas[newer] /= pair.step_dot_change;
+            let alpha = alphas[newer];
+            for (older, product) in pair.older_steps_dot_change[..newer].iter().enumerate() {
+                alphas[older] -= alpha * product;
+            }
+        }
+        let negated: Vec<f64> = alphas.iter().map(|alpha| -alpha).collect();
+        add_scaled(&mut direction, &changes, &negated);
+
+        let newest = &self.pairs[count - 1];
+        let scale = (newest.step_dot_change / newest.change_dot_change) as f32;
+        for_each_pair(&mut direction, &self.gradient, |value, _| *value *= scale);
+        if let Some(pyramid) = &mut pyramid {
+            pyramid.apply(&mut direction);
+        }
+
+        let mut factors = dots(&changes, &[&direction]);
+        for newer in 0..count {
+            let products = &self.pairs[newer].older_steps_dot_change[..newer];
+            let from_older: f64 = factors[..newer].iter().zip(products).map(|(factor, product)| factor * product).sum();
+            let beta = (factors[newer] + from_older) / self.pairs[newer].step_dot_change;
+            factors[newer] = alphas[newer] - beta;
+        }
+        add_scaled(&mut direction, &steps, &factors);
+
+        for_each_pair(&mut direction, &self.gradient, |value, _| *value = -*value);
+        (self.direction, self.pyramid) = (direction, pyramid);
+        self.hold_bounds();
+    }
+
+    /// Zeroes the direction where a value is held by its bound.
+    fn hold_bounds(&mut self) {
+        hold_bounds(self.clamp, &mut self.direction, &self.position, &self.gradient);
+    }
+
+    /// Writes the trial picture: `position + reach direction`.
+    fn propose(&self, picture: &mut [f32]) {
+        let (reach, clamp) = (self.reach as f32, self.clamp);
+        picture.copy_from_slice(&self.position);
+        for_each_pair(picture, &self.direction, |value, direction| {
+            let moved = *value + reach * direction;
+            *value = if clamp { moved.clamp(0.0, 255.0) } else { moved };
+        });
+    }
+
+    /// The fall that the gradient predicts for the step to `picture`; negative.
+    fn predicted_fall(&self, picture: &[f32]) -> f64 {
+        // g (x - p) without a vector for x - p; both products are sums in f64 of f32 values.
+        dot(&self.gradient, picture) - dot(&self.gradient, &self.position)
+    }
+
+    /// Shortens the step after a rejection; drops the history when that has not helped.
+    fn cut(&mut self, loss: f64, predicted_fall: f64) {
+        self.rejections += 1;
+        if self.rejections.is_multiple_of(PATIENCE) {
+            self.pairs.clear();
+            self.plain_step /= 10.0;
+            self.follow_gradient();
+            return;
+        }
+        let share = match loss.is_finite() {
+            // The minimum of the parabola with this value and slope at 0 and this loss at 1.
+            true => (-0.5 * predicted_fall / (loss - self.loss - predicted_fall)).clamp(0.1, 0.5),
+            false => 0.1,
+        };
+        self.reach *= if share.is_finite() { share } else { 0.1 };
+    }
+}
+
+impl Optimiser for Lbfgs {
+    fn advance(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step {
+        let finite = loss.is_finite() && all_finite(gradient);
+        if self.position.is_empty() {
+            if !finite {
+                return Step::Rejected(Rejection::NotFinite);
+            }
+            self.start(picture, loss, gradient);
+        } else {
+            let predicted_fall = self.predicted_fall(picture);
+            if !finite || loss > self.loss + SUFFICIENT * predicted_fall {
+                self.cut(if finite { loss } else { f64::NAN }, predicted_fall);
+                self.propose(picture);
+                return Step::Rejected(if finite { Rejection::Grown } else { Rejection::NotFinite });
+            }
+            self.accept(picture, loss, gradient);
+        }
+        self.aim();
+        self.propose(picture);
+        Step::Accepted
+    }
+
+    fn objective_changed(&mut self) {
+        self.loss = f64::INFINITY;
+    }
+
+    fn good(&self) -> &[f32] {
+        &self.position
+    }
+
+    fn bytes(&self, values: usize) -> u64 {
+        let pyramid = if self.pyramid.is_some() { 4 * values as u64 + Pyramid::bytes(values) } else { 0 };
+        (2 * self.capacity as u64 + 3) * 4 * values as u64 + pyramid
+    }
+}
+
+/// target = a - b.
+fn difference(target: &mut [f32], a: &[f32], b: &[f32]) {
+    target.copy_from_slice(a);
+    for_each_pair(target, b, |value, b| *value -= b);
+}
+
+/// Zeroes `vector` where a value lies on a bound and its gradient pushes it outwards.
+fn hold_bounds(clamp: bool, vector: &mut [f32], position: &[f32], gradient: &[f32]) {
+    if !clamp {
+        return;
+    }
+    use rayon::prelude::*;
+    vector.par_iter_mut().zip(position).zip(gradient).with_min_len(1 << 12).for_each(
+        |((value, &position), &gradient)| {
+            if (position <= 0.0 && gradient > 0.0) || (position >= 255.0 && gradient < 0.0) {
+                *value = 0.0;
+            }
+        },
+    );
+}

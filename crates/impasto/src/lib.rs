@@ -1,0 +1,28 @@
+//! Paint a photo in the style of a painting.
+#![forbid(unsafe_code)]
+
+pub mod adam;
+pub mod colour;
+pub mod disk;
+pub mod lbfgs;
+pub mod loss;
+pub mod objective;
+pub mod optimiser;
+pub mod picture;
+pub mod presets;
+pub mod pyramid;
+pub mod read;
+pub mod recipe;
+pub mod resize;
+pub mod resolve;
+pub mod run;
+pub mod selftest;
+pub mod start;
+pub mod vectors;
+pub mod write;
+
+pub use optimiser::Rejection;
+pub use picture::Picture;
+pub use recipe::{Recipe, RecipeError};
+pub use resolve::ResolvedRecipe;
+pub use run::{Control, Event, Images, Iteration, Outcome, PaintError, Scale, paint, scales};

@@ -1,0 +1,130 @@
+//! Each loss and its gradient, derived by hand, from what crosses the engine's boundary.
+//!
+//! With F (N channels, M positions) the picture's features at a layer, P the content image's, g = F F^T / M the
+//! picture's Gram matrix a position, a the style's, D = sum (F - P)^2:
+//!
+//! ```text
+//!   content, paper   1/2 D                     d/dD = 1/2
+//!   content, mean    D / (N M)                 d/dD = 1 / (N M)
+//!   style, paper     1/(4 N^2) sum (g - a)^2   d/dg = (g - a) / (2 N^2)
+//!   style, mean      1/N^4 sum (g - a)^2       d/dg = 2 (g - a) / N^4
+//! ```
+//!
+//! The paper's style loss (eq. 4) is 1/(4 N^2 M^2) sum (G - A)^2 with G = M g: the same as above where both images have
+//! M positions, and still sensible where they do not.
+//!
+//! Two losses look at the pixels alone, x the picture's `[3, height, width]` values: total variation, over all pairs of
+//! horizontal and vertical neighbours, and the range penalty, over all values beyond 0..255.
+
+use impasto_vgg::{Distance, MomentGradients, Moments};
+use rayon::prelude::*;
+
+use crate::recipe::{ContentForm, StyleForm, TotalVariationForm};
+
+/// The content loss of one layer, and its derivative by the layer's sum of squares.
+///
+/// ```
+/// # use impasto::{loss::content, recipe::ContentForm};
+/// # use impasto_vgg::{Distance, Layer};
+/// let distance = Distance { layer: Layer::named("conv4_2").unwrap(), elements: 8, sum_of_squares: 4.0 };
+/// assert_eq!(content(ContentForm::Paper, &distance), (2.0, 0.5));
+/// assert_eq!(content(ContentForm::Mean, &distance), (0.5, 0.125));
+/// ```
+pub fn content(form: ContentForm, distance: &Distance) -> (f64, f64) {
+    let factor = match form {
+        ContentForm::Paper => 0.5,
+        ContentForm::Mean => 1.0 / distance.elements as f64,
+    };
+    (factor * distance.sum_of_squares, factor)
+}
+
+/// The style loss of one layer. `target` is the style's second moment, `[channels, channels]`; `weight` times the
+/// derivative by the picture's moments is written into `gradients`.
+pub fn style(form: StyleForm, picture: &Moments, target: &[f64], weight: f64, gradients: &mut MomentGradients) -> f64 {
+    let channels = picture.mean.len() as f64;
+    let factor = match form {
+        StyleForm::Paper => 1.0 / (4.0 * channels.powi(2)),
+        StyleForm::Mean => 1.0 / channels.powi(4),
+    };
+    gradients.mean.clear();
+    gradients.second.resize(target.len(), 0.0);
+    let mut sum_of_squares = 0.0;
+    for ((gradient, picture), target) in gradients.second.iter_mut().zip(&picture.second).zip(target) {
+        let difference = picture - target;
+        sum_of_squares += difference * difference;
+        *gradient = 2.0 * factor * weight * difference;
+    }
+    factor * sum_of_squares
+}
+
+/// The total variation of a picture `[3, height, width]`; adds `weight` times its gradient to `gradient`.
+///
+/// With the pairs (i, j) of neighbours, the sum form is 1/2 sum (x_i - x_j)^2 and the mean form the mean of
+/// (x_i - x_j)^2; a picture of one pixel has no neighbours and no variation.
+pub fn total_variation(
+    form: TotalVariationForm,
+    picture: &[f32],
+    width: usize,
+    height: usize,
+    weight: f64,
+    gradient: &mut [f32],
+) -> f64 {
+    let pairs = 3 * (height * width.saturating_sub(1) + height.saturating_sub(1) * width);
+    let factor = match form {
+        TotalVariationForm::Sum => 0.5,
+        TotalVariationForm::Mean => 1.0 / pairs.max(1) as f64,
+    };
+    let scale = 2.0 * factor * weight;
+    // Each pixel gathers from its own neighbours, and each pair is counted by its right or lower pixel, so rows are
+    // independent; their sums are added in order.
+    let row_of = |row: usize| &picture[row * width..(row + 1) * width];
+    let of_rows: Vec<f64> = gradient
+        .par_chunks_mut(width)
+        .enumerate()
+        .map(|(row, gradient)| {
+            let y = row % height;
+            let above = (y > 0).then(|| row_of(row - 1));
+            let below = (y + 1 < height).then(|| row_of(row + 1));
+            scale_row(above, row_of(row), below, scale, gradient)
+        })
+        .collect();
+    factor * of_rows.iter().sum::<f64>()
+}
+
+/// One row of [`total_variation`]: adds `scale` times the differences to all neighbours to `gradient`, returns the sum
+/// of squared differences to the left and upper ones.
+fn scale_row(above: Option<&[f32]>, row: &[f32], below: Option<&[f32]>, scale: f64, gradient: &mut [f32]) -> f64 {
+    let mut sum_of_squares = 0.0;
+    for (x, gradient) in gradient.iter_mut().enumerate() {
+        let here = f64::from(row[x]);
+        let to_left = if x > 0 { here - f64::from(row[x - 1]) } else { 0.0 };
+        let to_right = if x + 1 < row.len() { here - f64::from(row[x + 1]) } else { 0.0 };
+        let to_above = above.map_or(0.0, |above| here - f64::from(above[x]));
+        let to_below = below.map_or(0.0, |below| here - f64::from(below[x]));
+        sum_of_squares += to_left * to_left + to_above * to_above;
+        *gradient += (scale * (to_left + to_right + to_above + to_below)) as f32;
+    }
+    sum_of_squares
+}
+
+/// Values that are summed in one go by [`range`]; fixed, so that the sum does not depend on the number of threads.
+const RANGE_CHUNK: usize = 1 << 14;
+
+/// The mean over all values of the squared distance to 0..255; adds `weight` times its gradient to `gradient`.
+pub fn range(picture: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
+    let factor = 1.0 / picture.len().max(1) as f64;
+    let of_chunks: Vec<f64> = gradient
+        .par_chunks_mut(RANGE_CHUNK)
+        .zip(picture.par_chunks(RANGE_CHUNK))
+        .map(|(gradient, picture)| {
+            let mut sum_of_squares = 0.0;
+            for (gradient, &value) in gradient.iter_mut().zip(picture) {
+                let excess = f64::from(value - value.clamp(0.0, 255.0));
+                sum_of_squares += excess * excess;
+                *gradient += (2.0 * factor * weight * excess) as f32;
+            }
+            sum_of_squares
+        })
+        .collect();
+    factor * of_chunks.iter().sum::<f64>()
+}

@@ -1,0 +1,84 @@
+//! Optimisers: what moves the pixels, one evaluation at a time.
+//!
+//! An optimiser never calls the objective; it is told. So a run can be counted, shown, stopped and checkpointed between
+//! any two evaluations, and none is wasted:
+//!
+//! ```text
+//!   picture --objective--> loss, gradient --advance--> the next picture to evaluate, accepted or rejected
+//!      ^                                                  |
+//!      +--------------------------------------------------+
+//! ```
+//!
+//! *Accepted* means that the evaluated picture is the new good one. *Rejected* means that its loss is not a number or
+//! has grown beyond what the method allows: the optimiser goes back to the last good picture and proposes a shorter
+//! step from there. The good picture's loss is therefore always known.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::adam::Adam;
+use crate::lbfgs::Lbfgs;
+use crate::pyramid::Pyramid;
+use crate::recipe::OptimizerKind;
+use crate::resolve::ResolvedRecipe;
+
+/// What an optimiser thought of an evaluated picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// It is the good picture now.
+    Accepted,
+    /// The optimiser went back to the last good picture.
+    Rejected(Rejection),
+}
+
+/// Why a picture was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// Its loss or a part of its gradient is not a finite number.
+    NotFinite,
+    /// Its loss has grown.
+    Grown,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Rejection::NotFinite => {
+                "the loss is not a finite number; back to the last good picture, with a shorter step"
+            }
+            Rejection::Grown => "the loss has grown; back to the last good picture, with a shorter step",
+        })
+    }
+}
+
+/// Something that lowers a loss by moving the values of a picture. Its state is plain data.
+pub trait Optimiser: Send {
+    /// Takes in the loss and the gradient at `picture`, and moves `picture` to where the next evaluation shall be. The
+    /// first call's picture is the start.
+    ///
+    /// All pictures and gradients have the start's length.
+    fn advance(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step;
+
+    /// Says that losses from here on are of a slightly different objective, as when the arithmetic changes: the next
+    /// finite one is accepted whether or not it is lower, and nothing is learnt from its difference to the last.
+    fn objective_changed(&mut self);
+
+    /// The picture that was accepted last; empty before the first.
+    fn good(&self) -> &[f32];
+
+    /// Bytes that its state takes for pictures of `values` values, once its history is full.
+    fn bytes(&self, values: usize) -> u64;
+}
+
+/// The optimiser that a recipe names, for pictures of this size.
+pub fn optimiser(recipe: &ResolvedRecipe, width: usize, height: usize) -> Box<dyn Optimiser> {
+    match recipe.optimizer {
+        OptimizerKind::Lbfgs => {
+            let pyramid = (recipe.coarse_emphasis > 0.0).then(|| Pyramid::new(width, height, recipe.coarse_emphasis));
+            Box::new(Lbfgs::new(recipe.history as usize, recipe.clamp, pyramid))
+        }
+        OptimizerKind::Adam => Box::new(Adam::new(recipe.learning_rate, recipe.clamp)),
+    }
+}

@@ -1,0 +1,196 @@
+//! Presets as data: each row is a whole recipe, with the numbers of the source that it names.
+//!
+//! A preset gives the value of every field that the user left out. Where a source states a loss in another form, the
+//! conversion to impasto's forms stands beside the number.
+
+use impasto_vgg::{Border, Pooling};
+
+use crate::recipe::{
+    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, TotalVariationForm,
+};
+
+/// One row of the table of presets; the fields are those of [`crate::recipe::Recipe`].
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is documented once, in Recipe")]
+pub struct Preset {
+    /// What users type.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub summary: &'static str,
+    pub size: Size,
+    pub iterations: u32,
+    pub levels: u32,
+    pub coarse_iterations: u32,
+    pub optimizer: OptimizerKind,
+    pub learning_rate: f64,
+    pub history: u32,
+    pub coarse_emphasis: f64,
+    pub clamp: bool,
+    /// One of the starts that need no file.
+    pub init: PresetStart,
+    pub noise_ratio: f64,
+    pub blend_form: BlendForm,
+    pub noise_deviation: f64,
+    pub content_weight: f64,
+    pub style_weight: f64,
+    pub content_layers: &'static [(&'static str, f64)],
+    pub style_layers: &'static [(&'static str, f64)],
+    pub content_form: ContentForm,
+    pub style_form: StyleForm,
+    pub tv_weight: f64,
+    pub tv_form: TotalVariationForm,
+    pub range_weight: f64,
+    pub pool: Pooling,
+    pub border: Border,
+    pub precision: PrecisionChoice,
+    pub weights: &'static str,
+    pub style_fit: StyleFit,
+}
+
+/// The starts that a preset can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresetStart {
+    /// [`Start::Content`].
+    Content,
+    /// [`Start::Noise`].
+    Noise,
+    /// [`Start::Blend`].
+    Blend,
+}
+
+impl From<PresetStart> for Start {
+    fn from(start: PresetStart) -> Start {
+        match start {
+            PresetStart::Content => Start::Content,
+            PresetStart::Noise => Start::Noise,
+            PresetStart::Blend => Start::Blend,
+        }
+    }
+}
+
+/// Content layer of every preset.
+const CONTENT_LAYERS: &[(&str, f64)] = &[("conv4_2", 1.0)];
+
+/// The paper's style layers, each with the same weight.
+const fn style_layers(weight: f64) -> [(&'static str, f64); 5] {
+    [("conv1_1", weight), ("conv2_1", weight), ("conv3_1", weight), ("conv4_1", weight), ("conv5_1", weight)]
+}
+const STYLE_LAYERS: [(&str, f64); 5] = style_layers(1.0);
+const PAPER_STYLE_LAYERS: [(&str, f64); 5] = style_layers(0.2);
+const TUTORIAL_STYLE_LAYERS: [(&str, f64); 5] =
+    [("conv1_1", 0.5), ("conv2_1", 1.0), ("conv3_1", 1.5), ("conv4_1", 3.0), ("conv5_1", 4.0)];
+
+/// The authors' later notebook (leongatys/PytorchNeuralStyleTransfer). Content: mean squared difference x 1. Style: for
+/// each layer the mean squared difference of Gram/positions x 1e3/N^2, which is 1e3 x 1/N^4 sum (g - a)^2.
+const AUTHORS: Preset = Preset {
+    name: "authors",
+    summary: "the losses, pooling and optimiser of the authors' own later notebook: strong style",
+    size: Size::LongEdge(512),
+    iterations: 500,
+    levels: 1,
+    coarse_iterations: 100,
+    optimizer: OptimizerKind::Lbfgs,
+    learning_rate: 2.0,
+    history: 100,
+    coarse_emphasis: 0.5,
+    clamp: false,
+    init: PresetStart::Content,
+    noise_ratio: 0.6,
+    blend_form: BlendForm::Centred,
+    noise_deviation: 60.0,
+    content_weight: 1.0,
+    style_weight: 1e3,
+    content_layers: CONTENT_LAYERS,
+    style_layers: &STYLE_LAYERS,
+    content_form: ContentForm::Mean,
+    style_form: StyleForm::Mean,
+    tv_weight: 0.0,
+    tv_form: TotalVariationForm::Mean,
+    range_weight: 0.0,
+    pool: Pooling::Max,
+    border: Border::Zero,
+    precision: PrecisionChoice::F32,
+    weights: "embedded",
+    style_fit: StyleFit::Scale,
+};
+
+/// What looks best for the least time: strokes from a coarse picture, drawing from a style weight far below the
+/// authors', little noise, no frame along the edges.
+const DEFAULT: Preset = Preset {
+    name: "default",
+    summary: "strokes of the painting, drawing of the photo, in the least time",
+    iterations: 80,
+    levels: 2,
+    coarse_iterations: 120,
+    style_weight: 75.0,
+    tv_weight: 6.0,
+    range_weight: 40.0,
+    pool: Pooling::Average,
+    border: Border::Replicate,
+    ..AUTHORS
+};
+
+/// Gatys, Ecker and Bethge, CVPR 2016: conv4_2 against five style layers at 1/5 each, alpha/beta = 1e-3, average
+/// pooling, white noise, and the style image brought to the content image's size first.
+const PAPER: Preset = Preset {
+    name: "paper",
+    summary: "the setting of Gatys, Ecker and Bethge, CVPR 2016; it waits for normalised weights",
+    init: PresetStart::Noise,
+    content_weight: 1e-3,
+    style_weight: 1.0,
+    style_layers: &PAPER_STYLE_LAYERS,
+    content_form: ContentForm::Paper,
+    style_form: StyleForm::Paper,
+    pool: Pooling::Average,
+    weights: "normalised",
+    style_fit: StyleFit::Crop,
+    ..AUTHORS
+};
+
+/// A widely read TensorFlow port. Content: sum of squares / (4 size) x 0.001, which is the mean x 0.00025. Style: sum
+/// of squares / (2 N M)^2, which is the paper's form.
+const TUTORIAL: Preset = Preset {
+    name: "tutorial",
+    summary: "a widely read TensorFlow port: Adam, 100 steps from a noisy blend, 400x300",
+    size: Size::Exact { width: 400, height: 300 },
+    iterations: 100,
+    optimizer: OptimizerKind::Adam,
+    init: PresetStart::Blend,
+    blend_form: BlendForm::Brightened,
+    content_weight: 0.00025,
+    style_weight: 1.0,
+    style_layers: &TUTORIAL_STYLE_LAYERS,
+    style_form: StyleForm::Paper,
+    pool: Pooling::Average,
+    style_fit: StyleFit::Crop,
+    ..AUTHORS
+};
+
+/// jcjohnson/neural-style. Content: 5 x mean squared difference. Style: 100 x the mean squared difference of
+/// Gram/(N M), which is 1/N^4 sum (g - a)^2. Its total variation has the gradient x_i - x_j over neighbours, that of
+/// half the sum of squares.
+const JOHNSON: Preset = Preset {
+    name: "johnson",
+    summary: "jcjohnson/neural-style: 1000 evaluations from faint noise, with total variation",
+    iterations: 1000,
+    init: PresetStart::Noise,
+    learning_rate: 10.0,
+    noise_deviation: 0.001,
+    content_weight: 5.0,
+    style_weight: 100.0,
+    tv_weight: 1e-3,
+    tv_form: TotalVariationForm::Sum,
+    ..AUTHORS
+};
+
+/// Every preset, the default first.
+pub static PRESETS: [Preset; 5] = [DEFAULT, AUTHORS, TUTORIAL, JOHNSON, PAPER];
+
+/// The preset that is called `name`, if there is one.
+///
+/// ```
+/// assert_eq!(impasto::presets::preset("johnson").unwrap().tv_weight, 1e-3);
+/// ```
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}

@@ -1,0 +1,80 @@
+//! A place where a decoder may panic.
+//!
+//! Image decoders panic on some malicious files. Each runs on a thread of its own, with a stack of a known size, and a
+//! panic ends that thread alone. The standard library would print the panic's message, which a library must not: the
+//! panic hook is wrapped, once, so that it stays silent on these threads and is what it was on all others.
+
+use std::cell::Cell;
+use std::sync::Once;
+
+/// The guarded thread's stack in bytes, whatever thread the caller is on.
+const STACK_BYTES: usize = 8 << 20;
+
+/// The work panicked, or no thread could be had for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs the work; a panic in it becomes [`Stopped`], silently.
+pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Stopped> {
+    silence_guarded_threads();
+    std::thread::scope(|scope| {
+        let guarded = std::thread::Builder::new().name("image decoder".into()).stack_size(STACK_BYTES).spawn_scoped(
+            scope,
+            || {
+                GUARDED.set(true);
+                work()
+            },
+        );
+        guarded.map_err(|_| Stopped)?.join().map_err(|_| Stopped)
+    })
+}
+
+fn silence_guarded_threads() {
+    static WRAPPED: Once = Once::new();
+    WRAPPED.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                previous(panic);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_done_and_panics_are_caught() {
+        let text = String::from("borrowed");
+        assert_eq!(run(|| text.len()), Ok(8));
+        assert_eq!(run(|| -> usize { panic!("planted") }), Err(Stopped));
+        assert_eq!(run(|| text.len()), Ok(8));
+    }
+
+    /// Runs the test below in a process of its own and reads what it printed.
+    #[test]
+    fn a_guarded_panic_prints_nothing_and_others_print() {
+        let printed = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "read::guard::tests::panics_on_purpose", "--ignored", "--nocapture", "--test-threads=1"])
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&printed.stderr);
+        assert!(printed.status.success(), "{errors}");
+        assert!(!errors.contains("planted in a decoder"), "{errors}");
+        assert!(errors.contains("planted elsewhere"), "{errors}");
+    }
+
+    #[test]
+    #[ignore = "run by the test above, in a process of its own"]
+    fn panics_on_purpose() {
+        assert_eq!(run(|| -> usize { panic!("planted in a decoder") }), Err(Stopped));
+        let elsewhere = std::thread::spawn(|| panic!("planted elsewhere"));
+        assert!(elsewhere.join().is_err());
+    }
+}

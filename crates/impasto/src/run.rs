@@ -1,0 +1,364 @@
+//! A run: a resolved recipe and the images become a picture, told as events.
+//!
+//! ```text
+//!   for each scale, coarse to fine:
+//!     content, styles --resize--> this scale's targets
+//!     picture: the start, or what the scale before has painted, carried up
+//!     evaluations times:  picture --objective--> losses, gradient --optimiser--> next picture      (events, cancel)
+//! ```
+//!
+//! A run is a pure function of recipe, images and engine: it looks at no clock and no file. Front ends draw events;
+//! what an observer answers can only stop the run, never change a pixel.
+
+use impasto_vgg::{Engine, EngineError, Precision};
+
+use crate::colour::with_colours_of;
+use crate::objective::{Losses, Objective, request, style_moments};
+use crate::optimiser::{Optimiser, Rejection, Step, optimiser};
+use crate::picture::{Picture, PictureError};
+use crate::recipe::{PrecisionChoice, RecipeError, Size, StyleFit};
+use crate::resize::long_edge_size;
+use crate::resolve::{ResolvedRecipe, style_shares};
+use crate::start::{StartImages, start_picture};
+
+/// Coarser scales than the full one are left out where their short edge would fall below this, in pixels: the deepest
+/// layers would see nothing there.
+pub const COARSEST_SHORT_EDGE_PX: usize = 32;
+
+/// The images of a run, of any size.
+#[derive(Clone, Copy, Debug)]
+pub struct Images<'a> {
+    /// The photo.
+    pub content: &'a Picture,
+    /// The paintings.
+    pub styles: &'a [Picture],
+    /// The picture that [`Start::File`](crate::recipe::Start::File) names, where the recipe starts from one.
+    pub start: Option<&'a Picture>,
+}
+
+/// One size that the picture is painted at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Evaluations of loss and gradient that will be done at this size.
+    pub evaluations: u32,
+}
+
+/// What happens in a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// Before any work: what will be done, coarse to fine. Time left can be told from it, since an evaluation takes
+    /// time in proportion to the pixels.
+    Started {
+        /// The scales.
+        scales: &'a [Scale],
+    },
+    /// The work at `scales[index]` begins.
+    ScaleStarted {
+        /// Place among the scales.
+        index: usize,
+        /// The scale.
+        scale: Scale,
+    },
+    /// An evaluation was accepted.
+    Iteration(Iteration<'a>),
+    /// An evaluation was rejected, and the run went back to the last good picture; the sentence for people is
+    /// [`Rejection`]'s.
+    StepRejected {
+        /// Evaluations done in the whole run.
+        evaluations: u32,
+        /// The loss that was rejected; may be no number.
+        loss: f64,
+        /// Why.
+        rejection: Rejection,
+    },
+}
+
+/// An accepted evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct Iteration<'a> {
+    /// Accepted evaluations in the whole run, this one included.
+    pub iteration: u32,
+    /// Evaluations in the whole run, rejected ones included.
+    pub evaluations: u32,
+    /// Place among the scales.
+    pub scale_index: usize,
+    /// Evaluations at this scale.
+    pub scale_evaluations: u32,
+    /// Width of the picture now, in pixels.
+    pub width: usize,
+    /// Height of the picture now, in pixels.
+    pub height: usize,
+    /// The losses of the picture.
+    pub losses: &'a Losses,
+    values: &'a [f32],
+    content: Option<&'a Picture>,
+}
+
+impl Iteration<'_> {
+    /// A copy of the picture, as it would be written now: for previews and pictures on the way.
+    pub fn picture(&self) -> Picture {
+        let picture = Picture { width: self.width, height: self.height, values: self.values.to_vec() };
+        match self.content {
+            Some(content) => with_colours_of(content, picture),
+            None => picture,
+        }
+    }
+}
+
+/// What an observer answers to an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Stop before the next evaluation.
+    Stop,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The picture at its full size; values may lie beyond 0..255.
+    pub picture: Picture,
+    /// Whether an observer stopped the run. The picture is then the one so far, carried up to the full size where it
+    /// was stopped at a coarse one.
+    pub interrupted: bool,
+    /// Accepted evaluations.
+    pub iterations: u32,
+    /// Evaluations, rejected ones included.
+    pub evaluations: u32,
+    /// The losses of the last accepted picture; `None` where the run was stopped before there was one.
+    pub losses: Option<Losses>,
+}
+
+/// Why a run gave no picture.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PaintError {
+    /// The recipe does not fit the images.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The engine could not do its work.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A picture could not be brought to size.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The recipe starts from an image that was not given.
+    #[error("--init names a picture that was not given; give it, or start from content, noise or blend")]
+    StartMissing,
+    /// The very first loss is no number.
+    #[error(
+        "the loss of the starting picture is not a finite number, so there is no way down from it; lower --style-weight and --content-weight, or check the weights file"
+    )]
+    StartNotFinite,
+}
+
+/// The scales of a run on a content image of this size, coarse to fine.
+pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usize) -> Vec<Scale> {
+    let (width, height) = match recipe.size {
+        Size::LongEdge(edge) => long_edge_size(content_width, content_height, edge as usize),
+        Size::Exact { width, height } => (width as usize, height as usize),
+    };
+    let full = Scale { width, height, evaluations: recipe.iterations };
+    let coarse = (1..recipe.levels)
+        .rev()
+        .map(|halvings| Scale {
+            width: width.div_ceil(1 << halvings),
+            height: height.div_ceil(1 << halvings),
+            evaluations: recipe.coarse_iterations,
+        })
+        .filter(|scale| scale.width.min(scale.height) >= COARSEST_SHORT_EDGE_PX);
+    coarse.chain([full]).collect()
+}
+
+/// Paints. `memory_limit_bytes` bounds what the engine's sessions may take; `None` for what is free.
+///
+/// The same recipe, images and engine give the same picture, for any number of threads.
+///
+/// # Errors
+/// See [`PaintError`]. Being stopped is no error: [`Outcome::interrupted`].
+pub fn paint(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    images: Images<'_>,
+    memory_limit_bytes: Option<u64>,
+    observer: &mut dyn FnMut(Event<'_>) -> Control,
+) -> Result<Outcome, PaintError> {
+    let scales = scales(recipe, images.content.width, images.content.height);
+    let mut run = Run {
+        recipe,
+        engine,
+        images,
+        memory_limit_bytes,
+        shares: style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?,
+        observer,
+        stopped: false,
+        iterations: 0,
+        evaluations: 0,
+        losses: None,
+    };
+    run.tell(Event::Started { scales: &scales });
+    let mut painted: Option<Picture> = None;
+    for (index, &scale) in scales.iter().enumerate() {
+        painted = Some(run.paint_scale(index, scale, painted)?);
+        if run.stopped {
+            break;
+        }
+    }
+    let full = scales[scales.len() - 1];
+    let picture = painted.ok_or(PaintError::StartMissing)?.resized(full.width, full.height)?;
+    let picture = match recipe.original_colors {
+        true => with_colours_of(&run.content_at(full)?, picture),
+        false => picture,
+    };
+    let (interrupted, losses) = (run.stopped, run.losses.take());
+    Ok(Outcome { picture, interrupted, iterations: run.iterations, evaluations: run.evaluations, losses })
+}
+
+/// How many of a scale's evaluations use bfloat16 products; they come first.
+fn bf16_evaluations(choice: PrecisionChoice, engine: &dyn Engine, evaluations: u32) -> u32 {
+    let description = engine.describe();
+    match choice {
+        _ if !description.has_bf16 => 0,
+        PrecisionChoice::F32 => 0,
+        PrecisionChoice::Bf16 => evaluations,
+        PrecisionChoice::Auto if !description.gains_from_bf16 => 0,
+        PrecisionChoice::Auto => evaluations - evaluations.div_ceil(6),
+    }
+}
+
+/// What stays the same from scale to scale, and what is counted over all of them.
+struct Run<'a> {
+    recipe: &'a ResolvedRecipe,
+    engine: &'a dyn Engine,
+    images: Images<'a>,
+    memory_limit_bytes: Option<u64>,
+    shares: Vec<f64>,
+    observer: &'a mut dyn FnMut(Event<'_>) -> Control,
+    stopped: bool,
+    iterations: u32,
+    evaluations: u32,
+    losses: Option<Losses>,
+}
+
+impl Run<'_> {
+    fn tell(&mut self, event: Event<'_>) {
+        if (self.observer)(event) == Control::Stop {
+            self.stopped = true;
+        }
+    }
+
+    /// The content image at a scale.
+    fn content_at(&self, scale: Scale) -> Result<Picture, PictureError> {
+        match self.recipe.size {
+            Size::LongEdge(_) => self.images.content.resized(scale.width, scale.height),
+            Size::Exact { .. } => self.images.content.cropped_to_fit(scale.width, scale.height),
+        }
+    }
+
+    /// Each style image's moments at a scale, with its share.
+    fn styles_at(&self, scale: Scale) -> Result<Vec<(Vec<impasto_vgg::Moments>, f64)>, PaintError> {
+        let enlarged = |side: usize| ((side as f64 * self.recipe.style_scale).round() as usize).max(1);
+        let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
+        counted
+            .map(|(style, &share)| {
+                let style = match self.recipe.style_fit {
+                    StyleFit::Scale => style.resized_to_long_edge(enlarged(scale.width.max(scale.height)))?,
+                    StyleFit::Crop => style.cropped_to_fit(enlarged(scale.width), enlarged(scale.height))?,
+                };
+                let (width, height) = (style.width, style.height);
+                let limit = self.memory_limit_bytes;
+                Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
+            })
+            .collect()
+    }
+
+    /// Paints one scale, from what the scale before has painted or else from the recipe's start.
+    fn paint_scale(&mut self, index: usize, scale: Scale, painted: Option<Picture>) -> Result<Picture, PaintError> {
+        let content = self.content_at(scale)?;
+        let mut picture = match painted {
+            Some(painted) => painted.resized(scale.width, scale.height)?,
+            None => {
+                let (style, file) = (self.images.styles.first(), self.images.start);
+                let images = StartImages { content: &content, style, file };
+                start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?
+            }
+        };
+        self.tell(Event::ScaleStarted { index, scale });
+        if self.stopped {
+            return Ok(picture);
+        }
+        let mut objective = Objective::new(self.recipe, &self.styles_at(scale)?);
+        let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
+        let coarse_products = bf16_evaluations(self.recipe.precision, self.engine, scale.evaluations);
+        if coarse_products > 0 {
+            request.precision = Precision::Bf16;
+        }
+        let mut session = self.engine.session(&request)?;
+        session.set_content(&content.values)?;
+        let colours = self.recipe.original_colors.then_some(&content);
+
+        let mut optimiser = optimiser(self.recipe, scale.width, scale.height);
+        let mut gradient = vec![0.0; picture.values.len()];
+        for scale_evaluations in 1..=scale.evaluations {
+            if coarse_products > 0 && scale_evaluations == coarse_products + 1 {
+                session.set_precision(Precision::F32);
+                session.set_content(&content.values)?;
+                optimiser.objective_changed();
+            }
+            let losses = objective.evaluate(session.as_mut(), &picture.values, &mut gradient)?;
+            self.evaluations += 1;
+            let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
+            self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), colours);
+            if optimiser.good().is_empty() {
+                return Err(PaintError::StartNotFinite);
+            }
+            if self.stopped {
+                break;
+            }
+        }
+        picture.values.copy_from_slice(optimiser.good());
+        Ok(picture)
+    }
+
+    /// Counts an evaluation and tells what became of it.
+    #[expect(clippy::too_many_arguments, reason = "all of them are one evaluation's circumstances")]
+    fn report(
+        &mut self,
+        scale_index: usize,
+        scale: Scale,
+        scale_evaluations: u32,
+        step: Step,
+        losses: Losses,
+        optimiser: &dyn Optimiser,
+        content: Option<&Picture>,
+    ) {
+        let evaluations = self.evaluations;
+        match step {
+            Step::Rejected(rejection) => {
+                self.tell(Event::StepRejected { evaluations, loss: losses.total, rejection });
+            }
+            Step::Accepted => {
+                self.iterations += 1;
+                let (width, height) = (scale.width, scale.height);
+                let values = optimiser.good();
+                let iteration = Iteration {
+                    iteration: self.iterations,
+                    evaluations,
+                    scale_index,
+                    scale_evaluations,
+                    width,
+                    height,
+                    losses: &losses,
+                    values,
+                    content,
+                };
+                self.tell(Event::Iteration(iteration));
+                self.losses = Some(losses);
+            }
+        }
+    }
+}

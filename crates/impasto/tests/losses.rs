@@ -1,0 +1,229 @@
+//! Every loss against central finite differences, by itself and through the network in f64.
+
+use impasto::loss;
+use impasto::objective::{Objective, request, style_moments};
+use impasto::recipe::{ContentForm, Recipe, StyleForm, TotalVariationForm, parse_layers};
+use impasto_vgg::reference::ReferenceEngine;
+use impasto_vgg::{Border, Distance, Engine, Layer, MomentGradients, Moments, Pooling, Weights};
+use proptest::prelude::*;
+
+/// Steps of the differences at pixels: a power of two, so that f32 holds every value exactly.
+const PIXEL_STEP: f32 = 1.0 / 256.0;
+
+/// The same through the network, where a longer step would turn some maximum over to another activation.
+const NETWORK_STEP: f32 = 1.0 / 16_384.0;
+
+fn numbers(seed: u64, count: usize, scale: f64) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    (0..count)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            scale * ((state >> 33) as f64 / (1_u64 << 31) as f64 - 0.5)
+        })
+        .collect()
+}
+
+/// Values between -40 and 295, in multiples of the step.
+fn pixels(seed: u64, count: usize) -> Vec<f32> {
+    numbers(seed, count, 335.0).into_iter().map(|value| ((value + 127.5) * 256.0).round() as f32 / 256.0).collect()
+}
+
+fn moments(seed: u64, channels: usize) -> Moments {
+    let mut second = numbers(seed, channels * channels, 60.0);
+    for row in 0..channels {
+        for column in 0..row {
+            second[row * channels + column] = second[column * channels + row];
+        }
+    }
+    Moments { layer: Layer::named("conv1_1").unwrap(), positions: 12, mean: numbers(seed + 1, channels, 9.0), second }
+}
+
+/// Largest |analytic - difference|, relative to the largest |difference|.
+fn error_of_pixel_gradient(picture: &[f32], analytic: &[f32], value: impl Fn(&[f32]) -> f64) -> f64 {
+    let mut moved = picture.to_vec();
+    let differences: Vec<f64> = (0..picture.len())
+        .map(|place| {
+            moved[place] = picture[place] + PIXEL_STEP;
+            let above = value(&moved);
+            moved[place] = picture[place] - PIXEL_STEP;
+            let below = value(&moved);
+            moved[place] = picture[place];
+            (above - below) / (2.0 * f64::from(PIXEL_STEP))
+        })
+        .collect();
+    let largest = differences.iter().fold(1e-12, |largest: f64, difference| largest.max(difference.abs()));
+    let worst =
+        differences.iter().zip(analytic).map(|(difference, &analytic)| (difference - f64::from(analytic)).abs());
+    worst.fold(0.0, f64::max) / largest
+}
+
+proptest! {
+    #[test]
+    fn content_has_the_gradient_of_its_differences(sum in 0.0..1e6_f64, elements in 1..100_000_u64) {
+        let distance = |sum_of_squares| Distance { layer: Layer::named("conv4_2").unwrap(), elements, sum_of_squares };
+        for form in [ContentForm::Paper, ContentForm::Mean] {
+            let (_, derivative) = loss::content(form, &distance(sum));
+            let value = |sum| loss::content(form, &distance(sum)).0;
+            let difference = (value(sum + 0.5) - value(sum - 0.5)) / 1.0;
+            prop_assert!((derivative - difference).abs() <= 1e-7 * difference.abs());
+        }
+    }
+
+    #[test]
+    fn style_has_the_gradient_of_its_differences(seed in 0..1000_u64, channels in 1..9_usize, weight in 0.1..9.0_f64) {
+        let target = moments(seed + 7, channels).second;
+        for form in [StyleForm::Paper, StyleForm::Mean] {
+            let picture = moments(seed, channels);
+            let mut gradients = MomentGradients { mean: vec![1.0], second: vec![] };
+            loss::style(form, &picture, &target, weight, &mut gradients);
+            prop_assert!(gradients.mean.is_empty());
+            let value = |place: usize, by: f64| {
+                let mut moved = picture.clone();
+                moved.second[place] += by;
+                let mut unused = MomentGradients { mean: vec![], second: vec![] };
+                weight * loss::style(form, &moved, &target, weight, &mut unused)
+            };
+            for place in 0..channels * channels {
+                let difference = (value(place, 0.5) - value(place, -0.5)) / 1.0;
+                prop_assert!((gradients.second[place] - difference).abs() <= 1e-9 * (1.0 + difference.abs()));
+            }
+        }
+    }
+
+    #[test]
+    fn total_variation_has_the_gradient_of_its_differences(
+        seed in 0..1000_u64, width in 1..7_usize, height in 1..7_usize, weight in 0.1..9.0_f64,
+    ) {
+        let picture = pixels(seed, 3 * width * height);
+        for form in [TotalVariationForm::Sum, TotalVariationForm::Mean] {
+            let mut gradient = vec![0.0; picture.len()];
+            loss::total_variation(form, &picture, width, height, weight, &mut gradient);
+            let error = error_of_pixel_gradient(&picture, &gradient, |moved| {
+                weight * loss::total_variation(form, moved, width, height, 0.0, &mut vec![0.0; moved.len()])
+            });
+            prop_assert!(error < 1e-5, "{error}");
+        }
+    }
+
+    #[test]
+    fn range_has_the_gradient_of_its_differences(seed in 0..1000_u64, count in 1..200_usize, weight in 0.1..9.0_f64) {
+        let picture = pixels(seed, count);
+        let mut gradient = vec![0.0; count];
+        loss::range(&picture, weight, &mut gradient);
+        let value = |moved: &[f32]| weight * loss::range(moved, 0.0, &mut vec![0.0; moved.len()]);
+        // A value within a step of the border has a kink between the two points: half a step's slope.
+        let error = error_of_pixel_gradient(&picture, &gradient, value);
+        let kink = f64::from(PIXEL_STEP) / 40.0;
+        prop_assert!(error < 1e-5 + kink, "{error}");
+    }
+}
+
+#[test]
+fn pixel_losses_are_the_sums_that_they_are_said_to_be() {
+    // 2 x 2 pixels; only red differs: 1 2 / 4 8. Differences: 1, 4, 3, 6.
+    let mut picture = vec![0.0; 12];
+    picture[..4].copy_from_slice(&[1.0, 2.0, 4.0, 8.0]);
+    let squares = 1.0 + 16.0 + 9.0 + 36.0;
+    let mut gradient = vec![0.0; 12];
+    assert_eq!(loss::total_variation(TotalVariationForm::Sum, &picture, 2, 2, 1.0, &mut gradient), squares / 2.0);
+    let mean = loss::total_variation(TotalVariationForm::Mean, &picture, 2, 2, 1.0, &mut gradient);
+    assert!((mean - squares / 12.0).abs() < 1e-12);
+    assert_eq!(loss::total_variation(TotalVariationForm::Mean, &[5.0; 3], 1, 1, 1.0, &mut [0.0; 3]), 0.0);
+    picture[11] = -2.0;
+    picture[10] = 258.0;
+    assert!((loss::range(&picture, 1.0, &mut gradient) - (4.0 + 9.0) / 12.0).abs() < 1e-12);
+}
+
+#[test]
+fn losses_do_not_depend_on_the_number_of_threads() {
+    let (width, height) = (301, 97);
+    let picture = pixels(3, 3 * width * height);
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut gradient = vec![0.5; picture.len()];
+            let variation =
+                loss::total_variation(TotalVariationForm::Mean, &picture, width, height, 3.0, &mut gradient);
+            let range = loss::range(&picture, 2.0, &mut gradient);
+            (variation, range, gradient)
+        })
+    };
+    assert_eq!(with(1), with(3));
+}
+
+/// The whole objective, through the network in f64, against differences along random directions.
+#[test]
+fn whole_objective_has_the_gradient_of_its_differences() {
+    let engine = ReferenceEngine::new(Weights::embedded());
+    let forms = [
+        (ContentForm::Paper, StyleForm::Paper, TotalVariationForm::Sum, Pooling::Average, Border::Zero),
+        (ContentForm::Mean, StyleForm::Mean, TotalVariationForm::Mean, Pooling::Max, Border::Replicate),
+    ];
+    for (content_form, style_form, tv_form, pool, border) in forms {
+        let recipe = Recipe {
+            content_layers: Some(parse_layers("", "conv2_2=0.5,pool2=2").unwrap()),
+            style_layers: Some(parse_layers("", "conv1_1=0.2,conv2_1=3,conv3_1").unwrap()),
+            content_form: Some(content_form),
+            style_form: Some(style_form),
+            tv_form: Some(tv_form),
+            tv_weight: Some(7.0),
+            range_weight: Some(1e3),
+            style_weight: Some(40.0),
+            pool: Some(pool),
+            border: Some(border),
+            ..Recipe::default()
+        };
+        let recipe = recipe.resolve().unwrap();
+        let (width, height) = (13, 9);
+        let style_of = |seed, width, height| {
+            style_moments(&recipe, &engine, &pixels(seed, 3 * width * height), width, height, None).unwrap()
+        };
+        let styles = [(style_of(1, 11, 14), 0.25), (style_of(2, 9, 9), 0.75)];
+        let mut objective = Objective::new(&recipe, &styles);
+        let mut session = engine.session(&request(&recipe, width, height, None)).unwrap();
+        session.set_content(&pixels(3, 3 * width * height)).unwrap();
+        let picture = pixels(4, 3 * width * height);
+        let mut gradient = vec![0.0; picture.len()];
+        let losses = objective.evaluate(session.as_mut(), &picture, &mut gradient).unwrap();
+        assert!(losses.range > 0.0 && losses.total_variation > 0.0 && losses.style_layers.len() == 3);
+
+        let norm = gradient.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        for seed in 10..16 {
+            let signs: Vec<f32> = numbers(seed, picture.len(), 2.0).iter().map(|sign| sign.signum() as f32).collect();
+            let slope: f64 = gradient.iter().zip(&signs).map(|(&value, &sign)| f64::from(value * sign)).sum();
+            let mut value = |step: f32| {
+                let moved: Vec<f32> = picture.iter().zip(&signs).map(|(value, sign)| value + step * sign).collect();
+                objective.evaluate(session.as_mut(), &moved, &mut vec![0.0; moved.len()]).unwrap().total
+            };
+            let difference = (value(NETWORK_STEP) - value(-NETWORK_STEP)) / (2.0 * f64::from(NETWORK_STEP));
+            assert!((slope - difference).abs() < 1e-3 * norm, "{pool:?}: {slope} {difference} of {norm}");
+        }
+    }
+}
+
+/// The total is the weighted sum of what is reported, and a target blended from one image alone is that image's.
+#[test]
+fn reported_losses_add_up() {
+    let engine = ReferenceEngine::new(Weights::embedded());
+    let recipe = Recipe { preset: Some("johnson".into()), pool: Some(Pooling::Average), ..Recipe::default() };
+    let recipe = recipe.resolve().unwrap();
+    let (width, height) = (17, 16);
+    let content = pixels(8, 3 * width * height);
+    let style = style_moments(&recipe, &engine, &content, width, height, None).unwrap();
+    let other = style_moments(&recipe, &engine, &pixels(9, content.len()), width, height, None).unwrap();
+    let mut session = engine.session(&request(&recipe, width, height, None)).unwrap();
+    session.set_content(&content).unwrap();
+    let mut gradient = vec![0.0; content.len()];
+
+    let mut own = Objective::new(&recipe, &[(style.clone(), 1.0), (other.clone(), 0.0)]);
+    let losses = own.evaluate(session.as_mut(), &content, &mut gradient).unwrap();
+    assert_eq!((losses.content, losses.style), (0.0, 0.0));
+
+    let mut both = Objective::new(&recipe, &[(style, 0.5), (other, 0.5)]);
+    let losses = both.evaluate(session.as_mut(), &pixels(10, content.len()), &mut gradient).unwrap();
+    let total = 5.0 * losses.content + 100.0 * losses.style + 1e-3 * losses.total_variation;
+    assert!((losses.total - total).abs() <= 1e-12 * total, "{losses:?}");
+    assert!(losses.content > 0.0 && losses.style > 0.0 && losses.range == 0.0);
+    let layers: f64 = losses.style_layers.iter().map(|layer| layer.loss).sum();
+    assert!((layers - losses.style).abs() <= 1e-12 * layers);
+}

@@ -1,0 +1,155 @@
+//! Recipes: presets hold the numbers of their sources, every error names its option, and JSON goes round.
+
+use std::collections::BTreeMap;
+
+use impasto::presets::PRESETS;
+use impasto::recipe::{Recipe, RecipeError, Size, Start, parse_layers};
+use impasto::resolve::{ResolvedRecipe, style_shares};
+use impasto_vgg::{Layer, Pooling};
+
+fn with(change: impl FnOnce(&mut Recipe)) -> Recipe {
+    let mut recipe = Recipe::default();
+    change(&mut recipe);
+    recipe
+}
+
+fn of_preset(name: &str) -> ResolvedRecipe {
+    with(|recipe| recipe.preset = Some(name.into())).resolve().unwrap()
+}
+
+#[test]
+fn every_error_is_one_sentence_that_names_its_option() {
+    let layer = |name: &str, weight: f64| Some(BTreeMap::from([(Layer::named(name).unwrap(), weight)]));
+    let cases: Vec<(&str, Recipe)> = vec![
+        ("--preset", with(|recipe| recipe.preset = Some("gatys".into()))),
+        ("--preset paper", with(|recipe| recipe.preset = Some("paper".into()))),
+        ("--weights", with(|recipe| recipe.weights = Some("normalised".into()))),
+        ("--weights", with(|recipe| recipe.weights = Some(String::new()))),
+        ("--size", with(|recipe| recipe.size = Some(Size::LongEdge(0)))),
+        ("--size", with(|recipe| recipe.size = Some(Size::LongEdge(65_536)))),
+        ("--size", with(|recipe| recipe.size = Some(Size::Exact { width: 10, height: 0 }))),
+        ("--iterations", with(|recipe| recipe.iterations = Some(0))),
+        ("--levels", with(|recipe| recipe.levels = Some(0))),
+        ("--levels", with(|recipe| recipe.levels = Some(17))),
+        ("--coarse-iterations", with(|recipe| recipe.coarse_iterations = Some(0))),
+        ("--history", with(|recipe| recipe.history = Some(0))),
+        ("--learning-rate", with(|recipe| recipe.learning_rate = Some(0.0))),
+        ("--learning-rate", with(|recipe| recipe.learning_rate = Some(f64::INFINITY))),
+        ("--noise-ratio", with(|recipe| recipe.noise_ratio = Some(1.5))),
+        ("--noise-deviation", with(|recipe| recipe.noise_deviation = Some(-1.0))),
+        ("--content-weight", with(|recipe| recipe.content_weight = Some(-1.0))),
+        ("--style-weight", with(|recipe| recipe.style_weight = Some(f64::NAN))),
+        ("--tv-weight", with(|recipe| recipe.tv_weight = Some(f64::INFINITY))),
+        ("--range-weight", with(|recipe| recipe.range_weight = Some(f64::NEG_INFINITY))),
+        ("--content-layers conv3_1", with(|recipe| recipe.content_layers = layer("conv3_1", f64::NAN))),
+        ("--style-layers pool5", with(|recipe| recipe.style_layers = layer("pool5", -0.5))),
+        ("--style-scale", with(|recipe| recipe.style_scale = Some(0.0))),
+        ("--style-blend", with(|recipe| recipe.style_blend = Some(vec![0.5, f64::NAN]))),
+        ("--style-blend", with(|recipe| recipe.style_blend = Some(vec![0.0, 0.0]))),
+        (
+            "--style-blend",
+            with(|recipe| {
+                recipe.style_blend = Some(vec![1.0, 2.0, 3.0]);
+                recipe.styles = Some(vec!["a.png".into(), "b.png".into()]);
+            }),
+        ),
+        ("style image", with(|recipe| recipe.styles = Some(vec![]))),
+        (
+            "--content-weight",
+            with(|recipe| {
+                recipe.content_weight = Some(0.0);
+                recipe.style_layers = Some(BTreeMap::new());
+            }),
+        ),
+    ];
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|(option, recipe)| match recipe.resolve() {
+            Ok(_) => Some(format!("{option}: no error")),
+            Err(error) => {
+                let sentence = error.to_string();
+                let good = sentence.contains(option) && !sentence.contains('\n') && sentence.len() < 300;
+                (!good).then(|| format!("{option}: {sentence}"))
+            }
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn presets_hold_the_numbers_of_their_sources() {
+    let authors = of_preset("authors");
+    assert_eq!((authors.content_weight, authors.style_weight, authors.history), (1.0, 1e3, 100));
+    assert_eq!((authors.pool, authors.init), (Pooling::Max, Start::Content));
+    let tutorial = of_preset("tutorial");
+    // Content: sum of squares / (4 size) x 0.001.
+    assert_eq!(tutorial.content_weight, 0.001 / 4.0);
+    assert_eq!(tutorial.style_layers.values().copied().collect::<Vec<_>>(), [0.5, 1.0, 1.5, 3.0, 4.0]);
+    assert_eq!((tutorial.size, tutorial.iterations), (Size::Exact { width: 400, height: 300 }, 100));
+    let johnson = of_preset("johnson");
+    assert_eq!((johnson.content_weight, johnson.style_weight, johnson.tv_weight), (5.0, 100.0, 1e-3));
+    assert_eq!((johnson.iterations, johnson.noise_deviation), (1000, 0.001));
+    for preset in &PRESETS {
+        for &(layer, _) in preset.content_layers.iter().chain(preset.style_layers) {
+            assert!(Layer::named(layer).is_ok(), "{}: {layer}", preset.name);
+        }
+    }
+}
+
+#[test]
+fn a_resolved_recipe_reads_back_as_itself() {
+    for preset in PRESETS.iter().filter(|preset| preset.name != "paper") {
+        let mut recipe = with(|recipe| recipe.preset = Some(preset.name.into()));
+        recipe.content = Some("photo.jpg".into());
+        recipe.styles = Some(vec!["wave.png".into(), "night.png".into()]);
+        recipe.style_blend = Some(vec![0.1, 1.0 / 3.0]);
+        recipe.init = Some(Start::File("sketch.png".into()));
+        recipe.style_layers = Some(parse_layers("--style-layers", "conv1_1=0.2,pool4").unwrap());
+        let resolved = recipe.resolve().unwrap();
+        let again = Recipe::from_json(&resolved.to_json()).unwrap().resolve().unwrap();
+        assert_eq!(again, resolved, "{}", preset.name);
+    }
+}
+
+#[test]
+fn texts_that_are_no_recipe_are_refused_in_a_sentence() {
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    let cases = [
+        ("", "cannot be read"),
+        ("[1, 2]", "not a JSON object"),
+        ("{\"size\": 512}", "cannot be read"),
+        ("{\"size\": \"0\"}", "--size 0"),
+        ("{\"style_layers\": {\"conv9_9\": 1}}", "conv9_9"),
+        ("{\"iterations\": -4}", "cannot be read"),
+        ("{\"version\": \"7.1.0\", \"glitter\": true}", "7.1.0"),
+        ("{\"glitter\": true}", "glitter"),
+        (long.as_str(), "65536"),
+    ];
+    for (text, expected) in cases {
+        let sentence = Recipe::from_json(text).unwrap_err().to_string();
+        assert!(sentence.contains(expected) && !sentence.contains('\n'), "{expected}: {sentence}");
+    }
+}
+
+#[test]
+fn lists_of_layers_are_read_as_typed() {
+    let layers = parse_layers("--style-layers", " conv1_1=0.25 , conv5_1 ").unwrap();
+    let named: Vec<_> = layers.iter().map(|(layer, weight)| (layer.name(), *weight)).collect();
+    assert_eq!(named, [("conv1_1", 0.25), ("conv5_1", 1.0)]);
+    assert!(parse_layers("--style-layers", "").unwrap().is_empty());
+    for text in ["conv1_1=", "conv1_1=much", "conv9_1", "conv1_1,conv1_1", "conv1_1,,conv2_1", "conv1_1,"] {
+        let sentence = parse_layers("--content-layers", text).unwrap_err().to_string();
+        assert!(sentence.starts_with("--content-layers"), "{sentence}");
+    }
+}
+
+#[test]
+fn shares_sum_to_one() {
+    let recipe = with(|recipe| recipe.style_blend = Some(vec![1.0, 3.0])).resolve().unwrap();
+    assert_eq!(style_shares(&recipe, 2, true), Ok(vec![0.25, 0.75]));
+    assert_eq!(style_shares(&recipe, 1, true), Err(RecipeError::BlendCount { shares: 2, styles: 1 }));
+    let equal = Recipe::default().resolve().unwrap();
+    assert_eq!(style_shares(&equal, 4, true), Ok(vec![0.25; 4]));
+    assert_eq!(style_shares(&equal, 0, true), Err(RecipeError::NoStyle));
+    assert_eq!(style_shares(&equal, 0, false), Ok(vec![]));
+}
