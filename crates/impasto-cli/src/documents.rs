@@ -1,0 +1,34 @@
+//! The manual page and the shell completions, from the same definition as `--help`.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+
+use crate::args::Arguments;
+
+/// The completions for a shell.
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "impasto", &mut script);
+    script
+}
+
+/// The manual page in roff: the program, then a section for each command.
+///
+/// # Errors
+/// None in practice: it is written to memory.
+pub fn manual() -> io::Result<Vec<u8>> {
+    let mut command = Arguments::command();
+    command.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let name = subcommand.get_name();
+        writeln!(page, ".SH \"IMPASTO {}\"", name.to_uppercase())?;
+        let section = clap_mangen::Man::new(subcommand.clone());
+        section.render_synopsis_section(&mut page)?;
+        section.render_description_section(&mut page)?;
+        section.render_options_section(&mut page)?;
+    }
+    Ok(page)
+}

@@ -1,0 +1,74 @@
+//! The command line of impasto: options in, pictures and lines out.
+//!
+//! Glue, and no more: [`args`] is the command line as data, each command is a file, [`show`] is what a person or a
+//! script sees, [`failure`] is how it ends. What a choice means is said in the library.
+#![forbid(unsafe_code)]
+
+mod args;
+mod bench;
+mod documents;
+mod engine;
+mod failure;
+mod interrupt;
+mod measure;
+mod order;
+mod paint;
+mod preview;
+mod selftest;
+mod show;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Arguments, Command};
+use failure::{Failure, usage_failure};
+use show::Output;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are no errors; nor is a reader that has gone away.
+        Err(asked) if !asked.use_stderr() => {
+            let _ = asked.print();
+            return ExitCode::SUCCESS;
+        }
+        // `impasto` alone, by someone who does not know it yet.
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+        Err(error) => return usage_failure(&error).report(),
+    };
+    match run(&arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    let mut output = Output::default();
+    match command {
+        Command::Paint(arguments) => paint::paint(arguments, output),
+        Command::Recipe { picture } => recipe(picture, output),
+        Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),
+        Command::Bench(arguments) => bench::bench(arguments, &mut output),
+        Command::Completions { shell } => {
+            output.bytes(&documents::completions(*shell));
+            output.finish()
+        }
+        Command::Man => {
+            output.bytes(&documents::manual().map_err(Failure::failed)?);
+            output.finish()
+        }
+    }
+}
+
+/// `impasto recipe`: prints the recipe that a picture carries.
+fn recipe(picture: &Path, mut output: Output) -> Result<(), Failure> {
+    let text = impasto::read::read_recipe(picture).map_err(Failure::failed)?;
+    output.line(text.trim_end());
+    output.finish()
+}

@@ -1,0 +1,378 @@
+//! What a person or a script sees of a run: a progress bar, a line now and then, JSON lines, or nothing.
+//!
+//! Standard output is for what was asked for (a recipe, JSON lines, a report); standard error is for people.
+
+use std::io::{self, ErrorKind, Write};
+use std::time::{Duration, Instant};
+
+use impasto::picture::Picture;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::preview::Preview;
+
+/// How often a log that is no terminal gets a line.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How often the preview is drawn.
+const PREVIEW_EVERY: Duration = Duration::from_secs(2);
+
+/// Says one sentence on standard error. A reader that has gone away is no reason to stop.
+pub fn say(sentence: &str) {
+    // A file name may hold anything; a sentence stays on its line.
+    let line: String = sentence.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+    let _ = writeln!(io::stderr().lock(), "impasto: {line}");
+}
+
+/// Standard output, a line at a time. The first error is kept and said at the end; a reader that has gone away
+/// (`| head`) is none.
+#[derive(Default)]
+pub struct Output {
+    error: Option<io::Error>,
+}
+
+impl Output {
+    /// One JSON object on a line.
+    pub fn json(&mut self, object: &impl Serialize) {
+        // Numbers and texts: this cannot fail.
+        self.line(&serde_json::to_string(object).unwrap_or_default());
+    }
+
+    /// One line of text.
+    pub fn line(&mut self, text: &str) {
+        self.bytes(format!("{text}\n").as_bytes());
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.error.is_none() {
+            let mut stdout = io::stdout().lock();
+            self.error = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
+        }
+    }
+
+    /// Whether all of it arrived.
+    ///
+    /// # Errors
+    /// Standard output could not be written, as on a full disk.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        match self.error.take() {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format_args!(
+                "standard output could not be written ({error}); check where it goes"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How far a run is, after one evaluation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Accepted evaluations, all sizes.
+    pub iteration: u64,
+    /// Evaluations of loss and gradient, all sizes, rejected ones included.
+    pub evaluations: u64,
+    /// The whole loss.
+    pub loss: f64,
+    /// Its content part.
+    pub content: f64,
+    /// Its style part.
+    pub style: f64,
+    /// Seconds since the start.
+    pub seconds: f64,
+    /// Width in pixels at this size.
+    pub width: usize,
+    /// Height in pixels at this size.
+    pub height: usize,
+}
+
+/// One `iteration` line of `--json`.
+#[derive(Serialize)]
+struct IterationLine {
+    event: &'static str,
+    iteration: u64,
+    evaluations: u64,
+    loss: f64,
+    content: f64,
+    style: f64,
+    seconds: f64,
+    width: usize,
+    height: usize,
+}
+
+/// The last line of `--json`.
+#[derive(Serialize)]
+pub struct DoneLine<'run> {
+    /// `done` or `interrupted`.
+    pub event: &'static str,
+    /// The picture's path as typed.
+    pub output: &'run str,
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Accepted evaluations, all sizes.
+    pub iterations: u32,
+    /// Evaluations of loss and gradient, all sizes, rejected ones included.
+    pub evaluations: u32,
+    /// The loss of the picture that was written; null where it was interrupted before the first evaluation.
+    pub loss: Option<f64>,
+    /// Seconds from the start until the picture was on disk.
+    pub seconds: f64,
+    /// Most memory that was held at once, in MiB; null where the system does not say.
+    pub peak_mib: Option<f64>,
+}
+
+/// Evaluations to be made at one size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stage {
+    /// Width times height.
+    pub pixels: u64,
+    /// Evaluations.
+    pub evaluations: u64,
+}
+
+/// What is to be done, for an estimate of the time that is left: an evaluation takes time by its pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan(pub Vec<Stage>);
+
+impl Plan {
+    /// Evaluations at all sizes.
+    pub fn evaluations(&self) -> u64 {
+        self.0.iter().map(|stage| stage.evaluations).sum()
+    }
+
+    /// Pixels that are still to be evaluated after so many evaluations.
+    fn pixels_left(&self, evaluations: u64) -> u64 {
+        let mut done = evaluations;
+        let left = self.0.iter().map(|stage| {
+            let taken = done.min(stage.evaluations);
+            done -= taken;
+            (stage.evaluations - taken) * stage.pixels
+        });
+        left.sum()
+    }
+}
+
+/// Seconds that an evaluation takes at the present size: the mean of late ones, the newest counting most.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Speed {
+    last: Option<Progress>,
+    each: Option<f64>,
+}
+
+impl Speed {
+    /// Takes in one evaluation. `None` until there are two at one size: the first of a size waits for its preparations.
+    fn measure(&mut self, progress: &Progress) -> Option<f64> {
+        let same_size = |last: &Progress| (last.width, last.height) == (progress.width, progress.height);
+        self.each = self.last.filter(same_size).map(|last| {
+            let evaluations = progress.evaluations.saturating_sub(last.evaluations).max(1);
+            let newest = (progress.seconds - last.seconds) / evaluations as f64;
+            self.each.map_or(newest, |each| 0.8 * each + 0.2 * newest)
+        });
+        self.last = Some(*progress);
+        self.each
+    }
+}
+
+/// How a run is shown.
+pub enum Show {
+    /// JSON lines on standard output.
+    Json(Output),
+    /// Nothing.
+    Quiet,
+    /// A bar on a terminal, with a preview where asked for.
+    Bar(Box<Bar>),
+    /// A line now and then, for logs.
+    Lines {
+        /// What is to be done.
+        plan: Plan,
+        /// How fast it goes.
+        speed: Speed,
+        /// When the last line was written.
+        last: Option<Instant>,
+    },
+}
+
+/// A progress bar, and the preview above it.
+pub struct Bar {
+    bar: ProgressBar,
+    plan: Plan,
+    speed: Speed,
+    preview: Option<(Preview, Option<Instant>)>,
+}
+
+impl Bar {
+    /// A bar for this plan.
+    pub fn new(plan: Plan, preview: Option<Preview>) -> Bar {
+        let bar = ProgressBar::new(plan.evaluations());
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Bar { bar, plan, speed: Speed::default(), preview: preview.map(|preview| (preview, None)) }
+    }
+}
+
+impl Show {
+    /// Shows one evaluation. `picture` makes the picture so far, for the preview.
+    pub fn progress(&mut self, progress: &Progress, picture: impl FnOnce() -> Picture) {
+        match self {
+            Show::Json(output) => output.json(&IterationLine {
+                event: "iteration",
+                iteration: progress.iteration,
+                evaluations: progress.evaluations,
+                loss: progress.loss,
+                content: progress.content,
+                style: progress.style,
+                seconds: progress.seconds,
+                width: progress.width,
+                height: progress.height,
+            }),
+            Show::Quiet => {}
+            Show::Bar(shown) => {
+                let each = shown.speed.measure(progress);
+                shown.bar.set_message(describe(progress, &shown.plan, each));
+                shown.bar.set_position(progress.evaluations);
+                let Some((preview, last)) = &mut shown.preview else { return };
+                if last.is_some_and(|last| last.elapsed() < PREVIEW_EVERY) {
+                    return;
+                }
+                *last = Some(Instant::now());
+                shown.bar.suspend(|| preview.draw(&picture()));
+            }
+            Show::Lines { plan, speed, last } => {
+                let each = speed.measure(progress);
+                let is_last = progress.evaluations == plan.evaluations();
+                if is_last || last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
+                    *last = Some(Instant::now());
+                    let (done, all) = (progress.evaluations, plan.evaluations());
+                    let (width, height) = (progress.width, progress.height);
+                    let rest = describe(progress, plan, each);
+                    let _ = writeln!(io::stderr().lock(), "{done}/{all}  {width}x{height}  {rest}");
+                }
+            }
+        }
+    }
+
+    /// Shows that the work at a size begins: until its first evaluation the paintings are looked at.
+    pub fn prepare(&self, width: usize, height: usize) {
+        if let Show::Bar(shown) = self {
+            shown.bar.set_message(format!("looking at the paintings, {width}x{height}"));
+            shown.bar.tick();
+        }
+    }
+
+    /// Says something that a person should know, such as that an image had transparent pixels.
+    pub fn note(&self, sentence: &str) {
+        match self {
+            Show::Quiet => {}
+            Show::Bar(shown) => shown.bar.suspend(|| say(sentence)),
+            Show::Json(_) | Show::Lines { .. } => say(sentence),
+        }
+    }
+
+    /// Lines for a log.
+    pub fn lines(plan: Plan) -> Show {
+        Show::Lines { plan, speed: Speed::default(), last: None }
+    }
+
+    /// Whether pictures are shown.
+    pub fn has_preview(&self) -> bool {
+        matches!(self, Show::Bar(shown) if shown.preview.is_some())
+    }
+
+    /// Takes the bar away; what was printed stays.
+    pub fn clear(&self) {
+        if let Show::Bar(shown) = self {
+            shown.bar.finish_and_clear();
+        }
+    }
+
+    /// The last line.
+    ///
+    /// # Errors
+    /// Standard output could not be written.
+    pub fn finish(self, done: &DoneLine<'_>) -> Result<(), Failure> {
+        match self {
+            Show::Json(mut output) => {
+                output.json(done);
+                output.finish()
+            }
+            Show::Quiet => Ok(()),
+            Show::Bar(_) | Show::Lines { .. } => {
+                let _ = writeln!(io::stderr().lock(), "{}", summary(done));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a person is told at the end.
+fn summary(done: &DoneLine<'_>) -> String {
+    let loss = done.loss.map_or(String::new(), |loss| format!(", loss {loss:.4e}"));
+    let (width, height, evaluations) = (done.width, done.height, done.evaluations);
+    format!("{}  {width}x{height}, {evaluations} evaluations in {}{loss}", done.output, duration(done.seconds))
+}
+
+/// Loss, speed and time left; an evaluation takes time by its pixels.
+fn describe(progress: &Progress, plan: &Plan, each: Option<f64>) -> String {
+    let loss = format!("loss {:.4e}", progress.loss);
+    let Some(each) = each else { return loss };
+    let evaluations_left = plan.pixels_left(progress.evaluations) as f64 / (progress.width * progress.height) as f64;
+    let speed = if each < 0.1 { format!("{:.0} ms", 1e3 * each) } else { format!("{each:.2} s") };
+    format!("{loss}  {speed} each  {} left", duration(evaluations_left * each))
+}
+
+/// Seconds in words: `45 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(evaluations: u64, seconds: f64, side: usize) -> Progress {
+        let (iteration, loss, content, style) = (evaluations, 1.5, 1.0, 0.5);
+        Progress { iteration, evaluations, loss, content, style, seconds, width: side, height: side }
+    }
+
+    #[test]
+    fn time_left_goes_by_pixels() {
+        let plan = Plan(vec![Stage { pixels: 100, evaluations: 10 }, Stage { pixels: 400, evaluations: 10 }]);
+        assert_eq!(plan.evaluations(), 20);
+        assert_eq!(plan.pixels_left(0), 5000);
+        assert_eq!(plan.pixels_left(10), 4000);
+        // More evaluations than planned: nothing is left.
+        assert_eq!(plan.pixels_left(25), 0);
+        // 5 small ones at 0.1 s, and 10 large ones of four times the pixels.
+        assert_eq!(describe(&progress(5, 0.5, 10), &plan, Some(0.1)), "loss 1.5000e0  0.10 s each  5 s left");
+        assert_eq!(describe(&progress(1, 9.0, 10), &plan, None), "loss 1.5000e0");
+    }
+
+    #[test]
+    fn speed_is_that_of_the_present_size() {
+        let mut speed = Speed::default();
+        assert_eq!(speed.measure(&progress(1, 5.0, 10)), None);
+        assert_eq!(speed.measure(&progress(2, 6.0, 10)), Some(1.0));
+        // Two evaluations, one of them rejected and never shown.
+        assert_eq!(speed.measure(&progress(4, 8.0, 10)), Some(1.0));
+        assert_eq!(speed.measure(&progress(5, 20.0, 20)), None);
+        assert_eq!(speed.measure(&progress(6, 24.0, 20)), Some(4.0));
+    }
+
+    #[test]
+    fn durations_are_words() {
+        assert_eq!(duration(0.4), "0 s");
+        assert_eq!(duration(59.6), "1 min 0 s");
+        assert_eq!(duration(200.0), "3 min 20 s");
+        assert_eq!(duration(7500.0), "2 h 5 min");
+        assert_eq!(duration(-1.0), "0 s");
+        assert_eq!(duration(f64::NAN), "0 s");
+    }
+}

@@ -1,0 +1,58 @@
+//! Ctrl-C: the picture so far is written, whole, and the exit status is 130.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use impasto::read::{ReadLimits, read_picture};
+use serde_json::Value;
+
+use crate::workshop::{Workshop, paint_arguments};
+
+fn press_ctrl_c(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Starts a run that would take hours, and presses Ctrl-C `times` times after its first evaluation.
+fn interrupted(workshop: &Workshop, more: &[&str], times: usize) -> (Option<i32>, Vec<Value>, String) {
+    let arguments = paint_arguments("out.png", &[&["--iterations", "1000000", "--json"], more].concat());
+    let mut child = workshop.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    stdout.read_line(&mut first).unwrap();
+    for _ in 0..times {
+        press_ctrl_c(&child);
+    }
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let lines = first.lines().chain(rest.lines()).map(|line| serde_json::from_str(line).expect(line));
+    (child.wait().unwrap().code(), lines.collect(), said)
+}
+
+#[test]
+fn the_picture_so_far_is_written() {
+    let workshop = Workshop::new();
+    std::fs::write(workshop.path("out.png"), "the old picture").unwrap();
+    let (status, lines, said) = interrupted(&workshop, &[], 1);
+    assert_eq!(status, Some(130), "{said}");
+    assert!(said.lines().all(|line| line.starts_with("impasto: ")), "{said}");
+    assert!(said.contains("the picture so far is out.png") && !said.contains("panicked"), "{said}");
+    let last = lines.last().unwrap();
+    assert_eq!(last["event"], "interrupted");
+    assert_eq!(last["evaluations"], lines[lines.len() - 2]["evaluations"], "it stops after the running evaluation");
+    let picture = read_picture(&workshop.path("out.png"), &ReadLimits::default()).unwrap().picture;
+    assert_eq!((picture.width, picture.height), (32, 24));
+    assert_eq!(workshop.files().len(), 3, "photo, painting and picture, no temporary file");
+    assert!(workshop.succeed(&["recipe", "out.png"]).contains("\"iterations\": 1000000"));
+}
+
+#[test]
+fn at_a_coarse_size_it_has_the_full_size_and_further_presses_change_nothing() {
+    let workshop = Workshop::new();
+    let more = ["--size", "96", "--levels", "2", "--coarse-iterations", "1000000"];
+    let (status, _, said) = interrupted(&workshop, &more, 3);
+    assert_eq!(status, Some(130), "{said}");
+    let picture = read_picture(&workshop.path("out.png"), &ReadLimits::default()).unwrap().picture;
+    assert_eq!((picture.width, picture.height), (96, 72));
+}

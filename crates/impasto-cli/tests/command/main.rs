@@ -1,0 +1,9 @@
+//! The program as a user runs it: arguments, environment and files in; exit status, output and files out.
+
+mod bad_input;
+mod documents;
+#[cfg(unix)]
+mod interrupt;
+mod measure;
+mod paint;
+mod workshop;

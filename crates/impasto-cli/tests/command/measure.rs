@@ -1,0 +1,102 @@
+//! `selftest` and `bench`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::workshop::Workshop;
+
+fn golden(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../impasto-vgg/tests/data/golden");
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_embedded_file_is_right_on_every_instruction_set_that_there_is() {
+    let workshop = Workshop::new();
+    let mut right = Vec::new();
+    for isa in ["portable", "avx2", "avx512", "neon"] {
+        let output = workshop.command(&["selftest"]).env("IMPASTO_ISA", isa).output().unwrap();
+        let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        match output.status.code() {
+            Some(0) => {
+                assert!(stdout.contains(&format!("engine cpu, {isa}")) && stdout.contains("\nok "), "{stdout}");
+                right.push(isa);
+            }
+            Some(2) if isa != "portable" => println!("skipped: {stderr}"),
+            other => panic!("{isa}: status {other:?}: {stdout}{stderr}"),
+        }
+    }
+    assert!(right.contains(&"portable"));
+    for isa in of_this_processor() {
+        assert!(right.contains(&isa), "this processor has {isa}, and impasto does not use it");
+    }
+}
+
+/// Instruction sets that this processor has, asked of it anew.
+#[cfg(target_arch = "x86_64")]
+fn of_this_processor() -> Vec<&'static str> {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+    [("avx2", avx2), ("avx512", avx512)].into_iter().filter(|(_, has)| *has).map(|(isa, _)| isa).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn of_this_processor() -> Vec<&'static str> {
+    Vec::new()
+}
+
+#[test]
+fn selftest_json_is_a_line_a_file() {
+    let workshop = Workshop::new();
+    let files = ["tight_avg_57x23.safetensors", "avg_64x48.safetensors"].map(golden);
+    let stdout = workshop.succeed(&["selftest", "--json", &files[0], &files[1]]);
+    let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    for (line, file) in lines.iter().zip(&files) {
+        let mut keys = crate::paint::keys(line);
+        keys.sort_unstable();
+        assert_eq!(keys, ["features", "file", "gradient_l2", "gradient_max", "losses", "ok"]);
+        assert_eq!((&line["file"], &line["ok"]), (&file.as_str().into(), &true.into()));
+        assert!(line["features"].as_f64().unwrap() <= 2e-5 && line["losses"].as_f64().unwrap() <= 1e-5);
+    }
+    assert!(lines[0]["gradient_max"].as_f64().unwrap() <= 1e-4);
+}
+
+#[test]
+fn one_bad_file_does_not_hide_the_others() {
+    let workshop = Workshop::new();
+    let output = workshop.run(&["selftest", "--json", "missing.safetensors", &golden("tight_avg_40x32.safetensors")]);
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout.lines().count() == 1 && stdout.contains("\"ok\":true"), "{stdout}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("missing.safetensors does not exist"));
+}
+
+#[test]
+fn a_golden_file_that_this_build_does_not_reach_fails() {
+    let workshop = Workshop::new();
+    let mut bytes = std::fs::read(golden("tight_avg_40x32.safetensors")).unwrap();
+    let bound = bytes.windows(8).position(|window| window == b"max 1e-4").unwrap();
+    bytes[bound..bound + 8].copy_from_slice(b"max 1e-9");
+    std::fs::write(workshop.path("strict.safetensors"), bytes).unwrap();
+    let output = workshop.run(&["selftest", "--json", "strict.safetensors"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("\"ok\":false"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("computes wrong"));
+}
+
+#[test]
+fn bench_prints_its_figures() {
+    let workshop = Workshop::new();
+    let stdout = workshop.succeed(&["bench", "--size", "24", "--iterations", "2", "--threads", "1", "--json"]);
+    let figures: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((figures["size"].as_u64(), figures["threads"].as_u64()), (Some(24), Some(1)));
+    let (median, least) = (figures["median_s"].as_f64().unwrap(), figures["min_s"].as_f64().unwrap());
+    assert!(0.0 < least && least <= median, "{figures}");
+    assert!(figures["isa"].is_string() && !figures["peak_mib"].is_null() || !cfg!(target_os = "linux"));
+    let table = workshop.succeed(&["bench", "--size", "24", "--iterations", "1", "--layers"]);
+    for row in ["24x24", "forward   conv1_1", "observe   conv5_1", "backward  conv4_2", "everything else"] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+}
