@@ -108,7 +108,7 @@ fn moments(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements((channels * channels * side * side) as u64));
         let mut panel = MomentPanel::new(set, channels);
         let gradients = MomentGradients { mean: vec![1.0; channels], second: vec![1.0; channels * channels] };
-        panel.fill(&gradients, (side * side) as u64);
+        panel.fill(&gradients, (side * side) as u64, Precision::F32);
         let mut gradient = map_of(channels, side);
         group.bench_function(BenchmarkId::new("gradient", &shape), |bencher| {
             bencher.iter(|| {

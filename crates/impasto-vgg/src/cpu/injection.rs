@@ -9,15 +9,16 @@
 //!
 //! S F is a matrix product; S is laid out in panels like the convolutions' weights, and the micro-kernel is the same:
 //! ROWS positions x VECTORS x 16 channels in registers. Each sum is one chain over the input channels in their order,
-//! however many positions lie beside it.
+//! however many positions lie beside it. With bfloat16 products, pairs of neighbouring channels share a word: S is laid
+//! out so, and features are rounded as they are read.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::buffer::{FeatureRows, RowMut};
-use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
-use crate::engine::MomentGradients;
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task, bf16_bits};
+use crate::engine::{MomentGradients, Precision};
 use crate::plan::TILE_ROWS;
 
 /// Channels that are worked on at a time.
@@ -28,12 +29,14 @@ const GROUP_BLOCKS: usize = GROUP_CHANNELS / LANES;
 #[derive(Debug)]
 pub struct MomentPanel {
     channels: usize,
-    vectors: usize,
+    set: InstructionSet,
     /// `[channels / 16]`: m / M.
     mean: Vec<Lanes>,
-    /// `[channels / 64][64 / 16 V][channels][V]`: 2 / M S.
+    /// `[channels / 64][64 / 16 V][words][V]`: 2 / M S. A word is a channel in f32, or two in bfloat16, which leaves the
+    /// second half of the panel empty.
     second: Vec<Lanes>,
     has_second: bool,
+    bf16: bool,
 }
 
 impl MomentPanel {
@@ -41,8 +44,8 @@ impl MomentPanel {
     pub fn new(set: InstructionSet, channels: usize) -> MomentPanel {
         let lines = |count| vec![Lanes::ZERO; count];
         let blocks = channels / LANES;
-        let vectors = set.product_vectors();
-        MomentPanel { channels, vectors, mean: lines(blocks), second: lines(blocks * channels), has_second: false }
+        let (mean, second) = (lines(blocks), lines(blocks * channels));
+        MomentPanel { channels, set, mean, second, has_second: false, bf16: false }
     }
 
     /// Bytes that a panel takes.
@@ -50,9 +53,11 @@ impl MomentPanel {
         ((channels / LANES) * (channels + 1) * size_of::<Lanes>()) as u64
     }
 
-    /// Takes the derivatives in, on the current rayon pool. Where S is not symmetric, its symmetric part counts: F F^T has no other.
-    pub fn fill(&mut self, gradients: &MomentGradients, positions: u64) {
-        let (channels, vectors, positions) = (self.channels, self.vectors, positions as f64);
+    /// Takes the derivatives in, on the current rayon pool, for products of this precision (f32 where the instruction set
+    /// has no others). Where S is not symmetric, its symmetric part counts: F F^T has no other.
+    pub fn fill(&mut self, gradients: &MomentGradients, positions: u64, precision: Precision) {
+        let (channels, vectors, positions) = (self.channels, self.set.product_vectors(), positions as f64);
+        self.bf16 = precision == Precision::Bf16 && self.set.has_bf16();
         for (block, line) in self.mean.iter_mut().enumerate() {
             for (lane, value) in line.0.iter_mut().enumerate() {
                 *value = gradients.mean.get(block * LANES + lane).map_or(0.0, |mean| (mean / positions) as f32);
@@ -63,15 +68,28 @@ impl MomentPanel {
             return;
         }
         let second = &gradients.second;
-        self.second.par_iter_mut().with_min_len(channels).enumerate().for_each(|(place, line)| {
-            let (column, input) = (place / vectors / channels, place / vectors % channels);
+        let value = |input: usize, output: usize| {
+            ((second[input * channels + output] + second[output * channels + input]) / positions) as f32
+        };
+        let (bf16, words) = (self.bf16, self.words());
+        let lines = &mut self.second[..words * channels / LANES];
+        lines.par_iter_mut().with_min_len(channels).enumerate().for_each(|(place, line)| {
+            let (column, word) = (place / vectors / words, place / vectors % words);
             let first = (column * vectors + place % vectors) * LANES;
-            for (lane, value) in line.0.iter_mut().enumerate() {
-                let output = first + lane;
-                let both = second[input * channels + output] + second[output * channels + input];
-                *value = (both / positions) as f32;
+            for (output, entry) in (first..).zip(&mut line.0) {
+                *entry = if bf16 {
+                    let [low, high] = [0, 1].map(|half| bf16_bits(value(2 * word + half, output)));
+                    f32::from_bits(low | high << 16)
+                } else {
+                    value(word, output)
+                };
             }
         });
+    }
+
+    /// Words of a column of the panel.
+    fn words(&self) -> usize {
+        if self.bf16 { self.channels / 2 } else { self.channels }
     }
 }
 
@@ -111,18 +129,22 @@ pub fn inject(
     }
     units.into_par_iter().with_max_len(1).for_each(|mut rows| {
         rows.sort_unstable_by_key(|row| (row.y, row.block));
-        set.run(InjectRows { injection, features, rows });
+        if injection.panel.is_some_and(|panel| panel.bf16) {
+            set.run_bf16(InjectRows::<true> { injection, features, rows });
+        } else {
+            set.run(InjectRows::<false> { injection, features, rows });
+        }
     });
 }
 
 /// Some rows of one group of channels: for each row its four blocks, in order.
-struct InjectRows<'a> {
+struct InjectRows<'a, const BF16: bool> {
     injection: Injection<'a>,
     features: &'a FeatureRows,
     rows: Vec<RowMut<'a, Lanes>>,
 }
 
-impl Task for InjectRows<'_> {
+impl<const BF16: bool> Task for InjectRows<'_, BF16> {
     type Output = ();
 
     #[inline(always)]
@@ -131,9 +153,9 @@ impl Task for InjectRows<'_> {
             if let Some(panel) = self.injection.panel {
                 for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
                     match I::PRODUCT_VECTORS {
-                        4 => moments_of_row::<I, 4>(isa, panel, self.features, columns),
-                        2 => moments_of_row::<I, 2>(isa, panel, self.features, columns),
-                        _ => moments_of_row::<I, 1>(isa, panel, self.features, columns),
+                        4 => moments_of_row::<I, BF16, 4>(isa, panel, self.features, columns),
+                        2 => moments_of_row::<I, BF16, 2>(isa, panel, self.features, columns),
+                        _ => moments_of_row::<I, BF16, 1>(isa, panel, self.features, columns),
                     }
                 }
             }
@@ -149,14 +171,14 @@ impl Task for InjectRows<'_> {
 
 /// All positions of a row, VECTORS blocks of channels.
 #[inline(always)]
-fn moments_of_row<I: Isa, const VECTORS: usize>(
+fn moments_of_row<I: Isa, const BF16: bool, const VECTORS: usize>(
     isa: I,
     panel: &MomentPanel,
     features: &FeatureRows,
     columns: &mut [RowMut<'_, Lanes>],
 ) {
     let (first_block, y, width) = (columns[0].block, columns[0].y, columns[0].elements.len());
-    let lines = panel.channels * VECTORS;
+    let lines = panel.words() * VECTORS;
     let second = &panel.second[first_block / VECTORS * lines..][..if panel.has_second { lines } else { 0 }];
     let mean = &panel.mean[first_block..][..VECTORS];
     let mut x = 0;
@@ -164,12 +186,12 @@ fn moments_of_row<I: Isa, const VECTORS: usize>(
         let row = PositionRow { mean, second, features, y, x };
         // The same sums, whatever the number of positions side by side.
         x += match (width - x).min(I::PRODUCT_ROWS) {
-            6 => isa.enter(Kernel::<6, VECTORS> { row, columns }),
-            5 => isa.enter(Kernel::<5, VECTORS> { row, columns }),
-            4 => isa.enter(Kernel::<4, VECTORS> { row, columns }),
-            3 => isa.enter(Kernel::<3, VECTORS> { row, columns }),
-            2 => isa.enter(Kernel::<2, VECTORS> { row, columns }),
-            _ => isa.enter(Kernel::<1, VECTORS> { row, columns }),
+            6 => isa.enter(Kernel::<BF16, 6, VECTORS> { row, columns }),
+            5 => isa.enter(Kernel::<BF16, 5, VECTORS> { row, columns }),
+            4 => isa.enter(Kernel::<BF16, 4, VECTORS> { row, columns }),
+            3 => isa.enter(Kernel::<BF16, 3, VECTORS> { row, columns }),
+            2 => isa.enter(Kernel::<BF16, 2, VECTORS> { row, columns }),
+            _ => isa.enter(Kernel::<BF16, 1, VECTORS> { row, columns }),
         };
     }
 }
@@ -179,7 +201,7 @@ fn moments_of_row<I: Isa, const VECTORS: usize>(
 struct PositionRow<'a> {
     /// `[VECTORS]`
     mean: &'a [Lanes],
-    /// `[channels][VECTORS]`, or empty.
+    /// `[words][VECTORS]`, or empty.
     second: &'a [Lanes],
     features: &'a FeatureRows,
     y: usize,
@@ -187,12 +209,12 @@ struct PositionRow<'a> {
 }
 
 /// ROWS positions from `x` on. Returns ROWS.
-struct Kernel<'a, 'map, const ROWS: usize, const VECTORS: usize> {
+struct Kernel<'a, 'map, const BF16: bool, const ROWS: usize, const VECTORS: usize> {
     row: PositionRow<'a>,
     columns: &'a mut [RowMut<'map, Lanes>],
 }
 
-impl<const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, '_, ROWS, VECTORS> {
+impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, '_, BF16, ROWS, VECTORS> {
     type Output = usize;
 
     #[inline(always)]
@@ -205,8 +227,19 @@ impl<const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, '_, ROWS, VECT
             }
         }
         let second = second.as_chunks::<VECTORS>().0.as_chunks::<LANES>().0;
-        for (block, second) in second.iter().enumerate() {
-            let positions: &[Lanes; ROWS] = features.row(block, y)[x..].first_chunk().expect("x + ROWS <= width");
+        for (place, second) in second.iter().enumerate() {
+            // What the next kernel reads: many short streams, which the processor does not foresee by itself.
+            for block in if BF16 { 2 * place..2 * place + 2 } else { place..place + 1 } {
+                let next = features.row(block, y)[x..].as_ptr().wrapping_add(ROWS);
+                (0..ROWS).for_each(|position| isa.prefetch(next.wrapping_add(position)));
+            }
+            let packed: [Lanes; ROWS];
+            let positions = if BF16 {
+                packed = packed_positions(isa, [2 * place, 2 * place + 1].map(|block| &features.row(block, y)[x..]));
+                &packed
+            } else {
+                features.row(place, y)[x..].first_chunk().expect("x + ROWS <= width")
+            };
             for (lane, second) in second.iter().enumerate() {
                 let mut row = [isa.splat(0.0); VECTORS];
                 for (vector, second) in row.iter_mut().zip(second) {
@@ -215,7 +248,11 @@ impl<const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, '_, ROWS, VECT
                 for (sums, position) in sums.iter_mut().zip(positions) {
                     let feature = isa.splat(position.0[lane]);
                     for (sum, vector) in sums.iter_mut().zip(row) {
-                        *sum = isa.mul_add(vector, feature, *sum);
+                        *sum = if BF16 {
+                            isa.mul_add_bf16(vector, feature, *sum)
+                        } else {
+                            isa.mul_add(vector, feature, *sum)
+                        };
                     }
                 }
             }
@@ -227,6 +264,17 @@ impl<const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, '_, ROWS, VECT
         }
         ROWS
     }
+}
+
+/// Thirty-two channels of ROWS positions, in sixteen words each.
+#[inline(always)]
+fn packed_positions<I: Isa, const ROWS: usize>(isa: I, [lower, upper]: [&[Lanes]; 2]) -> [Lanes; ROWS] {
+    let mut packed = [Lanes::ZERO; ROWS];
+    for ((words, lower), upper) in packed.iter_mut().zip(lower).zip(upper) {
+        isa.store_bf16(isa.load(lower), words, false);
+        isa.store_bf16(isa.load(upper), words, true);
+    }
+    packed
 }
 
 /// One row of one block: sets it to 2 w (F - P), or adds that.
@@ -276,7 +324,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Small integers and a power of two for the positions: everything is exact.
+        /// Small integers and a power of two for the positions: everything is exact, in bfloat16 too.
         #[test]
         fn gradients_of_integers_are_exact(
             group in 0..3usize, height in 1..9usize, width in 1..40usize, parts in 0..4usize, seed in 0..1000u32,
@@ -297,9 +345,9 @@ mod tests {
             let gradients = MomentGradients { mean, second };
             let by_moments = parts != 1;
             let by_content = parts != 0;
-            for set in InstructionSet::available() {
+            for (set, precision) in InstructionSet::available().into_iter().flat_map(|set| [(set, Precision::F32), (set, Precision::Bf16)]) {
                 let mut panel = MomentPanel::new(set, channels);
-                panel.fill(&gradients, 2);
+                panel.fill(&gradients, 2, precision);
                 let content = ContentPull { target: &target, twice_weight: 3.0 };
                 let injection =
                     Injection { panel: by_moments.then_some(&panel), content: by_content.then_some(content) };

@@ -114,7 +114,7 @@ impl CpuSession {
     fn run_backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) {
         let CpuSession { engine, request, plan, maps, taps, profile, image, .. } = self;
         engine.pool.install(|| {
-            taps.set_gradients(gradients);
+            taps.set_gradients(gradients, request.precision);
             for operation in &plan.backward {
                 let start = Instant::now();
                 match operation {

@@ -7,7 +7,7 @@ use super::distance::ContentTarget;
 use super::injection::{ContentPull, Injection, MomentPanel, inject};
 use super::isa::InstructionSet;
 use super::moments::MomentSums;
-use crate::engine::{Distance, FeatureMap, Observation, ObservationGradients, SessionRequest};
+use crate::engine::{Distance, FeatureMap, Observation, ObservationGradients, Precision, SessionRequest};
 use crate::layers::Layer;
 
 /// All taps of a request, in its order.
@@ -107,10 +107,11 @@ impl Taps {
         }
     }
 
-    /// Takes the derivatives in that [`Taps::inject`] works with. Runs on the current rayon pool.
-    pub fn set_gradients(&mut self, gradients: &ObservationGradients) {
+    /// Takes the derivatives in that [`Taps::inject`] works with, and the precision of its products. Runs on the current
+    /// rayon pool.
+    pub fn set_gradients(&mut self, gradients: &ObservationGradients, precision: Precision) {
         for (tap, by_moments) in self.style.iter_mut().zip(&gradients.moments) {
-            tap.panel.fill(by_moments, tap.positions);
+            tap.panel.fill(by_moments, tap.positions, precision);
         }
         for (tap, by_distance) in self.content.iter_mut().zip(&gradients.distances) {
             tap.twice_weight = (2.0 * by_distance) as f32;
