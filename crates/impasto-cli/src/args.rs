@@ -4,6 +4,8 @@
 //! typed; what a choice means, and whether it makes sense, is said by the recipe when it is resolved. That is why most
 //! options are optional here: what is left out takes the value of the preset.
 
+mod weights;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,6 +14,8 @@ use impasto::presets::PRESETS;
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, parse_layers};
 use impasto_vgg::{Border, Pooling, Precision};
 use serde::de::DeserializeOwned;
+
+pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 /// Paint a photo in the style of a painting.
 ///
@@ -42,6 +46,9 @@ pub enum Command {
         #[arg(value_name = "PICTURE")]
         picture: PathBuf,
     },
+    /// List, fetch, convert, normalise and verify the network's weights
+    #[command(subcommand)]
+    Weights(WeightsCommand),
     /// Does this build, on this processor, compute right? Prints the worst relative errors
     Selftest(SelftestArguments),
     /// Time and memory of one evaluation: forward, losses and gradient
@@ -155,8 +162,8 @@ pub struct RecipeArguments {
     /// Arithmetic of the products: f32, bf16 where the processor has it, or auto for bf16 at first and f32 at the end
     #[arg(long, value_name = "KIND", value_parser = choice::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
     pub precision: Option<PrecisionChoice>,
-    /// The network's weights: embedded, or a file (.safetensors, .mat, .pth, .h5)
-    #[arg(long, value_name = "embedded|FILE")]
+    /// The network's weights: embedded, normalised as the paper has them, vgg19 as fetched, or a file
+    #[arg(long, value_name = "embedded|normalised|vgg19|FILE")]
     pub weights: Option<String>,
     /// Long edge of the painting as a multiple of the picture's: the scale of the brush
     #[arg(long, value_name = "FACTOR")]
@@ -240,6 +247,9 @@ pub struct BenchArguments {
     /// Arithmetic of the products: f32, or bf16 with sums in f32
     #[arg(long, value_name = "KIND", default_value = "f32", value_parser = choice::<Precision>(&["f32", "bf16"]))]
     pub precision: Precision,
+    /// The network's weights: embedded, normalised, vgg19 as fetched, or a file
+    #[arg(long, value_name = "embedded|normalised|vgg19|FILE", default_value = "embedded")]
+    pub weights: String,
     /// Print a table of the layers too: time, share, and GFLOP/s of the same work done directly
     #[arg(long, conflicts_with = "json")]
     pub layers: bool,

@@ -11,14 +11,14 @@ use impasto::recipe::{Recipe, Start};
 use impasto::resolve::ResolvedRecipe;
 use impasto::start::{StartImages, start_picture};
 use impasto_vgg::cpu::profile::LayerTime;
-use impasto_vgg::{CpuEngine, CpuSession, Engine, EngineError, Pooling, Precision, Session, SessionRequest, Weights};
+use impasto_vgg::{CpuEngine, CpuSession, Engine, EngineError, Pooling, Precision, Session, SessionRequest};
 use serde::Serialize;
 
 use crate::args::BenchArguments;
-use crate::engine::open_engine;
+use crate::engine::{load_weights, open_engine};
 use crate::failure::Failure;
 use crate::measure::peak_mib;
-use crate::show::Output;
+use crate::show::{Output, say};
 
 /// Evaluations before the clock counts.
 const WARM_UP: u32 = 2;
@@ -44,7 +44,9 @@ struct Figures {
 /// # Errors
 /// A wrong instruction set, products that the processor does not have, too little memory.
 pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Failure> {
-    let engine = open_engine(Weights::embedded(), arguments.threads)?;
+    let (weights, notes) = load_weights(&arguments.weights)?;
+    notes.iter().for_each(|note| say(note));
+    let engine = open_engine(weights, arguments.threads)?;
     let description = engine.describe();
     if arguments.precision == Precision::Bf16 && !description.has_bf16 {
         return Err(Failure::failed(format_args!(

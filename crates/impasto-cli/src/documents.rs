@@ -22,13 +22,20 @@ pub fn manual() -> io::Result<Vec<u8>> {
     command.build();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-        let name = subcommand.get_name();
-        writeln!(page, ".SH \"IMPASTO {}\"", name.to_uppercase())?;
-        let section = clap_mangen::Man::new(subcommand.clone());
-        section.render_synopsis_section(&mut page)?;
-        section.render_description_section(&mut page)?;
-        section.render_options_section(&mut page)?;
-    }
+    write_sections(&command, "IMPASTO", &mut page)?;
     Ok(page)
+}
+
+/// A section for each command below `command`, and for those below it.
+fn write_sections(command: &clap::Command, above: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let name = format!("{above} {}", subcommand.get_name().to_uppercase());
+        writeln!(page, ".SH \"{name}\"")?;
+        let section = clap_mangen::Man::new(subcommand.clone());
+        section.render_synopsis_section(page)?;
+        section.render_description_section(page)?;
+        section.render_options_section(page)?;
+        write_sections(subcommand, &name, page)?;
+    }
+    Ok(())
 }

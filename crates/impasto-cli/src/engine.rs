@@ -1,8 +1,9 @@
 //! Which engine runs, on which weights.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use impasto::fetch::{cached_path, release};
 use impasto_vgg::formats::read_file;
 use impasto_vgg::{CpuEngine, CpuOptions, EngineError, Weights};
 
@@ -19,16 +20,29 @@ pub fn open_engine(weights: Arc<Weights>, threads: Option<usize>) -> Result<CpuE
     CpuEngine::new(weights, CpuOptions { threads, ..CpuOptions::default() })
 }
 
-/// The weights that a recipe names, `embedded` or a file, with what a person should know about them.
+/// The file that weights come from, where they are not inside the program: a fetched release's by its name.
+pub fn weights_file(name: &str) -> Option<PathBuf> {
+    match name {
+        "embedded" | "normalised" => None,
+        _ => Some(release(name).and_then(cached_path).unwrap_or_else(|| PathBuf::from(name))),
+    }
+}
+
+/// The weights that a recipe names, `embedded`, `normalised`, a fetched release or a file, with what a person should know about them.
 ///
 /// # Errors
 /// A file that cannot be read or does not hold VGG-19.
 pub fn load_weights(name: &str) -> Result<(Arc<Weights>, Vec<String>), Failure> {
-    if name == "embedded" {
-        return Ok((Weights::embedded(), Vec::new()));
+    let Some(path) = weights_file(name) else {
+        let weights = if name == "normalised" { Weights::normalised() } else { Weights::embedded() };
+        return Ok((weights, Vec::new()));
+    };
+    if release(name).is_some() && !path.exists() {
+        return Err(Failure::failed(format_args!(
+            "the weights {name} are not on this machine yet; run `impasto weights fetch {name}`, or leave --weights out for the embedded ones"
+        )));
     }
-    let path = Path::new(name);
-    let file = read_file(path).map_err(|error| Failure::file(path, error))?;
+    let file = read_file(&path).map_err(|error| Failure::file(&path, error))?;
     let notes = file.notes.iter().map(|note| format!("{name}: {note}")).collect();
     Ok((Arc::new(Weights { convolutions: file.convolutions }), notes))
 }

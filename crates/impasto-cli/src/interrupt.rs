@@ -19,6 +19,17 @@ pub fn catch() -> Result<(), Failure> {
     caught.map_err(|error| Failure::failed(format_args!("Ctrl-C cannot be caught ({error}); try again")))
 }
 
+/// As [`catch`], for work that leaves no picture.
+///
+/// # Errors
+/// Where the system does not let a program catch it.
+pub fn catch_quietly() -> Result<(), Failure> {
+    let caught = ctrlc::set_handler(|| {
+        REQUESTS.fetch_add(1, Ordering::Relaxed);
+    });
+    caught.map_err(|error| Failure::failed(format_args!("Ctrl-C cannot be caught ({error}); try again")))
+}
+
 /// Whether Ctrl-C was pressed since [`catch`].
 pub fn requested() -> bool {
     REQUESTS.load(Ordering::Relaxed) > 0

@@ -16,6 +16,7 @@ mod paint;
 mod preview;
 mod selftest;
 mod show;
+mod weights;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Paint(arguments) => paint::paint(arguments, output),
         Command::Recipe { picture } => recipe(picture, output),
+        Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),
         Command::Bench(arguments) => bench::bench(arguments, &mut output),
         Command::Completions { shell } => {

@@ -8,6 +8,7 @@ use impasto::read::read_recipe;
 use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start};
 
 use crate::args::PaintArguments;
+use crate::engine::weights_file;
 use crate::failure::Failure;
 
 /// A resolved recipe and where its files lie.
@@ -59,7 +60,7 @@ impl Order {
 
     /// Every file that the run reads.
     pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
-        let weights = (self.recipe.weights != "embedded").then(|| PathBuf::from(&self.recipe.weights));
+        let weights = weights_file(&self.recipe.weights);
         let files = [Some(self.content.clone()), self.start.clone(), self.recipe_file.clone(), weights];
         files.into_iter().flatten().chain(self.styles.clone())
     }

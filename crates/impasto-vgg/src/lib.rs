@@ -12,7 +12,8 @@
 //! - [`plan`]: the order of an engine's work, in bands that stream through all layers, and the memory that it takes;
 //! - [`weights`]: the weights, embedded or from a file;
 //! - [`formats`]: the files that weights come in;
-//! - [`normalise`]: the paper's normalised network.
+//! - [`normalise`]: the paper's normalised network;
+//! - [`verify`]: what a set of weights is, told by its answer to a picture.
 
 pub mod cpu;
 pub mod engine;
@@ -21,6 +22,7 @@ pub mod layers;
 pub mod normalise;
 pub mod plan;
 pub mod reference;
+pub mod verify;
 pub mod weights;
 
 pub use cpu::{CpuEngine, CpuOptions, CpuSession};

@@ -16,11 +16,15 @@
 //!
 //! **Architecture Invariant:** nothing else in this crate creates, renames or removes a file.
 
+mod partial;
+
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use partial::PartialFile;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
 pub trait Disk: Send + Sync {
@@ -174,6 +178,14 @@ pub fn stage_file<'disk>(disk: &'disk dyn Disk, path: &Path, bytes: &[u8]) -> Re
     // Dropped on the way out, this removes the temporary file.
     let staged = StagedFile { disk, temporary: Some(temporary), _held: file, target, path: path.to_owned() };
     written.map(|()| staged)
+}
+
+/// Creates a folder and those above it; that it is there is fine.
+///
+/// # Errors
+/// [`DiskError::Unwritten`].
+pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(folder).map_err(|source| DiskError::Unwritten { path: folder.to_owned(), source })
 }
 
 /// Removes a file; that it is not there is fine.

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod adam;
+pub mod calibration;
 pub mod colour;
 pub mod disk;
+pub mod fetch;
 pub mod lbfgs;
 pub mod loss;
 pub mod objective;

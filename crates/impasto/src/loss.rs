@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   content, paper   1/2 D                     d/dD = 1/2
+//!   content, position 1/(2 M) D                d/dD = 1 / (2 M)
 //!   content, mean    D / (N M)                 d/dD = 1 / (N M)
 //!   style, paper     1/(4 N^2) sum (g - a)^2   d/dg = (g - a) / (2 N^2)
 //!   style, mean      1/N^4 sum (g - a)^2       d/dg = 2 (g - a) / N^4
@@ -29,10 +30,13 @@ use crate::recipe::{ContentForm, StyleForm, TotalVariationForm};
 /// let distance = Distance { layer: Layer::named("conv4_2").unwrap(), elements: 8, sum_of_squares: 4.0 };
 /// assert_eq!(content(ContentForm::Paper, &distance), (2.0, 0.5));
 /// assert_eq!(content(ContentForm::Mean, &distance), (0.5, 0.125));
+/// let distance = Distance { elements: 512 * 8, ..distance };
+/// assert_eq!(content(ContentForm::Position, &distance), (0.25, 0.0625));
 /// ```
 pub fn content(form: ContentForm, distance: &Distance) -> (f64, f64) {
     let factor = match form {
         ContentForm::Paper => 0.5,
+        ContentForm::Position => 0.5 * distance.layer.channels() as f64 / distance.elements as f64,
         ContentForm::Mean => 1.0 / distance.elements as f64,
     };
     (factor * distance.sum_of_squares, factor)

@@ -134,12 +134,13 @@ const DEFAULT: Preset = Preset {
 /// pooling, white noise, and the style image brought to the content image's size first.
 const PAPER: Preset = Preset {
     name: "paper",
-    summary: "the setting of Gatys, Ecker and Bethge, CVPR 2016; it waits for normalised weights",
+    summary: "the setting of Gatys, Ecker and Bethge, CVPR 2016: white noise, normalised weights",
     init: PresetStart::Noise,
     content_weight: 1e-3,
     style_weight: 1.0,
     style_layers: &PAPER_STYLE_LAYERS,
-    content_form: ContentForm::Paper,
+    // A position: eq. 1 to the letter leaves no style at this ratio (docs/paper.md has the numbers).
+    content_form: ContentForm::Position,
     style_form: StyleForm::Paper,
     pool: Pooling::Average,
     weights: "normalised",

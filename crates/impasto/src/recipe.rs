@@ -92,8 +92,10 @@ pub enum BlendForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContentForm {
-    /// 1/2 sum (F - P)^2 (the paper, eq. 1).
+    /// 1/2 sum (F - P)^2 (the paper, eq. 1, to the letter): grows with the picture.
     Paper,
+    /// 1/(2 M) sum (F - P)^2: eq. 1 a position, as the style loss has its Gram matrices a position.
+    Position,
     /// 1/(N M) sum (F - P)^2: does not change with the picture's size.
     Mean,
 }
@@ -233,14 +235,6 @@ pub enum RecipeError {
         /// What there is, comma-separated.
         known: String,
     },
-    /// Something that a later version brings.
-    #[error(
-        "{option} needs the normalised network weights, which this version does not have yet; use --preset authors with --init noise and --pool avg instead"
-    )]
-    NormalisedWeights {
-        /// The option and its value, as typed.
-        option: &'static str,
-    },
     /// A number that is not one or is outside its range.
     #[error("{option} {value} is out of range; give {allowed}")]
     OutOfRange {
@@ -299,7 +293,7 @@ pub enum RecipeError {
     #[error("a style image is missing; give at least one, or set --style-weight 0 to leave style out")]
     NoStyle,
     /// An empty name for the weights.
-    #[error("--weights is empty; give embedded or a weights file")]
+    #[error("--weights is empty; give embedded, normalised or a weights file")]
     NoWeights,
     /// A text that is too long to be a recipe.
     #[error(

@@ -174,7 +174,9 @@ fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
             weight_in_range(&format!("{option} {layer}"), weight)?;
         }
     }
-    check_weights(&recipe.weights, &recipe.preset)?;
+    if recipe.weights.is_empty() {
+        return Err(RecipeError::NoWeights);
+    }
     let style_counts = !recipe.counted_style_layers().is_empty();
     if recipe.counted_content_layers().is_empty() && !style_counts {
         return Err(RecipeError::NothingToPaint);
@@ -220,15 +222,6 @@ fn in_range(option: &str, value: f64, least: f64, most: f64, allowed: &'static s
     match value >= least && value <= most {
         true => Ok(()),
         false => Err(RecipeError::OutOfRange { option: option.to_owned(), value, allowed }),
-    }
-}
-
-fn check_weights(weights: &str, preset: &str) -> Result<(), RecipeError> {
-    match weights {
-        "" => Err(RecipeError::NoWeights),
-        "normalised" if preset == "paper" => Err(RecipeError::NormalisedWeights { option: "--preset paper" }),
-        "normalised" => Err(RecipeError::NormalisedWeights { option: "--weights normalised" }),
-        _ => Ok(()),
     }
 }
 

@@ -61,7 +61,7 @@ proptest! {
     #[test]
     fn content_has_the_gradient_of_its_differences(sum in 0.0..1e6_f64, elements in 1..100_000_u64) {
         let distance = |sum_of_squares| Distance { layer: Layer::named("conv4_2").unwrap(), elements, sum_of_squares };
-        for form in [ContentForm::Paper, ContentForm::Mean] {
+        for form in [ContentForm::Paper, ContentForm::Position, ContentForm::Mean] {
             let (_, derivative) = loss::content(form, &distance(sum));
             let value = |sum| loss::content(form, &distance(sum)).0;
             let difference = (value(sum + 0.5) - value(sum - 0.5)) / 1.0;

@@ -6,4 +6,5 @@ mod documents;
 mod interrupt;
 mod measure;
 mod paint;
+mod weights;
 mod workshop;

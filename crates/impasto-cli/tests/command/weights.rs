@@ -1,0 +1,85 @@
+//! `weights`: list, fetch, convert, normalise, verify.
+
+use serde_json::Value;
+
+use crate::workshop::{Workshop, paint_arguments};
+
+fn verify(workshop: &Workshop, weights: &str) -> Value {
+    serde_json::from_str(&workshop.succeed(&["weights", "verify", weights, "--json"])).unwrap()
+}
+
+#[test]
+fn what_there_is_is_listed() {
+    let workshop = Workshop::new();
+    let text = workshop.succeed(&["weights", "list"]);
+    for needle in ["embedded", "normalised", "vgg19", "impasto weights fetch vgg19"] {
+        assert!(text.contains(needle), "{needle}: {text}");
+    }
+    let lines = workshop.succeed(&["weights", "list", "--json"]);
+    assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 3);
+}
+
+#[test]
+fn converted_weights_are_the_same_network() {
+    let workshop = Workshop::new();
+    let embedded = verify(&workshop, "embedded");
+    assert_eq!((&embedded["ok"], &embedded["from_embedded"]), (&true.into(), &0.0.into()));
+    workshop.succeed(&["weights", "convert", "embedded", "held.safetensors"]);
+    assert_eq!(verify(&workshop, "held.safetensors")["answer"], embedded["answer"]);
+    workshop.succeed(&["weights", "convert", "held.safetensors", "half.safetensors", "--as", "f16"]);
+    let half = verify(&workshop, "half.safetensors");
+    assert_ne!(half["answer"], embedded["answer"]);
+    assert!(half["from_embedded"].as_f64().unwrap() < 1e-3, "{half}");
+    // Half precision takes half the bytes of 20,018,880 kernel values in f32.
+    assert!(workshop.bytes("half.safetensors").len() < 41_000_000);
+    assert!(workshop.succeed(&["weights", "verify", "normalised"]).contains("the normalised release, bit for bit"));
+}
+
+#[test]
+fn weights_normalised_by_a_folder_of_images_paint() {
+    let workshop = Workshop::new();
+    std::fs::create_dir(workshop.path("images")).unwrap();
+    for name in ["photo.png", "painting.png"] {
+        std::fs::copy(workshop.path(name), workshop.path("images").join(name)).unwrap();
+    }
+    workshop.succeed(&["weights", "normalise", "--images", "images", "-o", "mine.safetensors", "--size", "32"]);
+    assert!(verify(&workshop, "mine.safetensors")["from_embedded"].as_f64().unwrap() > 0.1);
+    workshop.paint("mine.png", &["--weights", "mine.safetensors"]);
+    workshop.paint("theirs.png", &["--weights", "normalised"]);
+    assert_ne!(workshop.bytes("mine.png"), workshop.bytes("theirs.png"));
+    workshop.succeed(&["bench", "--size", "24", "--iterations", "1", "--weights", "normalised"]);
+    workshop.succeed(&paint_arguments("paper.png", &["--preset", "paper"]));
+}
+
+#[test]
+fn what_cannot_be_done_is_one_sentence() {
+    let workshop = Workshop::new();
+    std::fs::create_dir(workshop.path("empty")).unwrap();
+    // The cache folder is made before the network is asked.
+    std::fs::create_dir(workshop.path("cache")).unwrap();
+    std::fs::write(workshop.path("cache").join("imagenet-vgg-verydeep-19.mat.part"), "").unwrap();
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/vgg19.mat", listener.local_addr().unwrap())
+    };
+    let cases: Vec<(i32, &str, Vec<&str>)> = vec![
+        (2, "takes vgg19", vec!["fetch", "vgg16"]),
+        (2, "plain http", vec!["fetch", "vgg19", "--url", "https://127.0.0.1:1/vgg19.mat"]),
+        (1, "check the network", vec!["fetch", "vgg19", "--quiet", "--url", &nobody]),
+        (2, ".safetensors", vec!["convert", "embedded", "out.mat"]),
+        (2, "--as", vec!["convert", "embedded", "out.safetensors", "--as", "f8"]),
+        (1, "photo.png", vec!["convert", "photo.png", "out.safetensors"]),
+        (1, "nowhere.mat", vec!["verify", "nowhere.mat"]),
+        (1, "weights fetch vgg19", vec!["verify", "vgg19"]),
+        (1, "nowhere", vec!["normalise", "--images", "nowhere", "-o", "out.safetensors"]),
+        (1, "no image was given", vec!["normalise", "--images", "empty", "-o", "out.safetensors"]),
+    ];
+    let complaints: Vec<String> = cases
+        .iter()
+        .flat_map(|(status, needle, arguments)| {
+            let command = workshop.command(&[vec!["weights"], arguments.clone()].concat());
+            workshop.complaints_about_refusal(command, *status, needle)
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
