@@ -179,7 +179,7 @@ pub fn fetch(
     let mut arrival = Arrival::open(release, target)?;
     let mut result = Err(FetchError::NoAddress);
     for url in urls {
-        result = arrival.from_address(url, progress);
+        result = arrival.arrive_from(url, progress);
         match result {
             Ok(()) | Err(FetchError::Disk(_) | FetchError::Stopped { .. }) => break,
             Err(_) => {}
@@ -223,7 +223,7 @@ impl<'release> Arrival<'release> {
     }
 
     /// Fetches what is missing from one address, until the file is whole and right.
-    fn from_address(&mut self, url: &str, progress: &mut dyn FnMut(u64) -> Control) -> Result<(), FetchError> {
+    fn arrive_from(&mut self, url: &str, progress: &mut dyn FnMut(u64) -> Control) -> Result<(), FetchError> {
         let expected = self.release.length_bytes;
         let mut fruitless = 0;
         // A part from elsewhere, or from before, may be what is wrong with a whole that has the wrong sum.
