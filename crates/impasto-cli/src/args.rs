@@ -159,7 +159,7 @@ pub struct RecipeArguments {
     /// What the network sees beyond the picture's edge
     #[arg(long, value_name = "KIND", value_parser = choice::<Border>(&["zero", "replicate"]))]
     pub border: Option<Border>,
-    /// Arithmetic of the products: f32, bf16 where the processor has it, or auto for bf16 at first and f32 at the end
+    /// Arithmetic of the products: f32, bf16 where the processor has it, or auto: both, as the loss falls
     #[arg(long, value_name = "KIND", value_parser = choice::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
     pub precision: Option<PrecisionChoice>,
     /// The network's weights: embedded, normalised as the paper has them, vgg19 as fetched, or a file
@@ -244,8 +244,8 @@ pub struct BenchArguments {
     /// Memory that the network may take: 2GiB, 500MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory_limit: Option<u64>,
-    /// Arithmetic of the products: f32, or bf16 with sums in f32
-    #[arg(long, value_name = "KIND", default_value = "f32", value_parser = choice::<Precision>(&["f32", "bf16"]))]
+    /// Arithmetic of the products: f32, bf16 with sums in f32, or mixed: f32 forward and bf16 on the way back
+    #[arg(long, value_name = "KIND", default_value = "f32", value_parser = choice::<Precision>(&["f32", "bf16", "mixed"]))]
     pub precision: Precision,
     /// The network's weights: embedded, normalised, vgg19 as fetched, or a file
     #[arg(long, value_name = "embedded|normalised|vgg19|FILE", default_value = "embedded")]

@@ -48,9 +48,10 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
     notes.iter().for_each(|note| say(note));
     let engine = open_engine(weights, arguments.threads)?;
     let description = engine.describe();
-    if arguments.precision == Precision::Bf16 && !description.has_bf16 {
+    if arguments.precision != Precision::F32 && !description.has_bf16 {
         return Err(Failure::failed(format_args!(
-            "--precision bf16 cannot be measured with {}, which has no such products; leave it out",
+            "--precision {} cannot be measured with {}, which has no bfloat16 products; leave it out",
+            format!("{:?}", arguments.precision).to_lowercase(),
             description.isa
         )));
     }

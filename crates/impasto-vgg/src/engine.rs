@@ -48,6 +48,28 @@ pub enum Precision {
     F32,
     /// Products of bfloat16 values, where the processor has them.
     Bf16,
+    /// f32 on the way forward, so that moments and distances, and the losses with them, are as exact as there; products
+    /// of bfloat16 values on the way back. Near a minimum a loss hangs on small differences of large moments: rounding
+    /// those turns the gradient around, while rounding on the way back only blurs it, in proportion to its length.
+    Mixed,
+}
+
+impl Precision {
+    /// The products on the way forward: f32 or bfloat16.
+    pub fn forward(self) -> Precision {
+        match self {
+            Precision::F32 | Precision::Mixed => Precision::F32,
+            Precision::Bf16 => Precision::Bf16,
+        }
+    }
+
+    /// The products on the way back: f32 or bfloat16.
+    pub fn backward(self) -> Precision {
+        match self {
+            Precision::F32 => Precision::F32,
+            Precision::Bf16 | Precision::Mixed => Precision::Bf16,
+        }
+    }
 }
 
 /// What a session is opened for. Taps must be free of duplicates; their order is the order of the answers.

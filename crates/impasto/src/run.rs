@@ -218,15 +218,19 @@ pub fn paint(
     Ok(Outcome { picture, interrupted, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
-/// How many of a scale's evaluations use bfloat16 products; they come first.
-fn bf16_evaluations(choice: PrecisionChoice, engine: &dyn Engine, evaluations: u32) -> u32 {
+/// With [`PrecisionChoice::Auto`], evaluations at each size that use bfloat16 products both ways, at most, and at most
+/// half of all. Further on, what they lose in progress is more than what they gain in time (docs/performance.md).
+const FAST_FALL_EVALUATIONS: u32 = 90;
+
+/// How many of a scale's first evaluations use bfloat16 products both ways, and the precision of the others.
+fn precisions(choice: PrecisionChoice, engine: &dyn Engine, evaluations: u32) -> (u32, Precision) {
     let description = engine.describe();
     match choice {
-        _ if !description.has_bf16 => 0,
-        PrecisionChoice::F32 => 0,
-        PrecisionChoice::Bf16 => evaluations,
-        PrecisionChoice::Auto if !description.gains_from_bf16 => 0,
-        PrecisionChoice::Auto => evaluations - evaluations.div_ceil(6),
+        _ if !description.has_bf16 => (0, Precision::F32),
+        PrecisionChoice::F32 => (0, Precision::F32),
+        PrecisionChoice::Bf16 => (evaluations, Precision::Bf16),
+        PrecisionChoice::Auto if !description.gains_from_bf16 => (0, Precision::F32),
+        PrecisionChoice::Auto => (FAST_FALL_EVALUATIONS.min(evaluations / 2), Precision::Mixed),
     }
 }
 
@@ -293,10 +297,8 @@ impl Run<'_> {
         }
         let mut objective = Objective::new(self.recipe, &self.styles_at(scale)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
-        let coarse_products = bf16_evaluations(self.recipe.precision, self.engine, scale.evaluations);
-        if coarse_products > 0 {
-            request.precision = Precision::Bf16;
-        }
+        let (coarse_products, precision) = precisions(self.recipe.precision, self.engine, scale.evaluations);
+        request.precision = if coarse_products > 0 { Precision::Bf16 } else { precision };
         let mut session = self.engine.session(&request)?;
         session.set_content(&content.values)?;
         let colours = self.recipe.original_colors.then_some(&content);
@@ -305,7 +307,7 @@ impl Run<'_> {
         let mut gradient = vec![0.0; picture.values.len()];
         for scale_evaluations in 1..=scale.evaluations {
             if coarse_products > 0 && scale_evaluations == coarse_products + 1 {
-                session.set_precision(Precision::F32);
+                session.set_precision(precision);
                 session.set_content(&content.values)?;
                 optimiser.objective_changed();
             }

@@ -57,7 +57,7 @@ impl MomentPanel {
     /// has no others). Where S is not symmetric, its symmetric part counts: F F^T has no other.
     pub fn fill(&mut self, gradients: &MomentGradients, positions: u64, precision: Precision) {
         let (channels, vectors, positions) = (self.channels, self.set.product_vectors(), positions as f64);
-        self.bf16 = precision == Precision::Bf16 && self.set.has_bf16();
+        self.bf16 = precision.backward() == Precision::Bf16 && self.set.has_bf16();
         for (block, line) in self.mean.iter_mut().enumerate() {
             for (lane, value) in line.0.iter_mut().enumerate() {
                 *value = gradients.mean.get(block * LANES + lane).map_or(0.0, |mean| (mean / positions) as f32);

@@ -75,8 +75,8 @@ struct Shared {
 /// Transformed weights of each convolution, as far as anyone asked for them.
 #[derive(Debug, Default)]
 struct TransformedWeights {
-    /// Of `[f32, bf16]`.
-    by_precision: [[ConvolutionPair; CONVOLUTION_COUNT]; 2],
+    /// Of products in `[f32, bf16]`.
+    by_products: [[ConvolutionPair; CONVOLUTION_COUNT]; 2],
 }
 
 /// One convolution's weights, both ways.
@@ -169,7 +169,7 @@ impl CpuEngine {
     fn bytes(&self, request: &SessionRequest, plan: &Plan) -> u64 {
         let weights: u64 = request.deepest_tap().map_or(0, |deepest| {
             let pairs = convolutions(deepest).filter(|&(index, _)| index > 0);
-            pairs.map(|(_, layer)| 2 * transformed_bytes(layer, request.precision)).sum()
+            pairs.map(|(_, layer)| transformed_bytes(layer, self.shared.precision(request.precision))).sum()
         });
         weights
             + plan.map_bytes(request)
@@ -198,7 +198,7 @@ fn convolutions(deepest: Layer) -> impl Iterator<Item = (usize, Layer)> {
     })
 }
 
-/// Bytes of a convolution's transformed weights, one way.
+/// Bytes of a convolution's transformed weights, both ways.
 fn transformed_bytes(layer: Layer, precision: Precision) -> u64 {
     match layer.info().kind {
         LayerKind::Convolution { inputs, .. } => WinogradWeights::bytes_for(inputs, layer.channels(), precision),
@@ -231,21 +231,21 @@ impl Shared {
         with: impl FnOnce(&mut Option<Arc<WinogradWeights>>) -> R,
     ) -> R {
         let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
-        let pair = &mut transformed.by_precision[precision_place(precision)][index];
+        let products = if is_backward { precision.backward() } else { precision.forward() };
+        let pair = &mut transformed.by_products[usize::from(products == Precision::Bf16)][index];
         with(if is_backward { &mut pair.backward } else { &mut pair.forward })
     }
 
-    /// Forgets the transformed weights of a precision that is not used any more.
-    fn forget(&self, precision: Precision) {
-        let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
-        transformed.by_precision[precision_place(precision)] = Default::default();
-    }
-}
-
-fn precision_place(precision: Precision) -> usize {
-    match precision {
-        Precision::F32 => 0,
-        Precision::Bf16 => 1,
+    /// Forgets the transformed weights of `before` that `after` has no use for.
+    fn forget(&self, before: Precision, after: Precision) {
+        for index in 0..CONVOLUTION_COUNT {
+            if before.forward() != after.forward() {
+                self.slot(index, before, false, |slot| *slot = None);
+            }
+            if before.backward() != after.backward() {
+                self.slot(index, before, true, |slot| *slot = None);
+            }
+        }
     }
 }
 

@@ -203,12 +203,11 @@ impl Session for CpuSession {
 
     fn set_precision(&mut self, precision: Precision) {
         if precision != self.request.precision {
-            let before = self.engine.shared.precision(self.request.precision);
+            let shared = &self.engine.shared;
+            let (before, after) = (shared.precision(self.request.precision), shared.precision(precision));
             self.request.precision = precision;
             self.maps.use_precision(&self.engine, precision);
-            if self.engine.shared.precision(precision) != before {
-                self.engine.shared.forget(before);
-            }
+            self.engine.shared.forget(before, after);
         }
     }
 }

@@ -41,25 +41,23 @@ enum Direction {
 impl WinogradWeights {
     /// For features on their way forward. Both channel counts are multiples of 64.
     ///
-    /// `Precision::Bf16` becomes f32 where the instruction set has no such products.
+    /// bfloat16 becomes f32 where the instruction set has no such products.
     pub fn forward(set: InstructionSet, weights: &ConvolutionWeights, precision: Precision) -> WinogradWeights {
-        let bf16 = precision == Precision::Bf16 && set.has_bf16();
+        let bf16 = precision.forward() == Precision::Bf16 && set.has_bf16();
         WinogradWeights::new(set.product_vectors(), weights, Direction::Forward, bf16)
     }
 
     /// For gradients on their way back: the filters rotated by half a turn, inputs and outputs exchanged.
     pub fn backward(set: InstructionSet, weights: &ConvolutionWeights, precision: Precision) -> WinogradWeights {
-        let bf16 = precision == Precision::Bf16 && set.has_bf16();
+        let bf16 = precision.backward() == Precision::Bf16 && set.has_bf16();
         WinogradWeights::new(set.product_vectors(), weights, Direction::Backward, bf16)
     }
 
-    /// Bytes that transformed weights take.
+    /// Bytes that transformed weights take, both ways together.
     pub fn bytes_for(inputs: usize, outputs: usize, precision: Precision) -> u64 {
-        let bytes = match precision {
-            Precision::F32 => 4,
-            Precision::Bf16 => 2,
-        };
-        bytes * POINTS as u64 * inputs as u64 * outputs as u64
+        let bytes = |products| if products == Precision::Bf16 { 2 } else { 4 };
+        let both = bytes(precision.forward()) + bytes(precision.backward());
+        both * POINTS as u64 * inputs as u64 * outputs as u64
     }
 
     /// Bytes that these take.
