@@ -4,6 +4,7 @@
 //! typed; what a choice means, and whether it makes sense, is said by the recipe when it is resolved. That is why most
 //! options are optional here: what is left out takes the value of the preset.
 
+mod figures;
 mod weights;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
 use impasto_vgg::{Border, Pooling, Precision};
 use serde::de::DeserializeOwned;
 
+pub use figures::{ReconstructArguments, SweepArguments, TextureArguments, Variation};
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 /// Paint a photo in the style of a painting.
@@ -40,6 +42,18 @@ pub enum Command {
     /// Ctrl-C stops after the running evaluation and writes the picture so far.
     #[command(allow_negative_numbers = true)]
     Paint(Box<PaintArguments>),
+    /// Paint a picture with a style image's texture and nothing else (figure 1 of the paper, above)
+    #[command(allow_negative_numbers = true)]
+    Texture(Box<TextureArguments>),
+    /// Paint what a layer of the network keeps of a photo (figure 1 of the paper, below)
+    #[command(allow_negative_numbers = true)]
+    Reconstruct(Box<ReconstructArguments>),
+    /// Paint a labelled sheet of pictures that differ in one choice or two (figures 4 to 6 of the paper)
+    ///
+    /// The single pictures lie in a folder beside the sheet, SHEET-pictures. Those that are there already, with the recipe
+    /// that is asked for, are not painted again: a sweep that was stopped is gone on with by the same command.
+    #[command(allow_negative_numbers = true)]
+    Sweep(Box<SweepArguments>),
     /// Print the recipe that a picture carries; `paint --recipe` repeats it
     Recipe {
         /// The picture
@@ -64,7 +78,7 @@ pub enum Command {
 }
 
 /// Options of `paint`.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct PaintArguments {
     /// The photo; may be left out where --recipe names one
     #[arg(value_name = "CONTENT", required_unless_present = "recipe")]
@@ -87,7 +101,7 @@ pub struct PaintArguments {
 }
 
 /// What goes into the recipe. What is left out comes from --recipe, else from the preset.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Recipe")]
 pub struct RecipeArguments {
     /// Start from a recipe with a name [default: default]
@@ -177,7 +191,7 @@ pub struct RecipeArguments {
 }
 
 /// How pictures are read and written.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Files")]
 pub struct FileArguments {
     /// Bits a channel of a PNG: 8 or 16
@@ -195,7 +209,7 @@ pub struct FileArguments {
 }
 
 /// How the program runs; nothing here changes the picture.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Running")]
 pub struct RunningArguments {
     /// Threads [default: all cores]

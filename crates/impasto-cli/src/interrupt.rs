@@ -1,10 +1,11 @@
 //! Ctrl-C: the first asks the run to stop after its evaluation, the next ones say that it is about to.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::failure::Failure;
 use crate::show::say;
 
+static IS_CAUGHT: AtomicBool = AtomicBool::new(false);
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 
 /// Catches Ctrl-C from now on.
@@ -12,6 +13,10 @@ static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 /// # Errors
 /// Where the system does not let a program catch it.
 pub fn catch() -> Result<(), Failure> {
+    // A command that paints several pictures asks for each.
+    if IS_CAUGHT.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     let caught = ctrlc::set_handler(|| match REQUESTS.fetch_add(1, Ordering::Relaxed) {
         0 => say("stopping after the running evaluation; the picture so far will be written"),
         _ => say("the running evaluation is being finished, then the picture so far is written; a moment more"),

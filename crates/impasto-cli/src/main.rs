@@ -16,6 +16,8 @@ mod paint;
 mod preview;
 mod selftest;
 mod show;
+mod sweep;
+mod texture;
 mod weights;
 
 use std::path::Path;
@@ -53,6 +55,9 @@ fn run(command: &Command) -> Result<(), Failure> {
     let mut output = Output::default();
     match command {
         Command::Paint(arguments) => paint::paint(arguments, output),
+        Command::Texture(arguments) => texture::texture(arguments),
+        Command::Reconstruct(arguments) => texture::reconstruct(arguments),
+        Command::Sweep(arguments) => sweep::sweep(arguments),
         Command::Recipe { picture } => recipe(picture, output),
         Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),

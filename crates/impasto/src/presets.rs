@@ -148,6 +148,33 @@ const PAPER: Preset = Preset {
     ..AUTHORS
 };
 
+/// The paper's figure 7: a photograph as the style image, the content image as the start, and a ratio of 1e-2.
+const PHOTOREAL: Preset = Preset {
+    name: "photoreal",
+    summary: "figure 7 of the paper: from photograph to photograph, the content image as the start",
+    init: PresetStart::Content,
+    content_weight: 1e-2,
+    ..PAPER
+};
+
+/// The paper's figure 1, upper row: the style loss alone, from white noise.
+const TEXTURE: Preset = Preset {
+    name: "texture",
+    summary: "figure 1 of the paper, above: a picture with the statistics of the style image and nothing else",
+    content_weight: 0.0,
+    style_fit: StyleFit::Scale,
+    ..PAPER
+};
+
+/// The paper's figure 1, lower row: the content loss alone, from white noise.
+const RECONSTRUCTION: Preset = Preset {
+    name: "reconstruction",
+    summary: "figure 1 of the paper, below: what a layer of the network keeps of the content image",
+    content_weight: 1.0,
+    style_weight: 0.0,
+    ..PAPER
+};
+
 /// A widely read TensorFlow port. Content: sum of squares / (4 size) x 0.001, which is the mean x 0.00025. Style: sum
 /// of squares / (2 N M)^2, which is the paper's form.
 const TUTORIAL: Preset = Preset {
@@ -185,7 +212,7 @@ const JOHNSON: Preset = Preset {
 };
 
 /// Every preset, the default first.
-pub static PRESETS: [Preset; 5] = [DEFAULT, AUTHORS, TUTORIAL, JOHNSON, PAPER];
+pub static PRESETS: [Preset; 8] = [DEFAULT, AUTHORS, TUTORIAL, JOHNSON, PAPER, PHOTOREAL, TEXTURE, RECONSTRUCTION];
 
 /// The preset that is called `name`, if there is one.
 ///

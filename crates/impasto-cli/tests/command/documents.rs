@@ -51,7 +51,19 @@ fn help_completions_and_manual_know_every_option() {
 fn the_manual_has_a_section_for_each_command() {
     let manual = Workshop::new().succeed(&["man"]);
     assert!(manual.contains(".TH impasto 1"), "{}", &manual[..200]);
-    for command in ["PAINT", "RECIPE", "WEIGHTS", "WEIGHTS FETCH", "SELFTEST", "BENCH", "COMPLETIONS", "MAN"] {
+    for command in [
+        "PAINT",
+        "TEXTURE",
+        "RECONSTRUCT",
+        "SWEEP",
+        "RECIPE",
+        "WEIGHTS",
+        "WEIGHTS FETCH",
+        "SELFTEST",
+        "BENCH",
+        "COMPLETIONS",
+        "MAN",
+    ] {
         assert!(manual.contains(&format!(".SH \"IMPASTO {command}\"")), "{command}");
     }
 }

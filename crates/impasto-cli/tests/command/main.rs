@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod documents;
+mod figures;
 #[cfg(unix)]
 mod interrupt;
 mod measure;

@@ -1,0 +1,92 @@
+//! `impasto texture` and `impasto reconstruct`: the style loss alone, the content loss alone (figure 1 of the paper).
+//!
+//! Both are `paint` with a preset of their own; with --all-layers they are the figure's rows.
+
+use std::path::{Path, PathBuf};
+
+use crate::args::{PaintArguments, RecipeArguments, ReconstructArguments, TextureArguments};
+use crate::failure::Failure;
+use crate::paint::paint;
+use crate::show::Output;
+
+/// The style layers of the figure; its pictures take the first, the first two, and so on.
+const STYLE_LAYERS: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+
+/// The content layers of the figure.
+const CONTENT_LAYERS: [&str; 5] = ["conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2"];
+
+/// Paints a texture, or the five of the figure.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
+    let one = |output: PathBuf, style_layers: Option<String>| {
+        let mut recipe = with_preset(&arguments.recipe, "texture");
+        recipe.style_layers = style_layers.or(recipe.style_layers);
+        PaintArguments {
+            // The picture has the style image's shape; nothing else of a photo is asked for.
+            content: Some(arguments.style.clone()),
+            styles: vec![arguments.style.clone()],
+            output,
+            recipe,
+            files: arguments.files.clone(),
+            running: arguments.running.clone(),
+        }
+    };
+    if !arguments.all_layers {
+        return paint(&one(arguments.output.clone(), None), Output::default());
+    }
+    for (place, layer) in STYLE_LAYERS.iter().enumerate() {
+        let share = 1.0 / (place + 1) as f64;
+        let layers: Vec<String> = STYLE_LAYERS[..=place].iter().map(|layer| format!("{layer}={share}")).collect();
+        paint(&one(with_suffix(&arguments.output, layer), Some(layers.join(","))), Output::default())?;
+    }
+    Ok(())
+}
+
+/// Paints a reconstruction, or the five of the figure.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
+    let one = |output: PathBuf, layer: Option<String>| {
+        let mut recipe = with_preset(&arguments.recipe, "reconstruction");
+        recipe.content_layers = layer.or(recipe.content_layers);
+        PaintArguments {
+            content: Some(arguments.content.clone()),
+            styles: Vec::new(),
+            output,
+            recipe,
+            files: arguments.files.clone(),
+            running: arguments.running.clone(),
+        }
+    };
+    if !arguments.all_layers {
+        let layer = arguments.layer.map(|layer| layer.name().to_owned());
+        return paint(&one(arguments.output.clone(), layer), Output::default());
+    }
+    for layer in CONTENT_LAYERS {
+        paint(&one(with_suffix(&arguments.output, layer), Some(layer.to_owned())), Output::default())?;
+    }
+    Ok(())
+}
+
+/// The options, with this preset where neither a preset nor a recipe was given.
+fn with_preset(typed: &RecipeArguments, name: &str) -> RecipeArguments {
+    let mut recipe = typed.clone();
+    if recipe.preset.is_none() && recipe.recipe.is_none() {
+        recipe.preset = Some(name.to_owned());
+    }
+    recipe
+}
+
+/// `out.png` and `conv1_1` make `out-conv1_1.png`.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{suffix}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}

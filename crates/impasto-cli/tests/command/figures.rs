@@ -1,0 +1,127 @@
+//! `texture`, `reconstruct` and `sweep`: the commands of the paper's figures.
+
+use impasto::read::{ReadLimits, read_picture, read_recipe};
+use impasto::{Recipe, ResolvedRecipe};
+
+use crate::workshop::Workshop;
+
+const QUICK: [&str; 8] = ["--size", "32", "--levels", "1", "--iterations", "3", "--weights", "embedded"];
+
+fn run(workshop: &Workshop, command: &[&str], more: &[&str]) -> String {
+    workshop.succeed(&[command, &QUICK, more].concat())
+}
+
+fn recipe(workshop: &Workshop, name: &str) -> ResolvedRecipe {
+    Recipe::from_json(&read_recipe(&workshop.path(name)).unwrap()).unwrap().resolve().unwrap()
+}
+
+#[test]
+fn a_texture_knows_no_photo_and_a_reconstruction_no_painting() {
+    let workshop = Workshop::new();
+    run(&workshop, &["texture", "painting.png", "-o", "texture.png"], &["--style-layers", "conv1_1"]);
+    let texture = recipe(&workshop, "texture.png");
+    assert!(texture.counted_content_layers().is_empty() && texture.counted_style_layers().len() == 1);
+    run(&workshop, &["reconstruct", "photo.png", "-o", "content.png", "--layer", "conv2_2"], &[]);
+    let content = recipe(&workshop, "content.png");
+    assert!(content.counted_style_layers().is_empty());
+    let layers = content.counted_content_layers();
+    assert_eq!(layers.iter().map(|(layer, _)| layer.name()).collect::<Vec<_>>(), ["conv2_2"]);
+}
+
+#[test]
+fn a_reconstruction_from_the_first_layers_is_the_photo() {
+    let workshop = Workshop::new();
+    let read = |name: &str| read_picture(&workshop.path(name), &ReadLimits::default()).unwrap().picture;
+    let photo = read("photo.png");
+    let distance_after = |iterations: &str| {
+        let more = ["--layer", "conv1_2", "--size", "40", "--weights", "embedded", "--iterations", iterations];
+        workshop.succeed(&[&["reconstruct", "photo.png", "-o", "back.png"], &more[..]].concat());
+        let back = read("back.png");
+        photo.values.iter().zip(&back.values).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
+    };
+    // The first evaluation is of the white noise itself.
+    let (noise, back) = (distance_after("1"), distance_after("60"));
+    assert!(back < noise / 2.0, "{back} of {noise}");
+}
+
+#[test]
+fn all_layers_are_five_pictures() {
+    let workshop = Workshop::new();
+    run(&workshop, &["texture", "painting.png", "-o", "t.png", "--all-layers"], &["--quiet"]);
+    run(&workshop, &["reconstruct", "photo.png", "-o", "c.jpg", "--all-layers"], &["--quiet"]);
+    for block in 1..=5 {
+        let layers = recipe(&workshop, &format!("t-conv{block}_1.png")).counted_style_layers();
+        assert_eq!(layers.len(), block);
+        assert!((layers.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-9);
+        assert!(workshop.path(&format!("c-conv{block}_2.jpg")).exists());
+    }
+}
+
+const SWEEP: [&str; 9] = [
+    "sweep",
+    "photo.png",
+    "painting.png",
+    "-o",
+    "sheet.png",
+    "--content-layers",
+    "conv2_2",
+    "--style-layers",
+    "conv1_1",
+];
+
+#[test]
+fn a_sweep_paints_each_picture_once_and_goes_on_with_what_is_there() {
+    let workshop = Workshop::new();
+    let more = ["--vary", "ratio=1e-3,1e-1", "--vary", "init=content,noise:1,noise:2"];
+    run(&workshop, &SWEEP, &more);
+    let names = |workshop: &Workshop| {
+        let mut names: Vec<_> = std::fs::read_dir(workshop.path("sheet-pictures"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&workshop).len(), 6, "{:?}", names(&workshop));
+    let second = recipe(&workshop, "sheet-pictures/ratio=1e-1-init=noise_2.png");
+    assert_eq!((second.content_weight, second.style_weight, second.seed), (0.1, 1.0, 2));
+    let sheet = read_picture(&workshop.path("sheet.png"), &ReadLimits::default()).unwrap().picture;
+    // Three pictures across and two down, of 32 x 24 pixels.
+    assert!(sheet.width > 3 * 32 && sheet.height > 2 * 24 && sheet.width < 4 * 40, "{}", sheet.width);
+
+    // One is lost, one is of another recipe, the others are kept as they are.
+    let lost = workshop.path("sheet-pictures/ratio=1e-3-init=content.png");
+    let other = workshop.path("sheet-pictures/ratio=1e-3-init=noise_1.png");
+    let before = workshop.files();
+    std::fs::remove_file(&lost).unwrap();
+    std::fs::copy(workshop.path("sheet-pictures/ratio=1e-3-init=noise_2.png"), &other).unwrap();
+    let kept = workshop.path("sheet-pictures/ratio=1e-1-init=content.png");
+    let written = |path: &std::path::Path| std::fs::metadata(path).unwrap().modified().unwrap();
+    let time = written(&kept);
+    run(&workshop, &SWEEP, &more);
+    assert_eq!(workshop.files(), before);
+    assert_eq!(written(&kept), time);
+}
+
+#[test]
+fn a_sweep_that_cannot_be_is_one_sentence_before_any_work() {
+    let workshop = Workshop::new();
+    let cases: Vec<(&str, Vec<&str>)> = vec![
+        ("--vary", vec![]),
+        ("cannot be varied", vec!["--vary", "colour=1"]),
+        ("not a number", vec!["--vary", "ratio=much"]),
+        ("conv9_9", vec!["--vary", "content-layer=conv4_2,conv9_9"]),
+        ("same thing twice", vec!["--vary", "seed=1", "--vary", "seed=2"]),
+        ("two directions", vec!["--vary", "seed=1", "--vary", "ratio=2", "--vary", "style-scale=1"]),
+        ("two pictures", vec!["--vary", "init=a/b.png,a_b.png"]),
+        ("--content-weight", vec!["--vary", "ratio=-1"]),
+    ];
+    let complaints: Vec<String> = cases
+        .iter()
+        .flat_map(|(needle, more)| {
+            let command = workshop.command(&[&SWEEP, more.as_slice()].concat());
+            workshop.complaints_about_refusal(command, 2, needle)
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
