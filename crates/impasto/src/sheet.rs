@@ -22,6 +22,9 @@ const INK: [f32; 3] = [20.0; 3];
 /// # Errors
 /// A sheet too large for memory; no columns or no cells.
 pub fn sheet(cells: &[Cell], columns: usize) -> Result<Picture, PictureError> {
+    if columns == 0 || cells.is_empty() {
+        return Err(PictureError::Size { width: 0, height: 0 });
+    }
     let largest = |side: fn(&Picture) -> usize| cells.iter().map(|cell| side(&cell.picture)).max().unwrap_or(0);
     let (width, height) = (largest(|picture| picture.width), largest(|picture| picture.height));
     let lines = cells.iter().map(|cell| cell.label.len()).max().unwrap_or(0);
@@ -29,7 +32,7 @@ pub fn sheet(cells: &[Cell], columns: usize) -> Result<Picture, PictureError> {
     let gap = (width / 32).max(4);
     let label_height = lines * (HEIGHT + 2) * scale;
     let (across, down) = (width + gap, gap + height + gap / 2 + label_height);
-    let rows = cells.len().div_ceil(columns.max(1));
+    let rows = cells.len().div_ceil(columns);
     let mut sheet = Picture::filled(columns * across + gap, rows * down + gap, PAPER)?;
     for (place, cell) in cells.iter().enumerate() {
         let (left, top) = (gap + place % columns * across, gap + place / columns * down);
@@ -76,6 +79,6 @@ mod tests {
         }
         let is_ink = |value: &&f32| **value == INK[0];
         assert!(made.plane(1).iter().filter(is_ink).count() > 3 * 50);
-        assert!(sheet(&[], 2).is_ok() && sheet(&cells, 0).is_err());
+        assert!(sheet(&[], 2).is_err() && sheet(&cells, 0).is_err());
     }
 }
