@@ -164,6 +164,10 @@ pub struct RecipeArguments {
     /// Factor of the total variation: more is smoother
     #[arg(long, value_name = "FACTOR")]
     pub tv_weight: Option<f64>,
+    /// Keep low-level noise out of the picture, as strongly as usual (1) or so many times that
+    #[arg(long, value_name = "STRENGTH", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    #[arg(conflicts_with = "tv_weight")]
+    pub denoise: Option<f64>,
     /// Factor of what lies outside 0..255, mean squared
     #[arg(long, value_name = "FACTOR")]
     pub range_weight: Option<f64>,
@@ -299,6 +303,7 @@ impl RecipeArguments {
             content_layers: layers("--content-layers", &self.content_layers)?,
             style_layers: layers("--style-layers", &self.style_layers)?,
             tv_weight: self.tv_weight,
+            denoise: self.denoise,
             range_weight: self.range_weight,
             pool: self.pool,
             border: self.border,

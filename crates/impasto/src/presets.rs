@@ -39,6 +39,8 @@ pub struct Preset {
     pub style_form: StyleForm,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
+    /// Factor of the mean total variation that `denoise` 1 stands for.
+    pub denoise_weight: f64,
     pub range_weight: f64,
     pub pool: Pooling,
     pub border: Border,
@@ -106,6 +108,8 @@ const AUTHORS: Preset = Preset {
     style_form: StyleForm::Mean,
     tv_weight: 0.0,
     tv_form: TotalVariationForm::Mean,
+    // The default's, in proportion to the style weight.
+    denoise_weight: 80.0,
     range_weight: 0.0,
     pool: Pooling::Max,
     border: Border::Zero,
@@ -124,6 +128,7 @@ const DEFAULT: Preset = Preset {
     coarse_iterations: 120,
     style_weight: 75.0,
     tv_weight: 6.0,
+    denoise_weight: 6.0,
     range_weight: 40.0,
     pool: Pooling::Average,
     border: Border::Replicate,
@@ -141,6 +146,8 @@ const PAPER: Preset = Preset {
     style_layers: &PAPER_STYLE_LAYERS,
     // A position: eq. 1 to the letter leaves no style at this ratio (docs/paper.md has the numbers).
     content_form: ContentForm::Position,
+    // Measured in docs/paper.md.
+    denoise_weight: 1e-4,
     style_form: StyleForm::Paper,
     pool: Pooling::Average,
     weights: "normalised",
@@ -208,6 +215,7 @@ const JOHNSON: Preset = Preset {
     style_weight: 100.0,
     tv_weight: 1e-3,
     tv_form: TotalVariationForm::Sum,
+    denoise_weight: 8.0,
     ..AUTHORS
 };
 

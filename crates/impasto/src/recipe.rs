@@ -200,6 +200,9 @@ pub struct Recipe {
     pub tv_weight: Option<f64>,
     /// Form of the total variation.
     pub tv_form: Option<TotalVariationForm>,
+    /// How strongly low-level noise is kept out: 0 not at all, 1 as is usual. It stands for a mean total variation of so
+    /// many times the preset's own factor for it, and takes the place of `tv_weight` and `tv_form`.
+    pub denoise: Option<f64>,
     /// Factor of the mean squared excess of values outside 0..255.
     pub range_weight: Option<f64>,
     /// Pooling.
@@ -386,6 +389,7 @@ impl Recipe {
             style_form,
             tv_weight,
             tv_form,
+            denoise,
             range_weight,
             pool,
             border,

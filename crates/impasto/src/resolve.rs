@@ -134,8 +134,14 @@ impl Recipe {
             style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
             content_form: self.content_form.unwrap_or(preset.content_form),
             style_form: self.style_form.unwrap_or(preset.style_form),
-            tv_weight: self.tv_weight.unwrap_or(preset.tv_weight),
-            tv_form: self.tv_form.unwrap_or(preset.tv_form),
+            tv_weight: match self.denoise {
+                Some(strength) => strength_in_range(strength)? * preset.denoise_weight,
+                None => self.tv_weight.unwrap_or(preset.tv_weight),
+            },
+            tv_form: match self.denoise {
+                Some(_) => TotalVariationForm::Mean,
+                None => self.tv_form.unwrap_or(preset.tv_form),
+            },
             range_weight: self.range_weight.unwrap_or(preset.range_weight),
             pool: self.pool.unwrap_or(preset.pool),
             border: self.border.unwrap_or(preset.border),
@@ -216,6 +222,11 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
 /// Weights of losses: the upper bound keeps sums of losses far from overflow in the engine's f32.
 fn weight_in_range(option: &str, value: f64) -> Result<(), RecipeError> {
     in_range(option, value, 0.0, 1e12, "a number from 0 to 1e12")
+}
+
+fn strength_in_range(strength: f64) -> Result<f64, RecipeError> {
+    in_range("--denoise", strength, 0.0, 1e6, "a number from 0 to 1000000")?;
+    Ok(strength)
 }
 
 fn in_range(option: &str, value: f64, least: f64, most: f64, allowed: &'static str) -> Result<(), RecipeError> {

@@ -45,10 +45,10 @@ pub fn sheet(cells: &[Cell], columns: usize) -> Result<Picture, PictureError> {
     Ok(sheet)
 }
 
-/// As large as readable, no larger than a twentieth of the picture, and so that the longest line fits if it can.
+/// As large as is readable, no larger than the picture deserves, and so that the longest line fits if it can.
 fn letter_scale(cells: &[Cell], width: usize) -> usize {
     let longest = cells.iter().flat_map(|cell| &cell.label).map(|line| width_of(line, 1)).max().unwrap_or(0);
-    (width / longest.max(1)).min(width / 100).max(1)
+    (width / longest.max(1)).min(width / 80).max(1)
 }
 
 fn paste(sheet: &mut Picture, picture: &Picture, left: usize, top: usize) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use impasto::presets::PRESETS;
-use impasto::recipe::{Recipe, RecipeError, Size, Start, parse_layers};
+use impasto::recipe::{Recipe, RecipeError, Size, Start, TotalVariationForm, parse_layers};
 use impasto::resolve::{ResolvedRecipe, style_shares};
 use impasto_vgg::{Layer, Pooling};
 
@@ -38,6 +38,8 @@ fn every_error_is_one_sentence_that_names_its_option() {
         ("--content-weight", with(|recipe| recipe.content_weight = Some(-1.0))),
         ("--style-weight", with(|recipe| recipe.style_weight = Some(f64::NAN))),
         ("--tv-weight", with(|recipe| recipe.tv_weight = Some(f64::INFINITY))),
+        ("--denoise", with(|recipe| recipe.denoise = Some(-1.0))),
+        ("--denoise", with(|recipe| recipe.denoise = Some(f64::NAN))),
         ("--range-weight", with(|recipe| recipe.range_weight = Some(f64::NEG_INFINITY))),
         ("--content-layers conv3_1", with(|recipe| recipe.content_layers = layer("conv3_1", f64::NAN))),
         ("--style-layers pool5", with(|recipe| recipe.style_layers = layer("pool5", -0.5))),
@@ -150,4 +152,17 @@ fn shares_sum_to_one() {
     assert_eq!(style_shares(&equal, 4, true), Ok(vec![0.25; 4]));
     assert_eq!(style_shares(&equal, 0, true), Err(RecipeError::NoStyle));
     assert_eq!(style_shares(&equal, 0, false), Ok(vec![]));
+}
+
+#[test]
+fn denoise_takes_the_place_of_the_total_variation() {
+    for preset in &PRESETS {
+        let carried = Recipe::from_json(&of_preset(preset.name).to_json()).unwrap();
+        let resolved = carried.varied_by(&with(|recipe| recipe.denoise = Some(3.0))).resolve().unwrap();
+        assert_eq!(resolved.tv_weight, 3.0 * preset.denoise_weight, "{}", preset.name);
+        assert_eq!(resolved.tv_form, TotalVariationForm::Mean);
+        assert!(preset.denoise_weight > 0.0);
+        let without = with(|recipe| (recipe.preset, recipe.denoise) = (Some(preset.name.into()), Some(0.0)));
+        assert_eq!(without.resolve().unwrap().tv_weight, 0.0);
+    }
 }

@@ -125,3 +125,34 @@ fn a_sweep_that_cannot_be_is_one_sentence_before_any_work() {
         .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
+
+/// The mean squared difference of each value to the mean of its four neighbours.
+fn high_frequency_energy(picture: &impasto::Picture) -> f32 {
+    let (width, height) = (picture.width, picture.height);
+    let of_plane = |plane: &[f32]| -> f32 {
+        let places = (1..height - 1).flat_map(|y| (1..width - 1).map(move |x| y * width + x));
+        let detail =
+            |at: usize| plane[at] - (plane[at - 1] + plane[at + 1] + plane[at - width] + plane[at + width]) / 4.0;
+        places.map(|at| detail(at).powi(2)).sum()
+    };
+    (0..3).map(|channel| of_plane(picture.plane(channel))).sum::<f32>() / (3 * (width - 2) * (height - 2)) as f32
+}
+
+#[test]
+fn denoise_takes_half_of_the_noise_and_costs_no_style() {
+    let workshop = Workshop::new();
+    workshop.draw("painting.png", 64, 48, 1);
+    let paint = |name: &str, more: &[&str]| {
+        let paint = ["paint", "photo.png", "painting.png", "-o", name, "--json", "--preset", "paper", "--size", "64"];
+        let less = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2", "--iterations", "80"];
+        let lines = workshop.succeed(&[&paint[..], &less, more].concat());
+        let losses = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let style = losses.filter_map(|line| line["style"].as_f64()).last().unwrap();
+        let picture = read_picture(&workshop.path(name), &ReadLimits::default()).unwrap().picture;
+        (high_frequency_energy(&picture), style)
+    };
+    let (noisy, style_before) = paint("noisy.png", &[]);
+    let (calm, style_after) = paint("calm.png", &["--denoise"]);
+    assert!(calm < noisy / 2.0, "{calm} of {noisy}");
+    assert!(style_after < 1.03 * style_before, "{style_after} of {style_before}");
+}
