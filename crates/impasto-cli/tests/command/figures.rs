@@ -147,7 +147,7 @@ fn denoise_takes_half_of_the_noise_and_costs_no_style() {
         let less = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2", "--iterations", "80"];
         let lines = workshop.succeed(&[&paint[..], &less, more].concat());
         let losses = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let style = losses.filter_map(|line| line["style"].as_f64()).last().unwrap();
+        let style = losses.filter_map(|line| line["style"].as_f64()).next_back().unwrap();
         let picture = read_picture(&workshop.path(name), &ReadLimits::default()).unwrap().picture;
         (high_frequency_energy(&picture), style)
     };
