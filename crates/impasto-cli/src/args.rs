@@ -54,6 +54,9 @@ pub enum Command {
     /// that is asked for, are not painted again: a sweep that was stopped is gone on with by the same command.
     #[command(allow_negative_numbers = true)]
     Sweep(Box<SweepArguments>),
+    /// What would `paint` with these options take? Prints its memory and time, and paints nothing
+    #[command(allow_negative_numbers = true)]
+    Plan(Box<PlanArguments>),
     /// Print the recipe that a picture carries; `paint --recipe` repeats it
     Recipe {
         /// The picture
@@ -98,6 +101,32 @@ pub struct PaintArguments {
     /// How the program runs.
     #[command(flatten)]
     pub running: RunningArguments,
+}
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    /// The photo; may be left out where --recipe names one
+    #[arg(value_name = "CONTENT", required_unless_present = "recipe")]
+    pub content: Option<PathBuf>,
+    /// The painting, or several to be mixed; may be left out where --recipe names them
+    #[arg(value_name = "STYLE")]
+    pub styles: Vec<PathBuf>,
+    /// What is asked of the method.
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+    /// How pictures are read.
+    #[command(flatten)]
+    pub files: FileArguments,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads())]
+    pub threads: Option<usize>,
+    /// Memory that the network may take: 2GiB, 500MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    pub memory_limit: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What goes into the recipe. What is left out comes from --recipe, else from the preset.

@@ -9,6 +9,7 @@ mod bench;
 mod documents;
 mod engine;
 mod failure;
+mod forecast;
 mod interrupt;
 mod measure;
 mod order;
@@ -58,6 +59,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Texture(arguments) => texture::texture(arguments),
         Command::Reconstruct(arguments) => texture::reconstruct(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Plan(arguments) => forecast::plan(arguments, &mut output),
         Command::Recipe { picture } => recipe(picture, output),
         Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),

@@ -11,15 +11,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use impasto::disk::{RealDisk, check_writable};
-use impasto::objective::request;
 use impasto::read::{ReadLimits, read_picture};
 use impasto::write::{OutputFormat, WriteError, WriteOptions, sidecar_path, write_picture};
-use impasto::{Control, Event, Images, Outcome, PaintError, Picture, Rejection, ResolvedRecipe, Scale};
+use impasto::{Control, Event, Images, Outcome, PaintError, Picture, Rejection, Scale};
 use impasto_vgg::Engine;
 
 use crate::args::{FileArguments, PaintArguments};
 use crate::engine::{load_weights, open_engine};
 use crate::failure::{Failure, Status};
+use crate::forecast::{self, Intended};
 use crate::interrupt;
 use crate::measure::peak_mib;
 use crate::order::{Order, same_file};
@@ -58,13 +58,22 @@ pub fn paint(arguments: &PaintArguments, output: Output) -> Result<(), Failure> 
     let start = order.start.as_deref().map(&mut read).transpose()?;
 
     let scales = impasto::scales(&order.recipe, content.width, content.height);
-    check_scales(&scales, &writing, &order.recipe, &engine, arguments.running.memory_limit)?;
+    check_scales(&scales, &writing)?;
+    let full = scales[scales.len() - 1];
+    order.recipe = order.recipe.at_size(full.width, full.height);
+    let read = styles.iter().chain([&content]).chain(&start).collect();
+    let intended = Intended { recipe: &order.recipe, engine: &engine, scales: &scales, images: read, styles: &styles };
+    let memory_limit = intended.network_limit(arguments.running.memory_limit)?;
+    intended.memory_bytes(memory_limit)?;
     let mut show = show(arguments, &scales, output);
     notes.iter().for_each(|note| show.note(note));
+    if show.is_for_people() {
+        show.note(&forecast::sentence(&intended.forecast(memory_limit)?));
+    }
 
     let images = Images { content: &content, styles: &styles, start: start.as_ref() };
     let mut observer = Observer { show: &mut show, started, good_loss: f64::INFINITY, rejections: Vec::new() };
-    let outcome = impasto::paint(&order.recipe, &engine, images, arguments.running.memory_limit, &mut |event| {
+    let outcome = impasto::paint(&order.recipe, &engine, images, memory_limit, &mut |event| {
         observer.observe(event);
         if interrupt::requested() { Control::Stop } else { Control::Continue }
     });
@@ -105,14 +114,8 @@ impl Writing<'_> {
     }
 }
 
-/// Everything about the sizes that can be said before the run: the format, the disk, the memory.
-fn check_scales(
-    scales: &[Scale],
-    writing: &Writing<'_>,
-    recipe: &ResolvedRecipe,
-    engine: &dyn Engine,
-    memory_limit: Option<u64>,
-) -> Result<(), Failure> {
+/// What can be said of the picture's size before the run: the format, the disk.
+fn check_scales(scales: &[Scale], writing: &Writing<'_>) -> Result<(), Failure> {
     let full = scales[scales.len() - 1];
     writing.format.check(full.width, full.height, writing.options).map_err(|error| match error {
         WriteError::Size { .. } => Failure::usage(error),
@@ -120,13 +123,11 @@ fn check_scales(
     })?;
     // Uncompressed, and as much again for the headers.
     let bytes = 3 * full.width as u64 * full.height as u64 * u64::from(writing.options.bits) / 8 + (64 << 10);
-    check_writable(writing.path, bytes).map_err(Failure::failed)?;
-    engine.session_bytes(&request(recipe, full.width, full.height, memory_limit))?;
-    Ok(())
+    check_writable(writing.path, bytes).map_err(Failure::failed)
 }
 
 /// An image of one row or column has neither drawing nor texture: it was given by mistake.
-fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
+pub fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
     if picture.width.min(picture.height) >= LEAST_SIDE_PX {
         return Ok(());
     }
@@ -134,7 +135,7 @@ fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
     Err(Failure::file(path, format_args!("has {size} pixels, too few to see anything in; give a larger image")))
 }
 
-fn read_limits(files: &FileArguments) -> ReadLimits {
+pub fn read_limits(files: &FileArguments) -> ReadLimits {
     ReadLimits { megapixels: files.max_megapixels, lenient: files.lenient, ..ReadLimits::default() }
 }
 

@@ -262,6 +262,11 @@ impl Show {
         }
     }
 
+    /// Whether a person reads along, and not a script or no one.
+    pub fn is_for_people(&self) -> bool {
+        matches!(self, Show::Bar(_) | Show::Lines { .. })
+    }
+
     /// Says something that a person should know, such as that an image had transparent pixels.
     pub fn note(&self, sentence: &str) {
         match self {

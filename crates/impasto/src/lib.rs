@@ -6,6 +6,7 @@ pub mod calibration;
 pub mod colour;
 pub mod disk;
 pub mod fetch;
+pub mod forecast;
 pub mod lbfgs;
 pub mod lettering;
 pub mod loss;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use impasto_vgg::{Border, Layer, Pooling};
 use serde::{Deserialize, Serialize};
 
+use crate::forecast::affordable_history;
 use crate::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
     BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit, StyleForm,
@@ -36,6 +37,9 @@ pub struct ResolvedRecipe {
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
     pub history: u32,
+    /// Whether the recipe itself names the history; the preset's is cut for large pictures.
+    #[serde(skip)]
+    pub history_is_given: bool,
     pub coarse_emphasis: f64,
     pub clamp: bool,
     pub init: Start,
@@ -67,6 +71,15 @@ impl ResolvedRecipe {
     pub fn to_json(&self) -> String {
         // Strings, finite numbers and maps keyed by names: this cannot fail, and an empty text would not read back.
         serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// The recipe for a picture of this size: where it leaves the history of L-BFGS open, it is what is affordable there
+    /// ([`affordable_history`]).
+    pub fn at_size(self, width: usize, height: usize) -> ResolvedRecipe {
+        match self.history_is_given {
+            true => self,
+            false => ResolvedRecipe { history: affordable_history(self.history, width, height), ..self },
+        }
     }
 
     /// Content layers that count: those with a weight above 0, where the content loss has one too.
@@ -121,6 +134,7 @@ impl Recipe {
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
             history: self.history.unwrap_or(preset.history),
+            history_is_given: self.history.is_some(),
             coarse_emphasis: self.coarse_emphasis.unwrap_or(preset.coarse_emphasis),
             clamp: self.clamp.unwrap_or(preset.clamp),
             init: self.init.clone().unwrap_or(preset.init.into()),

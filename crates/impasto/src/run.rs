@@ -13,6 +13,7 @@
 use impasto_vgg::{Engine, EngineError, Precision};
 
 use crate::colour::with_colours_of;
+use crate::forecast::style_size;
 use crate::objective::{Losses, Objective, request, style_moments};
 use crate::optimiser::{Optimiser, Rejection, Step, optimiser};
 use crate::picture::{Picture, PictureError};
@@ -223,7 +224,7 @@ pub fn paint(
 const FAST_FALL_EVALUATIONS: u32 = 90;
 
 /// How many of a scale's first evaluations use bfloat16 products both ways, and the precision of the others.
-fn precisions(choice: PrecisionChoice, engine: &dyn Engine, evaluations: u32) -> (u32, Precision) {
+pub(crate) fn precisions(choice: PrecisionChoice, engine: &dyn Engine, evaluations: u32) -> (u32, Precision) {
     let description = engine.describe();
     match choice {
         _ if !description.has_bf16 => (0, Precision::F32),
@@ -265,15 +266,14 @@ impl Run<'_> {
 
     /// Each style image's moments at a scale, with its share.
     fn styles_at(&self, scale: Scale) -> Result<Vec<(Vec<impasto_vgg::Moments>, f64)>, PaintError> {
-        let enlarged = |side: usize| ((side as f64 * self.recipe.style_scale).round() as usize).max(1);
         let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
         counted
             .map(|(style, &share)| {
+                let (width, height) = style_size(self.recipe, &scale, (style.width, style.height));
                 let style = match self.recipe.style_fit {
-                    StyleFit::Scale => style.resized_to_long_edge(enlarged(scale.width.max(scale.height)))?,
-                    StyleFit::Crop => style.cropped_to_fit(enlarged(scale.width), enlarged(scale.height))?,
+                    StyleFit::Scale => style.resized(width, height)?,
+                    StyleFit::Crop => style.cropped_to_fit(width, height)?,
                 };
-                let (width, height) = (style.width, style.height);
                 let limit = self.memory_limit_bytes;
                 Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
             })

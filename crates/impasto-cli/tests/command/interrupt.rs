@@ -40,7 +40,10 @@ fn the_picture_so_far_is_written() {
     assert!(said.contains("the picture so far is out.png") && !said.contains("panicked"), "{said}");
     let last = lines.last().unwrap();
     assert_eq!(last["event"], "interrupted");
-    assert_eq!(last["evaluations"], lines[lines.len() - 2]["evaluations"], "it stops after the running evaluation");
+    // The running evaluation has a line of its own, unless its step was taken back.
+    let counted = |line: &serde_json::Value| line["evaluations"].as_u64().unwrap();
+    let (done, told) = (counted(last), counted(&lines[lines.len() - 2]));
+    assert!(done == told || done == told + 1, "it stops after the running evaluation: {done}, {told}");
     let picture = read_picture(&workshop.path("out.png"), &ReadLimits::default()).unwrap().picture;
     assert_eq!((picture.width, picture.height), (32, 24));
     assert_eq!(workshop.files().len(), 3, "photo, painting and picture, no temporary file");

@@ -100,3 +100,44 @@ fn bench_prints_its_figures() {
         assert!(table.contains(row), "{row}: {table}");
     }
 }
+
+#[test]
+fn plan_says_what_paint_takes_and_paints_nothing() {
+    let workshop = Workshop::new();
+    let before = workshop.files();
+    let options =
+        ["--size", "96", "--iterations", "12", "--style-layers", "conv1_1,conv2_1", "--content-layers", "conv2_2"];
+    let plan = |more: &[&str]| {
+        workshop.succeed(&[&["plan", "photo.png", "painting.png", "--levels", "1"], &options[..], more].concat())
+    };
+    let said = plan(&[]);
+    assert!(said.contains("96x72: 12 evaluations\nabout ") && said.contains("iB, about "), "{said}");
+    let line: Value = serde_json::from_str(&plan(&["--json"])).unwrap();
+    assert_eq!((line["width"].as_u64(), line["height"].as_u64()), (Some(96), Some(72)));
+    assert_eq!((line["evaluations"].as_u64(), line["history"].as_u64()), (Some(12), Some(100)));
+    assert_eq!(workshop.files(), before);
+
+    let painted = workshop.succeed(
+        &[&["paint", "photo.png", "painting.png", "-o", "out.png", "--json", "--levels", "1"], &options[..]].concat(),
+    );
+    let done: Value = serde_json::from_str(painted.lines().last().unwrap()).unwrap();
+    if let Some(peak) = done["peak_mib"].as_f64() {
+        let planned = line["memory_mib"].as_f64().unwrap();
+        assert!((0.75..1.25).contains(&(planned / peak)), "planned {planned} MiB, took {peak}");
+    }
+    // Time is the machine's, and other work's beside it: only its magnitude can be held to anything.
+    let (planned, took) = (line["seconds"].as_f64().unwrap(), done["seconds"].as_f64().unwrap());
+    assert!(planned < 20.0 * took && took < 50.0 * planned, "planned {planned} s, took {took}");
+}
+
+#[test]
+fn a_large_picture_gets_a_shorter_history_unless_one_is_named() {
+    let workshop = Workshop::new();
+    let history = |more: &[&str]| {
+        let plan = ["plan", "photo.png", "painting.png", "--json", "--iterations", "1", "--size", "2048x2048"];
+        let line: Value = serde_json::from_str(&workshop.succeed(&[&plan, more].concat())).unwrap();
+        line["history"].as_u64()
+    };
+    assert_eq!(history(&[]), Some(26));
+    assert_eq!(history(&["--history", "40"]), Some(40));
+}

@@ -1,0 +1,157 @@
+//! What a run will take, told before it: for `impasto plan`, and at the start of `impasto paint`.
+
+use impasto::forecast::{Forecast, memory_bytes, seconds};
+use impasto::objective::request;
+use impasto::{Picture, ResolvedRecipe, Scale, scales};
+use impasto_vgg::cpu::memory::usable_bytes;
+use impasto_vgg::{CpuEngine, Engine, EngineError};
+use serde::Serialize;
+
+use crate::args::{PaintArguments, PlanArguments};
+use crate::engine::{load_weights, open_engine};
+use crate::failure::Failure;
+use crate::order::Order;
+use crate::paint::{check_drawing, read_limits};
+use crate::show::Output;
+
+/// A run that has not begun: what it would do, on which images.
+pub struct Intended<'run> {
+    /// The recipe, for the size at hand.
+    pub recipe: &'run ResolvedRecipe,
+    /// What would paint.
+    pub engine: &'run CpuEngine,
+    /// The sizes, coarse to fine.
+    pub scales: &'run [Scale],
+    /// All images that were read.
+    pub images: Vec<&'run Picture>,
+    /// The style images among them.
+    pub styles: &'run [Picture],
+}
+
+impl Intended<'_> {
+    /// The memory that the network may take: what was asked for, or where nothing was and the whole would not fit, what
+    /// the images and the optimiser leave. `None` where there is enough of it.
+    pub fn network_limit(&self, asked: Option<u64>) -> Result<Option<u64>, EngineError> {
+        let (None, Some(usable)) = (asked, usable_bytes()) else { return Ok(asked) };
+        let whole = self.memory_bytes(None)?;
+        if whole <= usable {
+            return Ok(None);
+        }
+        let full = self.scales[self.scales.len() - 1];
+        let network = self.engine.session_bytes(&request(self.recipe, full.width, full.height, None))?;
+        Ok(Some(usable.saturating_sub(whole.saturating_sub(network))))
+    }
+
+    /// The most memory at once.
+    pub fn memory_bytes(&self, network_limit: Option<u64>) -> Result<u64, EngineError> {
+        let pixels = self.images.iter().map(|image| (image.width * image.height) as u64).sum();
+        memory_bytes(self.recipe, self.engine, self.scales, pixels, &self.style_sizes(), network_limit)
+    }
+
+    /// Memory and time; evaluates a small picture.
+    pub fn forecast(&self, network_limit: Option<u64>) -> Result<Forecast, EngineError> {
+        let memory_bytes = self.memory_bytes(network_limit)?;
+        let seconds = seconds(self.recipe, self.engine, self.scales, &self.style_sizes())?;
+        Ok(Forecast { memory_bytes, seconds })
+    }
+
+    fn style_sizes(&self) -> Vec<(usize, usize)> {
+        self.styles.iter().map(|style| (style.width, style.height)).collect()
+    }
+}
+
+/// `about 1.9 GiB, about 9 minutes`
+pub fn sentence(forecast: &Forecast) -> String {
+    format!("about {}, about {}", memory(forecast.memory_bytes), time(forecast.seconds))
+}
+
+fn memory(bytes: u64) -> String {
+    match bytes as f64 / f64::from(1 << 20) {
+        mib if mib < 1000.0 => format!("{:.0} MiB", (mib / 10.0).round() * 10.0),
+        mib => format!("{:.1} GiB", mib / 1024.0),
+    }
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 1.5 => "a second".to_owned(),
+        seconds if seconds < 90.0 => format!("{seconds:.0} seconds"),
+        seconds if seconds < 5400.0 => format!("{:.0} minutes", seconds / 60.0),
+        seconds => format!("{:.1} hours", seconds / 3600.0),
+    }
+}
+
+/// What `plan --json` prints.
+#[derive(Serialize)]
+struct PlanLine {
+    event: &'static str,
+    width: usize,
+    height: usize,
+    evaluations: u64,
+    history: u32,
+    memory_mib: f64,
+    seconds: f64,
+}
+
+/// `impasto plan`: what `impasto paint` with the same options would take.
+///
+/// # Errors
+/// As `impasto paint` would say them before it begins.
+pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failure> {
+    let PlanArguments { content, styles, recipe, files, .. } = arguments;
+    let paint = PaintArguments {
+        content: content.clone(),
+        styles: styles.clone(),
+        recipe: recipe.clone(),
+        ..PaintArguments::default()
+    };
+    let order = Order::read(&paint)?;
+    let (weights, _) = load_weights(&order.recipe.weights)?;
+    let engine = open_engine(weights, arguments.threads)?;
+    let limits = read_limits(files);
+    let read = |path: &std::path::Path| -> Result<Picture, Failure> {
+        let picture = impasto::read::read_picture(path, &limits).map_err(Failure::failed)?.picture;
+        check_drawing(path, &picture)?;
+        Ok(picture)
+    };
+    let content = read(&order.content)?;
+    let styles = order.styles.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let scales = scales(&order.recipe, content.width, content.height);
+    let full = scales[scales.len() - 1];
+    let recipe = order.recipe.at_size(full.width, full.height);
+    let images = styles.iter().chain([&content]).collect();
+    let intended = Intended { recipe: &recipe, engine: &engine, scales: &scales, images, styles: &styles };
+    let forecast = intended.forecast(intended.network_limit(arguments.memory_limit)?)?;
+    if arguments.json {
+        output.json(&PlanLine {
+            event: "plan",
+            width: full.width,
+            height: full.height,
+            evaluations: scales.iter().map(|scale| u64::from(scale.evaluations)).sum(),
+            history: recipe.history,
+            memory_mib: forecast.memory_bytes as f64 / f64::from(1 << 20),
+            seconds: forecast.seconds,
+        });
+        return output.finish();
+    }
+    for scale in &scales {
+        let Scale { width, height, evaluations } = scale;
+        output.line(&format!("{width}x{height}: {evaluations} evaluations"));
+    }
+    output.line(&sentence(&forecast));
+    output.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forecast_reads_as_people_say_it() {
+        let said = |memory_bytes, seconds| sentence(&Forecast { memory_bytes, seconds });
+        assert_eq!(said(636 << 20, 64.2), "about 640 MiB, about 64 seconds");
+        assert_eq!(said(1946 << 20, 540.0), "about 1.9 GiB, about 9 minutes");
+        assert_eq!(said(9 << 30, 9000.0), "about 9.0 GiB, about 2.5 hours");
+        assert_eq!(said(0, 0.1), "about 0 MiB, about a second");
+    }
+}

@@ -1,0 +1,176 @@
+//! What a run will take, said before it begins: memory from the sizes of all that it holds, time from one small evaluation.
+//!
+//! ```text
+//!   memory   the images as read  +  the larger of   a style image's session
+//!                                                   the picture's session, its four planes of pixels, the optimiser
+//!   time     sum over scales of  evaluations x pixels x seconds a pixel       (measured at 192 x 192, then scaled)
+//! ```
+//!
+//! This is the only file of the library that looks at a clock; nothing that it finds goes into the picture.
+
+use std::time::Instant;
+
+use impasto_vgg::{Engine, EngineError, Moments, Precision};
+
+use crate::objective::{Objective, request, style_moments};
+use crate::optimiser::optimiser;
+use crate::recipe::{OptimizerKind, StyleFit};
+use crate::resize::long_edge_size;
+use crate::resolve::ResolvedRecipe;
+use crate::run::{Scale, precisions};
+
+/// Side of the picture that is timed, in pixels.
+const SAMPLE_SIDE_PX: usize = 192;
+
+/// Memory of the program itself: its code, the weights inside it, threads.
+const PROGRAM_BYTES: u64 = 56 << 20;
+
+/// Time of an evaluation by its precision, relative to f32's (where bfloat16 is used at all it is faster).
+const BF16_TIME: f64 = 0.63;
+const MIXED_TIME: f64 = 0.82;
+
+/// What L-BFGS with a history of 100 adds to the time of an evaluation; Adam adds next to nothing.
+const LBFGS_TIME: f64 = 0.07;
+
+/// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
+const STYLE_TIME: f64 = 0.45;
+
+/// Most memory that a history of L-BFGS takes where the recipe does not say how long it is.
+pub const HISTORY_BYTES: u64 = 5 << 29;
+
+/// Least history that is chosen.
+pub const LEAST_HISTORY: u32 = 8;
+
+/// What a run will take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Most memory at once, in bytes.
+    pub memory_bytes: u64,
+    /// Time to the picture, in seconds, without the reading and writing of files.
+    pub seconds: f64,
+}
+
+/// The history for pictures of this size where the recipe leaves it open: `most`, or as many steps as 2.5 GiB hold.
+///
+/// It depends on the picture's size alone and not on the machine, so that one recipe paints one picture everywhere.
+pub fn affordable_history(most: u32, width: usize, height: usize) -> u32 {
+    let pair_bytes = 2 * size_of::<f32>() as u64 * 3 * (width * height) as u64;
+    let affordable = u32::try_from(HISTORY_BYTES / pair_bytes.max(1)).unwrap_or(u32::MAX);
+    most.min(affordable.max(LEAST_HISTORY))
+}
+
+/// The memory that a run takes at most, in bytes. `image_pixels` counts the pixels of all images that were read,
+/// `style_sizes` are the widths and heights of the style images among them.
+///
+/// # Errors
+/// A picture for which even the least memory is more than the limit.
+pub fn memory_bytes(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scales: &[Scale],
+    image_pixels: u64,
+    style_sizes: &[(usize, usize)],
+    memory_limit_bytes: Option<u64>,
+) -> Result<u64, EngineError> {
+    let Some(full) = scales.last() else { return Ok(PROGRAM_BYTES) };
+    let planes = |pixels: u64| 12 * pixels;
+    let mut of_styles = 0;
+    for &style in style_sizes {
+        let (width, height) = style_size(recipe, full, style);
+        let mut request = request(recipe, width, height, memory_limit_bytes);
+        request.content_taps.clear();
+        if !request.style_taps.is_empty() {
+            of_styles = engine.session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
+        }
+    }
+    let values = 3 * full.width * full.height;
+    let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
+    request.precision = precisions(recipe.precision, engine, full.evaluations).1;
+    // The content image at this size, the picture, its gradient, and the picture that is handed out.
+    let of_picture = engine.session_bytes(&request)?
+        + planes(4 * (full.width * full.height) as u64)
+        + optimiser_bytes(recipe, full, values);
+    Ok(PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture))
+}
+
+/// What the optimiser holds in the end: no more pairs than there are evaluations.
+fn optimiser_bytes(recipe: &ResolvedRecipe, full: &Scale, values: usize) -> u64 {
+    let history = recipe.history.min(full.evaluations);
+    // Made for a picture of a few pixels and asked about one of many, so that nothing large is allocated here.
+    optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8).bytes(values)
+}
+
+/// The size that a style image is brought to for a picture of this size.
+pub(crate) fn style_size(recipe: &ResolvedRecipe, scale: &Scale, (width, height): (usize, usize)) -> (usize, usize) {
+    let enlarged = |side: usize| ((side as f64 * recipe.style_scale).round() as usize).max(1);
+    match recipe.style_fit {
+        StyleFit::Scale => long_edge_size(width, height, enlarged(scale.width.max(scale.height))),
+        StyleFit::Crop => (enlarged(scale.width), enlarged(scale.height)),
+    }
+}
+
+/// The time that a run takes, in seconds: evaluates a small picture a few times, which takes a second or so.
+///
+/// # Errors
+/// What the engine reports.
+pub fn seconds(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scales: &[Scale],
+    style_sizes: &[(usize, usize)],
+) -> Result<f64, EngineError> {
+    let each = seconds_of_a_pixel(recipe, engine)?;
+    let with_optimiser = match recipe.optimizer {
+        OptimizerKind::Lbfgs => LBFGS_TIME * f64::from(recipe.history) / 100.0,
+        OptimizerKind::Adam => 0.0,
+    };
+    let of_scale = |scale: &Scale| {
+        let (fast, precision) = precisions(recipe.precision, engine, scale.evaluations);
+        let time = |precision| match precision {
+            Precision::F32 => 1.0,
+            Precision::Mixed => MIXED_TIME,
+            Precision::Bf16 => BF16_TIME,
+        };
+        let evaluations = f64::from(fast) * time(Precision::Bf16)
+            + f64::from(scale.evaluations - fast) * time(precision)
+            + f64::from(scale.evaluations) * with_optimiser;
+        let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
+        let style_pixels: usize = styles.map(|(width, height)| width * height).sum();
+        evaluations * (scale.width * scale.height) as f64 + STYLE_TIME * style_pixels as f64
+    };
+    Ok(each * scales.iter().map(of_scale).sum::<f64>())
+}
+
+/// Time of an evaluation in f32, a pixel, from the faster of two at a small size.
+fn seconds_of_a_pixel(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<f64, EngineError> {
+    let side = SAMPLE_SIDE_PX;
+    let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
+    let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;
+    let mut objective = Objective::new(recipe, &[(moments, 1.0)]);
+    let mut session = engine.session(&request(recipe, side, side, None))?;
+    session.set_content(&picture)?;
+    let mut gradient = vec![0.0; picture.len()];
+    let mut least = f64::INFINITY;
+    for _ in 0..2 {
+        let started = Instant::now();
+        objective.evaluate(session.as_mut(), &picture, &mut gradient)?;
+        least = least.min(started.elapsed().as_secs_f64());
+    }
+    Ok(least / (side * side) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_cut_where_it_would_not_fit() {
+        assert_eq!(affordable_history(100, 512, 512), 100);
+        assert_eq!(affordable_history(100, 1024, 1024), 100);
+        // 2.5 GiB hold 26.7 pairs of 2 x 48 MiB.
+        assert_eq!(affordable_history(100, 2048, 2048), 26);
+        assert_eq!(affordable_history(10, 2048, 2048), 10);
+        assert_eq!(affordable_history(100, 8192, 8192), LEAST_HISTORY);
+        assert_eq!(affordable_history(5, 8192, 8192), 5);
+    }
+}
