@@ -12,10 +12,13 @@
 //! `EXPLODED` times the largest of the start's and the last good one: then Adam goes back to the last good picture,
 //! forgets its averages, and halves its rate.
 
+use std::io;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::optimiser::{Optimiser, Rejection, Step};
+use crate::state::{Damaged, StateReader, StateWriter};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
@@ -126,5 +129,28 @@ impl Optimiser for Adam {
 
     fn bytes(&self, values: usize) -> u64 {
         3 * 4 * values as u64
+    }
+
+    fn step_length(&self) -> f64 {
+        self.rate
+    }
+
+    fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(u64::from(self.steps.unsigned_abs()))?;
+        for number in [self.rate, self.good_loss, self.start_loss] {
+            state.number(number)?;
+        }
+        for values in [&self.mean, &self.mean_square, &self.good] {
+            state.values(values)?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged> {
+        self.steps = state.count(i32::MAX as u64)? as i32;
+        (self.rate, self.good_loss, self.start_loss) = (state.number()?, state.number()?, state.number()?);
+        (self.mean, self.mean_square, self.good) =
+            (state.values(values)?, state.values(values)?, state.values(values)?);
+        Ok(())
     }
 }

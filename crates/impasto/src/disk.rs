@@ -16,6 +16,7 @@
 //!
 //! **Architecture Invariant:** nothing else in this crate creates, renames or removes a file.
 
+mod log;
 mod partial;
 
 use std::ffi::OsStr;
@@ -24,6 +25,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use log::Log;
 pub use partial::PartialFile;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
@@ -145,6 +147,22 @@ pub enum DiskError {
         /// What the system said.
         source: io::Error,
     },
+    /// A log could not be continued.
+    #[error("{} could not be appended to ({}); make room or choose another place", path.display(), reason(source))]
+    Unappended {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder that could not be made.
+    #[error("the folder {} could not be made ({}); choose another place", path.display(), reason(source))]
+    FolderUnmade {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The new file is in place, but the disk did not confirm that it will stay.
     #[error("{} is written, but the disk did not confirm it ({}); check the disk before you rely on it",
         path.display(), reason(source))]
@@ -170,11 +188,23 @@ pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Di
 /// # Errors
 /// [`DiskError::Unwritten`].
 pub fn stage_file<'disk>(disk: &'disk dyn Disk, path: &Path, bytes: &[u8]) -> Result<StagedFile<'disk>, DiskError> {
+    stage_written(disk, path, &mut |target| target.write_all(bytes))
+}
+
+/// As [`stage_file`], for bytes that `write` makes on the way, so that a large file need not be in memory.
+///
+/// # Errors
+/// [`DiskError::Unwritten`].
+pub fn stage_written<'disk>(
+    disk: &'disk dyn Disk,
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<StagedFile<'disk>, DiskError> {
     // A symbolic link stays a link: the file that it leads to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let unwritten = |source| DiskError::Unwritten { path: path.to_owned(), source };
     let (temporary, mut file) = create_beside(disk, folder_of(&target)).map_err(unwritten)?;
-    let written = write_whole(file.as_mut(), bytes).map_err(unwritten);
+    let written = write_whole(file.as_mut(), write).map_err(unwritten);
     // Dropped on the way out, this removes the temporary file.
     let staged = StagedFile { disk, temporary: Some(temporary), _held: file, target, path: path.to_owned() };
     written.map(|()| staged)
@@ -258,22 +288,34 @@ fn create_beside(disk: &dyn Disk, folder: &Path) -> io::Result<(PathBuf, Box<dyn
     }
 }
 
-fn write_whole(file: &mut dyn OpenFile, bytes: &[u8]) -> io::Result<()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match file.write(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => rest = &rest[written.min(rest.len())..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+fn write_whole(file: &mut dyn OpenFile, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut counting = Counting { file, bytes: 0 };
+    write(&mut counting)?;
+    let bytes = counting.bytes;
     file.sync()?;
     let length_bytes = file.length_bytes()?;
-    if length_bytes == bytes.len() as u64 {
+    if length_bytes == bytes {
         Ok(())
     } else {
-        Err(io::Error::other(format!("{length_bytes} of {} bytes arrived", bytes.len())))
+        Err(io::Error::other(format!("{length_bytes} of {bytes} bytes arrived")))
+    }
+}
+
+/// An open file as a writer that counts.
+struct Counting<'a> {
+    file: &'a mut dyn OpenFile,
+    bytes: u64,
+}
+
+impl Write for Counting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?.min(bytes.len());
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -323,6 +365,14 @@ pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<(), DiskError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Makes a folder, and those that it lies in; that it is there already is fine.
+///
+/// # Errors
+/// [`DiskError::FolderUnmade`].
+pub fn create_folder(path: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(path).map_err(|source| DiskError::FolderUnmade { path: path.to_owned(), source })
 }
 
 /// Bytes that this user may still write on the folder's disk; `None` where the system does not say.

@@ -27,11 +27,13 @@
 //! projection, so pairs stay those of one function.
 
 use std::collections::VecDeque;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use crate::optimiser::{Optimiser, Rejection, Step};
 use crate::pyramid::Pyramid;
+use crate::state::{Damaged, StateReader, StateWriter};
 use crate::vectors::{add_scaled, all_finite, dot, dots, for_each_pair};
 
 /// Root mean square of the first step at most, in units of 0..255.
@@ -318,6 +320,52 @@ impl Optimiser for Lbfgs {
     fn bytes(&self, values: usize) -> u64 {
         let pyramid = if self.pyramid.is_some() { 4 * values as u64 + Pyramid::bytes(values) } else { 0 };
         (2 * self.capacity as u64 + 3) * 4 * values as u64 + pyramid
+    }
+
+    fn step_length(&self) -> f64 {
+        self.reach * (dot(&self.direction, &self.direction) / self.direction.len().max(1) as f64).sqrt()
+    }
+
+    fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(u64::from(self.rejections))?;
+        for number in [self.loss, self.reach, self.plain_step] {
+            state.number(number)?;
+        }
+        for values in [&self.position, &self.gradient, &self.direction] {
+            state.values(values)?;
+        }
+        state.count(self.pairs.len() as u64)?;
+        for pair in &self.pairs {
+            state.number(pair.step_dot_change)?;
+            state.number(pair.change_dot_change)?;
+            state.count(pair.older_steps_dot_change.len() as u64)?;
+            for &product in &pair.older_steps_dot_change {
+                state.number(product)?;
+            }
+            state.values(&pair.step)?;
+            state.values(&pair.change)?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged> {
+        self.rejections = state.count(u64::from(u32::MAX / 2))? as u32;
+        (self.loss, self.reach, self.plain_step) = (state.number()?, state.number()?, state.number()?);
+        (self.position, self.gradient, self.direction) =
+            (state.values(values)?, state.values(values)?, state.values(values)?);
+        self.pairs.clear();
+        for place in 0..state.count(self.capacity as u64)? {
+            let (step_dot_change, change_dot_change) = (state.number()?, state.number()?);
+            // One product for each pair that is older, and whatever is left of the table's row.
+            let products = state.count(self.capacity as u64 + 1)?;
+            if products < place {
+                return Err(Damaged);
+            }
+            let older_steps_dot_change = (0..products).map(|_| state.number()).collect::<Result<_, _>>()?;
+            let (step, change) = (state.values(values)?, state.values(values)?);
+            self.pairs.push_back(Pair { step, change, older_steps_dot_change, step_dot_change, change_dot_change });
+        }
+        Ok(())
     }
 }
 

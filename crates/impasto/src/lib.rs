@@ -3,7 +3,9 @@
 
 pub mod adam;
 pub mod calibration;
+pub mod checkpoint;
 pub mod colour;
+pub mod crc32c;
 pub mod disk;
 pub mod fetch;
 pub mod forecast;
@@ -23,6 +25,7 @@ pub mod run;
 pub mod selftest;
 pub mod sheet;
 pub mod start;
+pub mod state;
 pub mod vectors;
 pub mod write;
 
@@ -30,4 +33,4 @@ pub use optimiser::Rejection;
 pub use picture::Picture;
 pub use recipe::{Recipe, RecipeError};
 pub use resolve::ResolvedRecipe;
-pub use run::{Control, Event, Images, Iteration, Outcome, PaintError, Scale, paint, scales};
+pub use run::{Control, Event, Images, Iteration, Keeping, Outcome, PaintError, Scale, paint, paint_kept, scales};

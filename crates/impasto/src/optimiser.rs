@@ -14,6 +14,7 @@
 //! step from there. The good picture's loss is therefore always known.
 
 use std::fmt;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ use crate::lbfgs::Lbfgs;
 use crate::pyramid::Pyramid;
 use crate::recipe::OptimizerKind;
 use crate::resolve::ResolvedRecipe;
+use crate::state::{Damaged, StateReader, StateWriter};
 
 /// What an optimiser thought of an evaluated picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,6 +72,24 @@ pub trait Optimiser: Send {
 
     /// Bytes that its state takes for pictures of `values` values, once its history is full.
     fn bytes(&self, values: usize) -> u64;
+
+    /// The length of the step that was proposed last, in units of 0..255: the root mean square over all values for
+    /// L-BFGS, the learning rate for Adam.
+    fn step_length(&self) -> f64;
+
+    /// Writes everything that the steps to come depend on and that [`optimiser`] does not give: for
+    /// [`restore`](Optimiser::restore).
+    ///
+    /// # Errors
+    /// What the writer's target reports.
+    fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()>;
+
+    /// Becomes the optimiser that [`save`](Optimiser::save) was called on, where both were made for the same recipe;
+    /// for pictures of `values` values.
+    ///
+    /// # Errors
+    /// A state that cannot be.
+    fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged>;
 }
 
 /// The optimiser that a recipe names, for pictures of this size.

@@ -12,6 +12,7 @@
 
 use impasto_vgg::{Engine, EngineError, Precision};
 
+use crate::checkpoint::{Checkpoint, Place, Snapshot};
 use crate::colour::with_colours_of;
 use crate::forecast::style_size;
 use crate::objective::{Losses, Objective, request, style_moments};
@@ -49,7 +50,7 @@ pub struct Scale {
 }
 
 /// What happens in a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Event<'a> {
     /// Before any work: what will be done, coarse to fine. Time left can be told from it, since an evaluation takes
     /// time in proportion to the pixels.
@@ -79,7 +80,7 @@ pub enum Event<'a> {
 }
 
 /// An accepted evaluation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Iteration<'a> {
     /// Accepted evaluations in the whole run, this one included.
     pub iteration: u32,
@@ -95,19 +96,33 @@ pub struct Iteration<'a> {
     pub height: usize,
     /// The losses of the picture.
     pub losses: &'a Losses,
-    values: &'a [f32],
+    optimiser: &'a dyn Optimiser,
     content: Option<&'a Picture>,
 }
 
 impl Iteration<'_> {
     /// A copy of the picture, as it would be written now: for previews and pictures on the way.
     pub fn picture(&self) -> Picture {
-        let picture = Picture { width: self.width, height: self.height, values: self.values.to_vec() };
+        let picture = Picture { width: self.width, height: self.height, values: self.optimiser.good().to_vec() };
         match self.content {
             Some(content) => with_colours_of(content, picture),
             None => picture,
         }
     }
+
+    /// The length of the step that comes next, in units of 0..255: its root mean square for L-BFGS, the learning rate
+    /// for Adam.
+    pub fn step_length(&self) -> f64 {
+        self.optimiser.step_length()
+    }
+}
+
+/// How a run is kept, so that it can go on after it was stopped.
+pub struct Keeping<'a> {
+    /// Where to go on; `None` to begin.
+    pub from: Option<Checkpoint>,
+    /// Is shown the state after each evaluation, and may write it down.
+    pub keep: &'a mut dyn FnMut(&Snapshot<'_>),
 }
 
 /// What an observer answers to an event.
@@ -150,6 +165,11 @@ pub enum PaintError {
     /// The recipe starts from an image that was not given.
     #[error("--init names a picture that was not given; give it, or start from content, noise or blend")]
     StartMissing,
+    /// The checkpoint belongs to another run.
+    #[error(
+        "the checkpoint was made with another recipe or for images of another size; give the ones that the run began with"
+    )]
+    OtherRun,
     /// The very first loss is no number.
     #[error(
         "the loss of the starting picture is not a finite number, so there is no way down from it; lower --style-weight and --content-weight, or check the weights file"
@@ -188,6 +208,24 @@ pub fn paint(
     memory_limit_bytes: Option<u64>,
     observer: &mut dyn FnMut(Event<'_>) -> Control,
 ) -> Result<Outcome, PaintError> {
+    let keeping = Keeping { from: None, keep: &mut |_| {} };
+    paint_kept(recipe, engine, images, memory_limit_bytes, keeping, observer)
+}
+
+/// As [`paint`], from a checkpoint on where one is given, and telling its state after each evaluation.
+///
+/// A run that goes on from a checkpoint ends in the same bytes as the run that the checkpoint was taken of.
+///
+/// # Errors
+/// See [`PaintError`].
+pub fn paint_kept(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    images: Images<'_>,
+    memory_limit_bytes: Option<u64>,
+    keeping: Keeping<'_>,
+    observer: &mut dyn FnMut(Event<'_>) -> Control,
+) -> Result<Outcome, PaintError> {
     let scales = scales(recipe, images.content.width, images.content.height);
     let mut run = Run {
         recipe,
@@ -196,15 +234,25 @@ pub fn paint(
         memory_limit_bytes,
         shares: style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?,
         observer,
+        keep: keeping.keep,
         stopped: false,
         iterations: 0,
         evaluations: 0,
         losses: None,
     };
+    let mut from = keeping.from;
+    if let Some(checkpoint) = &from {
+        if !checkpoint.belongs_to(recipe, &scales) {
+            return Err(PaintError::OtherRun);
+        }
+        (run.iterations, run.evaluations) = (checkpoint.place.iterations, checkpoint.place.evaluations);
+        run.losses = checkpoint.losses.clone();
+    }
     run.tell(Event::Started { scales: &scales });
     let mut painted: Option<Picture> = None;
-    for (index, &scale) in scales.iter().enumerate() {
-        painted = Some(run.paint_scale(index, scale, painted)?);
+    let first = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_index);
+    for (index, &scale) in scales.iter().enumerate().skip(first) {
+        painted = Some(run.paint_scale(index, scale, painted, from.take())?);
         if run.stopped {
             break;
         }
@@ -243,6 +291,7 @@ struct Run<'a> {
     memory_limit_bytes: Option<u64>,
     shares: Vec<f64>,
     observer: &'a mut dyn FnMut(Event<'_>) -> Control,
+    keep: &'a mut dyn FnMut(&Snapshot<'_>),
     stopped: bool,
     iterations: u32,
     evaluations: u32,
@@ -280,10 +329,22 @@ impl Run<'_> {
             .collect()
     }
 
-    /// Paints one scale, from what the scale before has painted or else from the recipe's start.
-    fn paint_scale(&mut self, index: usize, scale: Scale, painted: Option<Picture>) -> Result<Picture, PaintError> {
+    /// Paints one scale, from the checkpoint, else from what the scale before has painted, else from the recipe's start.
+    fn paint_scale(
+        &mut self,
+        index: usize,
+        scale: Scale,
+        painted: Option<Picture>,
+        from: Option<Checkpoint>,
+    ) -> Result<Picture, PaintError> {
         let content = self.content_at(scale)?;
-        let mut picture = match painted {
+        let done = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_evaluations);
+        let (mut optimiser, from) = match from {
+            Some(checkpoint) => (checkpoint.optimiser, Some(checkpoint.picture)),
+            None => (optimiser(self.recipe, scale.width, scale.height), None),
+        };
+        let mut picture = match from.or(painted) {
+            Some(painted) if (painted.width, painted.height) == (scale.width, scale.height) => painted,
             Some(painted) => painted.resized(scale.width, scale.height)?,
             None => {
                 let (style, file) = (self.images.styles.first(), self.images.start);
@@ -292,20 +353,23 @@ impl Run<'_> {
             }
         };
         self.tell(Event::ScaleStarted { index, scale });
-        if self.stopped {
+        if self.stopped || done == scale.evaluations {
+            if !optimiser.good().is_empty() {
+                picture.values.copy_from_slice(optimiser.good());
+            }
             return Ok(picture);
         }
         let mut objective = Objective::new(self.recipe, &self.styles_at(scale)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
         let (coarse_products, precision) = precisions(self.recipe.precision, self.engine, scale.evaluations);
-        request.precision = if coarse_products > 0 { Precision::Bf16 } else { precision };
+        let is_coarse = coarse_products > 0 && done <= coarse_products;
+        request.precision = if is_coarse { Precision::Bf16 } else { precision };
         let mut session = self.engine.session(&request)?;
         session.set_content(&content.values)?;
         let colours = self.recipe.original_colors.then_some(&content);
 
-        let mut optimiser = optimiser(self.recipe, scale.width, scale.height);
         let mut gradient = vec![0.0; picture.values.len()];
-        for scale_evaluations in 1..=scale.evaluations {
+        for scale_evaluations in done + 1..=scale.evaluations {
             if coarse_products > 0 && scale_evaluations == coarse_products + 1 {
                 session.set_precision(precision);
                 session.set_content(&content.values)?;
@@ -318,6 +382,15 @@ impl Run<'_> {
             if optimiser.good().is_empty() {
                 return Err(PaintError::StartNotFinite);
             }
+            let (iterations, evaluations) = (self.iterations, self.evaluations);
+            (self.keep)(&Snapshot {
+                recipe: self.recipe,
+                scale,
+                place: Place { scale_index: index, scale_evaluations, iterations, evaluations },
+                losses: self.losses.as_ref(),
+                picture: &picture.values,
+                optimiser: optimiser.as_ref(),
+            });
             if self.stopped {
                 break;
             }
@@ -346,7 +419,6 @@ impl Run<'_> {
             Step::Accepted => {
                 self.iterations += 1;
                 let (width, height) = (scale.width, scale.height);
-                let values = optimiser.good();
                 let iteration = Iteration {
                     iteration: self.iterations,
                     evaluations,
@@ -355,7 +427,7 @@ impl Run<'_> {
                     width,
                     height,
                     losses: &losses,
-                    values,
+                    optimiser,
                     content,
                 };
                 self.tell(Event::Iteration(iteration));
