@@ -213,9 +213,9 @@ pub fn stage_written<'disk>(
 /// Creates a folder and those above it; that it is there is fine.
 ///
 /// # Errors
-/// [`DiskError::Unwritten`].
+/// [`DiskError::FolderUnmade`].
 pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
-    fs::create_dir_all(folder).map_err(|source| DiskError::Unwritten { path: folder.to_owned(), source })
+    fs::create_dir_all(folder).map_err(|source| DiskError::FolderUnmade { path: folder.to_owned(), source })
 }
 
 /// Removes a file; that it is not there is fine.
@@ -365,14 +365,6 @@ pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<(), DiskError> {
         }),
         _ => Ok(()),
     }
-}
-
-/// Makes a folder, and those that it lies in; that it is there already is fine.
-///
-/// # Errors
-/// [`DiskError::FolderUnmade`].
-pub fn create_folder(path: &Path) -> Result<(), DiskError> {
-    fs::create_dir_all(path).map_err(|source| DiskError::FolderUnmade { path: path.to_owned(), source })
 }
 
 /// Bytes that this user may still write on the folder's disk; `None` where the system does not say.

@@ -44,12 +44,11 @@ fn engine(threads: usize) -> CpuEngine {
     CpuEngine::new(Weights::embedded(), CpuOptions { threads: Some(threads), ..CpuOptions::default() }).unwrap()
 }
 
+/// The outcome, the checkpoint after each evaluation, and each iteration's loss.
+type Told = (Outcome, Vec<Vec<u8>>, Vec<f64>);
+
 /// Runs, from a checkpoint or not; gives the outcome, the checkpoint after each evaluation, and each iteration's loss.
-fn run(
-    recipe: &ResolvedRecipe,
-    from: Option<Checkpoint>,
-    threads: usize,
-) -> Result<(Outcome, Vec<Vec<u8>>, Vec<f64>), PaintError> {
+fn run(recipe: &ResolvedRecipe, from: Option<Checkpoint>, threads: usize) -> Result<Told, PaintError> {
     let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));
     let images = Images { content: &content, styles: &[style], start: None };
     let (mut kept, mut losses) = (Vec::new(), Vec::new());
