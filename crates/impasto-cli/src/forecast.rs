@@ -118,7 +118,7 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
     let styles = order.styles.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let scales = scales(&order.recipe, content.width, content.height);
     let full = scales[scales.len() - 1];
-    let recipe = order.recipe.at_size(full.width, full.height);
+    let recipe = order.recipe_at(full.width, full.height);
     let images = styles.iter().chain([&content]).collect();
     let intended = Intended { recipe: &recipe, engine: &engine, scales: &scales, images, styles: &styles };
     let forecast = intended.forecast(intended.network_limit(arguments.memory_limit)?)?;

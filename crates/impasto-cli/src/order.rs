@@ -16,6 +16,8 @@ use crate::failure::Failure;
 pub struct Order {
     /// Every choice has its value.
     pub recipe: ResolvedRecipe,
+    /// Whether the history of L-BFGS was named; the preset's is cut for large pictures.
+    history_is_given: bool,
     /// The photo.
     pub content: PathBuf,
     /// The paintings.
@@ -50,12 +52,21 @@ impl Order {
         let mut recipe = carried.varied_by(&arguments.recipe.to_recipe()?);
         recipe.content = Some(file_name(&content));
         recipe.styles = Some(styles.iter().map(|style| file_name(style)).collect());
+        let history_is_given = recipe.history.is_some();
         let recipe = recipe.resolve()?;
         let start = match &recipe.init {
             Start::File(path) => Some(find(&path.to_string_lossy(), folder)),
             _ => None,
         };
-        Ok(Order { recipe, content, styles, start, recipe_file })
+        Ok(Order { recipe, history_is_given, content, styles, start, recipe_file })
+    }
+
+    /// The recipe for a picture of this size.
+    pub fn recipe_at(&self, width: usize, height: usize) -> ResolvedRecipe {
+        match self.history_is_given {
+            true => self.recipe.clone(),
+            false => self.recipe.clone().with_affordable_history(width, height),
+        }
     }
 
     /// Every file that the run reads.

@@ -60,7 +60,7 @@ pub fn paint(arguments: &PaintArguments, output: Output) -> Result<(), Failure> 
     let scales = impasto::scales(&order.recipe, content.width, content.height);
     check_scales(&scales, &writing)?;
     let full = scales[scales.len() - 1];
-    order.recipe = order.recipe.at_size(full.width, full.height);
+    order.recipe = order.recipe_at(full.width, full.height);
     let read = styles.iter().chain([&content]).chain(&start).collect();
     let intended = Intended { recipe: &order.recipe, engine: &engine, scales: &scales, images: read, styles: &styles };
     let memory_limit = intended.network_limit(arguments.running.memory_limit)?;

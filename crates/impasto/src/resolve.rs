@@ -37,9 +37,6 @@ pub struct ResolvedRecipe {
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
     pub history: u32,
-    /// Whether the recipe itself names the history; the preset's is cut for large pictures.
-    #[serde(skip)]
-    pub history_is_given: bool,
     pub coarse_emphasis: f64,
     pub clamp: bool,
     pub init: Start,
@@ -73,13 +70,10 @@ impl ResolvedRecipe {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// The recipe for a picture of this size: where it leaves the history of L-BFGS open, it is what is affordable there
-    /// ([`affordable_history`]).
-    pub fn at_size(self, width: usize, height: usize) -> ResolvedRecipe {
-        match self.history_is_given {
-            true => self,
-            false => ResolvedRecipe { history: affordable_history(self.history, width, height), ..self },
-        }
+    /// The recipe with no longer a history of L-BFGS than is affordable at this size ([`affordable_history`]): for recipes
+    /// that leave the history open.
+    pub fn with_affordable_history(self, width: usize, height: usize) -> ResolvedRecipe {
+        ResolvedRecipe { history: affordable_history(self.history, width, height), ..self }
     }
 
     /// Content layers that count: those with a weight above 0, where the content loss has one too.
@@ -134,7 +128,6 @@ impl Recipe {
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
             history: self.history.unwrap_or(preset.history),
-            history_is_given: self.history.is_some(),
             coarse_emphasis: self.coarse_emphasis.unwrap_or(preset.coarse_emphasis),
             clamp: self.clamp.unwrap_or(preset.clamp),
             init: self.init.clone().unwrap_or(preset.init.into()),
