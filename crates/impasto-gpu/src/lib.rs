@@ -1,0 +1,15 @@
+//! VGG-19 on any GPU: Vulkan, Metal and DirectX 12 through wgpu, with shaders of our own in WGSL.
+//!
+//! Nothing is linked and no SDK is needed: drivers are looked for when the program runs, and a machine without any is told
+//! so in one sentence ([`AdapterError::Nothing`]).
+//!
+//! Where to look:
+//! - [`adapter`]: the GPUs of this machine, what they can do, and which one is meant by a choice;
+//! - [`device`]: one of them, opened: its queue, its limits, and what went wrong on it.
+#![forbid(unsafe_code)]
+
+pub mod adapter;
+pub mod device;
+
+pub use adapter::{Adapter, AdapterError, AdapterKind, GpuChoice, adapters, choose};
+pub use device::{Device, DeviceFault};
