@@ -16,17 +16,24 @@
 //!
 //! **Architecture Invariant:** nothing else in this crate creates, renames or removes a file.
 
+mod check;
+mod error;
+mod lock;
 mod log;
 mod partial;
+mod real;
 
-use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use check::{check_writable, free_bytes, is_temporary};
+pub use error::DiskError;
+pub use lock::Lock;
 pub use log::Log;
 pub use partial::PartialFile;
+pub use real::RealDisk;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
 pub trait Disk: Send + Sync {
@@ -35,6 +42,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] where the name is taken; any other as the system says.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+
+    /// Opens a file that is there, for writing behind its end.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn open_end(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
 
     /// Gives the file `from` the name `to`, in one step; a file of that name is replaced and hands on its permissions.
     ///
@@ -69,109 +82,17 @@ pub trait OpenFile {
     /// As the system says.
     fn length_bytes(&self) -> io::Result<u64>;
 
+    /// Makes the file that much shorter; what is written next comes behind its new end.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn cut(&mut self, length_bytes: u64) -> io::Result<()>;
+
     /// Returns when the file's bytes are on the disk.
     ///
     /// # Errors
     /// As the system says.
     fn sync(&mut self) -> io::Result<()>;
-}
-
-/// A file that could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum DiskError {
-    /// There is no such file.
-    #[error("{} does not exist; check the name", path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A folder or a device where a file is meant.
-    #[error("{} is not a file; give the name of a file", path.display())]
-    NotAFile {
-        /// What is not a file.
-        path: PathBuf,
-    },
-    /// More bytes than the reader allows.
-    #[error("{} is larger than the {limit_mib} MiB that are read; give a smaller file", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The limit in MiB.
-        limit_mib: u64,
-    },
-    /// The system does not let it be read.
-    #[error("{} could not be read ({}); check its permissions and the disk", path.display(), reason(source))]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The folder that a file is to be written in is not there.
-    #[error("{} cannot be written, for the folder {} does not exist; create it or choose another place",
-        path.display(), folder.display())]
-    NoFolder {
-        /// The file.
-        path: PathBuf,
-        /// Its folder.
-        folder: PathBuf,
-    },
-    /// The system does not let files be created there.
-    #[error("{} cannot be written, for the folder {} takes no files ({}); choose another place",
-        path.display(), folder.display(), reason(source))]
-    FolderUnwritable {
-        /// The file.
-        path: PathBuf,
-        /// Its folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Less space than will be needed.
-    #[error("{} needs {needed_mib} MiB but its disk has {free_mib} MiB free; make room or choose another place",
-        path.display())]
-    NoSpace {
-        /// The file.
-        path: PathBuf,
-        /// Space needed, in MiB.
-        needed_mib: u64,
-        /// Space free, in MiB.
-        free_mib: u64,
-    },
-    /// Writing failed; nothing has changed.
-    #[error("{} could not be written ({}) and is as it was before; make room or choose another place",
-        path.display(), reason(source))]
-    Unwritten {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A log could not be continued.
-    #[error("{} could not be appended to ({}); make room or choose another place", path.display(), reason(source))]
-    Unappended {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A folder that could not be made.
-    #[error("the folder {} could not be made ({}); choose another place", path.display(), reason(source))]
-    FolderUnmade {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The new file is in place, but the disk did not confirm that it will stay.
-    #[error("{} is written, but the disk did not confirm it ({}); check the disk before you rely on it",
-        path.display(), reason(source))]
-    Unconfirmed {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// Replaces the file with these bytes, or leaves it as it was.
@@ -330,58 +251,6 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// What went wrong, without the system's number for it.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
-/// Says, before hours of work, whether a file of that many bytes can be written there: the folder exists and takes
-/// files, nothing but a file is in the way, the disk has room. Temporary files that a killed process left are removed.
-///
-/// # Errors
-/// [`DiskError`] with what stands in the way.
-pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<(), DiskError> {
-    if path.file_name().is_none() || fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(DiskError::NotAFile { path: path.to_owned() });
-    }
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = folder_of(&target);
-    if !folder.is_dir() {
-        return Err(DiskError::NoFolder { path: path.to_owned(), folder: folder.to_owned() });
-    }
-    remove_abandoned(folder);
-    // Permissions say too little (a read-only disk, a quota, root): only trying tells.
-    let tried = create_beside(&RealDisk, folder).and_then(|(temporary, file)| {
-        drop(file);
-        RealDisk.remove(&temporary)
-    });
-    tried.map_err(|source| DiskError::FolderUnwritable { path: path.to_owned(), folder: folder.to_owned(), source })?;
-    match free_bytes(folder) {
-        Some(free) if free < needed_bytes => Err(DiskError::NoSpace {
-            path: path.to_owned(),
-            needed_mib: needed_bytes.div_ceil(MIB),
-            free_mib: free / MIB,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Bytes that this user may still write on the folder's disk; `None` where the system does not say.
-#[must_use]
-pub fn free_bytes(folder: &Path) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let disk = rustix::fs::statvfs(folder).ok()?;
-        disk.f_bavail.checked_mul(disk.f_frsize)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = folder;
-        None
-    }
-}
-
 const MIB: u64 = 1 << 20;
 
 /// Reads a whole file of at most that many MiB.
@@ -408,75 +277,4 @@ pub fn read_file(path: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
     let file = File::open(path).map_err(unreadable)?;
     file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
-}
-
-/// The machine's own disk.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RealDisk;
-
-impl Disk for RealDisk {
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
-        let file = File::create_new(path)?;
-        // The lock says that its writer lives. Where the file system has no locks, nobody can take it either.
-        match file.try_lock() {
-            // Another process is removing what it takes for abandoned: this name is lost.
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AlreadyExists.into()),
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Box::new(file)),
-        }
-    }
-
-    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if let Ok(replaced) = fs::metadata(to) {
-            // A read-only mark would not hold the rename up, but would stay; any failure leaves the usual permissions.
-            let _ = fs::set_permissions(from, replaced.permissions());
-        }
-        fs::rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        if cfg!(not(unix)) {
-            // Other systems have no such call for folders.
-            return Ok(());
-        }
-        match File::open(folder)?.sync_all() {
-            // Some network and user-space file systems do not know the call; they keep names as they see fit.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-            done => done,
-        }
-    }
-}
-
-impl OpenFile for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Write::write(self, bytes)
-    }
-
-    fn length_bytes(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_all()
-    }
-}
-
-/// Removes the temporary files in the folder that no living process holds. What cannot be removed stays.
-fn remove_abandoned(folder: &Path) {
-    let is_temporary = |name: &OsStr| {
-        name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END))
-    };
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file
-            && is_temporary(&entry.file_name())
-            && let Ok(file) = File::open(entry.path())
-            && file.try_lock().is_ok()
-        {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }

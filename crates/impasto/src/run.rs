@@ -11,6 +11,7 @@
 //! what an observer answers can only stop the run, never change a pixel.
 
 use impasto_vgg::{Engine, EngineError, Precision};
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Place, Snapshot};
 use crate::colour::with_colours_of;
@@ -39,7 +40,7 @@ pub struct Images<'a> {
 }
 
 /// One size that the picture is painted at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
     /// Width in pixels.
     pub width: usize,
