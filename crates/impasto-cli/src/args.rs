@@ -282,9 +282,12 @@ pub struct BenchArguments {
     /// Width and height in pixels
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     pub size: u32,
-    /// Evaluations that are timed, after two that are not
+    /// Evaluations that are timed
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
+    /// Evaluations before them that are not; 0 spares minutes at sizes where one takes minutes
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub warm_up: u32,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<usize>,

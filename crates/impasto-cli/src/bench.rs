@@ -2,10 +2,12 @@
 //!
 //! The work is that of the authors' own notebook on random images: Gram matrices of conv1_1 to conv5_1, mean squared
 //! difference at conv4_2, average pooling, a square picture. Two evaluations warm up, then each is timed by itself.
+//! The sum over the gradient's bytes tells whether two runs did the same: with other threads, or another memory limit.
 
 use std::time::Instant;
 
 use impasto::Picture;
+use impasto::crc32c::Crc32c;
 use impasto::objective::{Objective, request, style_moments};
 use impasto::recipe::{Recipe, Start};
 use impasto::resolve::ResolvedRecipe;
@@ -19,9 +21,6 @@ use crate::engine::{load_weights, open_engine};
 use crate::failure::Failure;
 use crate::measure::peak_mib;
 use crate::show::{Output, say};
-
-/// Evaluations before the clock counts.
-const WARM_UP: u32 = 2;
 
 /// Standard deviation of the random images, in units of 0..255.
 const IMAGE_DEVIATION: f64 = 60.0;
@@ -37,6 +36,8 @@ struct Figures {
     peak_mib: Option<f64>,
     isa: String,
     precision: Precision,
+    /// CRC-32C of the gradient's bytes, in hexadecimal.
+    gradient_crc32c: String,
 }
 
 /// Measures and prints.
@@ -56,7 +57,7 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
         )));
     }
     let mut work = Work::new(arguments, &engine)?;
-    for _ in 0..WARM_UP {
+    for _ in 0..arguments.warm_up {
         work.evaluate()?;
     }
     work.session.clear_profile();
@@ -76,6 +77,7 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
         peak_mib: peak_mib(),
         isa: description.isa,
         precision: arguments.precision,
+        gradient_crc32c: work.gradient_crc32c(),
     };
     if arguments.json {
         output.json(&figures);
@@ -93,7 +95,11 @@ impl Figures {
         let Figures { size, threads, median_s, min_s, isa, .. } = self;
         let peak = self.peak_mib.map_or("unknown".to_owned(), |mib| format!("{mib:.0} MiB"));
         let each = format!("median {median_s:.3} s, least {min_s:.3} s an evaluation");
-        format!("{size}x{size}, {isa}, {:?}, {threads} threads: {each}, peak memory {peak}", self.precision)
+        let sum = &self.gradient_crc32c;
+        format!(
+            "{size}x{size}, {isa}, {:?}, {threads} threads: {each}, peak memory {peak}, gradient {sum}",
+            self.precision
+        )
     }
 }
 
@@ -124,6 +130,12 @@ impl Work {
 
     fn evaluate(&mut self) -> Result<(), EngineError> {
         self.objective.evaluate(&mut self.session, &self.picture.values, &mut self.gradient).map(drop)
+    }
+
+    fn gradient_crc32c(&self) -> String {
+        let mut sum = Crc32c::default();
+        self.gradient.iter().for_each(|value| sum.update(&value.to_le_bytes()));
+        format!("{:08x}", sum.value())
     }
 }
 

@@ -101,6 +101,21 @@ fn bench_prints_its_figures() {
     }
 }
 
+/// Threads, and bands as a memory limit makes them, change no bit of a gradient.
+#[test]
+fn bench_tells_whether_two_runs_did_the_same() {
+    let workshop = Workshop::new();
+    let sum = |more: &[&str]| {
+        let bench = ["bench", "--size", "600", "--warm-up", "0", "--iterations", "1", "--json"];
+        let figures: Value = serde_json::from_str(&workshop.succeed(&[&bench, more].concat())).unwrap();
+        figures["gradient_crc32c"].as_str().unwrap().to_owned()
+    };
+    let all = sum(&["--threads", "2"]);
+    assert_eq!(all.len(), 8);
+    assert_eq!(sum(&["--threads", "1", "--memory-limit", "590MiB"]), all);
+    assert_ne!(sum(&["--precision", "f32", "--weights", "normalised"]), all);
+}
+
 #[test]
 fn plan_says_what_paint_takes_and_paints_nothing() {
     let workshop = Workshop::new();
