@@ -12,8 +12,8 @@ use impasto::objective::{Objective, request, style_moments};
 use impasto::recipe::{Recipe, Start};
 use impasto::resolve::ResolvedRecipe;
 use impasto::start::{StartImages, start_picture};
-use impasto_vgg::cpu::profile::LayerTime;
-use impasto_vgg::{CpuEngine, CpuSession, Engine, EngineError, Pooling, Precision, Session, SessionRequest};
+use impasto_vgg::profile::LayerTime;
+use impasto_vgg::{Engine, EngineError, Pooling, Precision, Session, SessionRequest};
 use serde::Serialize;
 
 use crate::args::BenchArguments;
@@ -60,7 +60,7 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
     for _ in 0..arguments.warm_up {
         work.evaluate()?;
     }
-    work.session.clear_profile();
+    work.session.clear_times();
     let mut seconds = Vec::new();
     for _ in 0..arguments.iterations {
         let started = Instant::now();
@@ -85,7 +85,7 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
         output.line(&figures.sentence());
     }
     if arguments.layers {
-        print_layers(&work.session.profile(), f64::from(arguments.iterations), total, output);
+        print_layers(&work.session.times(), f64::from(arguments.iterations), total, output);
     }
     output.finish()
 }
@@ -106,13 +106,13 @@ impl Figures {
 /// Everything that an evaluation needs.
 struct Work {
     objective: Objective,
-    session: CpuSession,
+    session: Box<dyn Session>,
     picture: Picture,
     gradient: Vec<f32>,
 }
 
 impl Work {
-    fn new(arguments: &BenchArguments, engine: &CpuEngine) -> Result<Work, Failure> {
+    fn new(arguments: &BenchArguments, engine: &dyn Engine) -> Result<Work, Failure> {
         let preset = Some("authors".to_owned());
         let recipe = Recipe { preset, pool: Some(Pooling::Average), ..Recipe::default() }.resolve()?;
         let (side, limit) = (arguments.size as usize, arguments.memory_limit);
@@ -121,7 +121,7 @@ impl Work {
         drop(style);
         let objective = Objective::new(&recipe, &[(moments, 1.0)]);
         let request = SessionRequest { precision: arguments.precision, ..request(&recipe, side, side, limit) };
-        let mut session = engine.open(&request)?;
+        let mut session = engine.session(&request)?;
         session.set_content(&random_image(&recipe, side, 2)?.values)?;
         let picture = random_image(&recipe, side, 3)?;
         let gradient = vec![0.0; picture.values.len()];
@@ -129,7 +129,7 @@ impl Work {
     }
 
     fn evaluate(&mut self) -> Result<(), EngineError> {
-        self.objective.evaluate(&mut self.session, &self.picture.values, &mut self.gradient).map(drop)
+        self.objective.evaluate(self.session.as_mut(), &self.picture.values, &mut self.gradient).map(drop)
     }
 
     fn gradient_crc32c(&self) -> String {

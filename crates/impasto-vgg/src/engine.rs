@@ -18,6 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::layers::Layer;
+use crate::profile::LayerTime;
 
 /// How the five poolings reduce a 2x2 window; windows cut by the border hold what is in bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,16 +163,18 @@ pub struct FeatureMap {
 /// What an engine is, for people and for the recipe that a picture carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EngineDescription {
-    /// `cpu`, `reference`.
+    /// `cpu`, `gpu`, `reference`.
     pub name: String,
-    /// The instruction set in use: `avx512`, `avx2`, `neon`, `portable`.
+    /// The instruction set in use, `avx512`, `avx2`, `neon`, `portable`, or the GPU's name.
     pub isa: String,
-    /// Threads in use.
+    /// Threads in use, of the processor.
     pub threads: usize,
     /// Whether [`Precision::Bf16`] runs in hardware here; where it does not, f32 is used in its place.
     pub has_bf16: bool,
     /// Whether those products are faster than f32's here, which they are not on every processor that has them.
     pub gains_from_bf16: bool,
+    /// Whether sessions lie in the memory of a device of their own, and take nothing of the processor's.
+    pub has_own_memory: bool,
 }
 
 /// Why an engine could not do its work.
@@ -248,6 +251,15 @@ pub trait Session: Send {
 
     /// Changes the arithmetic of later evaluations.
     fn set_precision(&mut self, precision: Precision);
+
+    /// Where the time of `forward` and `backward` went since the session was opened or [`Session::clear_times`] was
+    /// called. Empty where an engine cannot tell.
+    fn times(&self) -> Vec<LayerTime> {
+        Vec::new()
+    }
+
+    /// Starts the times anew.
+    fn clear_times(&mut self) {}
 }
 
 impl SessionRequest {

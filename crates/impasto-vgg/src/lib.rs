@@ -10,6 +10,7 @@
 //! - [`reference`](mod@reference): the network in f64, loops only: the specification of every engine;
 //! - [`cpu`]: the fast engine;
 //! - [`plan`]: the order of an engine's work, in bands that stream through all layers, and the memory that it takes;
+//! - [`profile`]: where a session's time goes, by layer and kind of operation;
 //! - [`weights`]: the weights, embedded or from a file;
 //! - [`formats`]: the files that weights come in;
 //! - [`normalise`]: the paper's normalised network;
@@ -21,6 +22,7 @@ pub mod formats;
 pub mod layers;
 pub mod normalise;
 pub mod plan;
+pub mod profile;
 pub mod reference;
 pub mod verify;
 pub mod weights;

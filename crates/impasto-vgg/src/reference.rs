@@ -399,6 +399,7 @@ impl Engine for ReferenceEngine {
             threads: 1,
             has_bf16: false,
             gains_from_bf16: false,
+            has_own_memory: false,
         }
     }
 

@@ -22,7 +22,6 @@ pub mod moments;
 #[cfg(target_arch = "aarch64")]
 pub mod neon;
 pub mod portable;
-pub mod profile;
 mod session;
 mod taps;
 pub mod winograd;
@@ -128,7 +127,7 @@ impl CpuEngine {
         CpuEngine { strategy: Some(strategy), ..self.clone() }
     }
 
-    /// As [`Engine::session`], with what only this engine's sessions can tell: where their time went.
+    /// As [`Engine::session`], with what only this engine's sessions can tell: the plan that they follow.
     ///
     /// # Errors
     /// As there.
@@ -257,6 +256,7 @@ impl Engine for CpuEngine {
             threads: self.pool.current_num_threads(),
             has_bf16: self.shared.set.has_bf16(),
             gains_from_bf16: self.shared.set.gains_from_bf16(),
+            has_own_memory: false,
         }
     }
 

@@ -1,15 +1,15 @@
 //! A session: walks a plan's operations over its maps and taps.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::CpuEngine;
 use super::direct::Picture;
 use super::maps::Maps;
-use super::profile::{LayerTime, Profile};
 use super::taps::Taps;
 use crate::engine::{EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest};
 use crate::layers::{LAYER_COUNT, Layer};
-use crate::plan::{LayerSlots, Operation, Plan, Strategy};
+use crate::plan::{LayerSlots, Operation, Plan, Strategy, TILE_ROWS};
+use crate::profile::{LayerTime, Profile, Step};
 
 /// A VGG-19 set up for pictures of one size on the processor.
 #[derive(Debug)]
@@ -55,16 +55,6 @@ impl CpuSession {
         &self.plan
     }
 
-    /// Where the time of all calls went since the session was opened or the profile cleared.
-    pub fn profile(&self) -> Vec<LayerTime> {
-        self.profile.times()
-    }
-
-    /// Starts the profile anew.
-    pub fn clear_profile(&mut self) {
-        self.profile = Profile::default();
-    }
-
     /// Computes the features of `image` as far as the content taps, and keeps them there.
     fn run_content(&mut self, image: &[f32]) {
         let CpuSession { engine, request, plan, maps, taps, .. } = self;
@@ -105,7 +95,7 @@ impl CpuSession {
                     Operation::Observe { layer, rows } => taps.observe(*layer, maps.features(*layer), rows.clone()),
                     Operation::Inject { .. } | Operation::Backward { .. } => unreachable!("these are for the way back"),
                 }
-                profile.add(operation, layer_of(operation).map_size(request.height, request.width), start.elapsed());
+                add_time(profile, operation, request, start.elapsed());
             }
             taps.observation()
         })
@@ -130,23 +120,26 @@ impl CpuSession {
                     }
                     Operation::Observe { .. } => unreachable!("the way back observes nothing"),
                 }
-                profile.add(operation, layer_of(operation).map_size(request.height, request.width), start.elapsed());
+                add_time(profile, operation, request, start.elapsed());
             }
         });
     }
 }
 
-fn picture<'a>(request: &SessionRequest, pixels: &'a [f32]) -> Picture<'a> {
-    Picture { pixels, height: request.height, width: request.width, border: request.border }
+/// Adds what an operation took.
+fn add_time(profile: &mut Profile, operation: &Operation, request: &SessionRequest, elapsed: Duration) {
+    let (step, layer, rows) = match operation {
+        Operation::Forward { layer, tile_rows } => (Step::Forward, *layer, tile_rows.len() * TILE_ROWS),
+        Operation::Observe { layer, rows } => (Step::Observe, *layer, rows.len()),
+        Operation::Inject { layer, rows } => (Step::Inject, *layer, rows.len()),
+        Operation::Backward { layer, tile_rows } => (Step::Backward, *layer, tile_rows.len() * TILE_ROWS),
+    };
+    let (height, width) = layer.map_size(request.height, request.width);
+    profile.add(step, layer, rows.min(height) * width, elapsed);
 }
 
-fn layer_of(operation: &Operation) -> Layer {
-    match operation {
-        Operation::Forward { layer, .. }
-        | Operation::Observe { layer, .. }
-        | Operation::Inject { layer, .. }
-        | Operation::Backward { layer, .. } => *layer,
-    }
+fn picture<'a>(request: &SessionRequest, pixels: &'a [f32]) -> Picture<'a> {
+    Picture { pixels, height: request.height, width: request.width, border: request.border }
 }
 
 impl Session for CpuSession {
@@ -209,5 +202,13 @@ impl Session for CpuSession {
             self.maps.use_precision(&self.engine, precision);
             self.engine.shared.forget(before, after);
         }
+    }
+
+    fn times(&self) -> Vec<LayerTime> {
+        self.profile.times()
+    }
+
+    fn clear_times(&mut self) {
+        self.profile = Profile::default();
     }
 }

@@ -1,9 +1,8 @@
-//! Where a session's time goes: seconds and work for each layer and each kind of operation.
+//! Where a session's time goes: seconds and work for each layer and each kind of operation, on any engine.
 
 use std::time::Duration;
 
 use crate::layers::{LAYER_COUNT, Layer, LayerKind};
-use crate::plan::{Operation, TILE_ROWS};
 
 /// The kinds of operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub struct LayerTime {
     pub seconds: f64,
     /// Floating-point operations that the same work takes when it is done directly: two for each product.
     pub direct_flop: f64,
-    /// Calls.
+    /// Operations.
     pub calls: u64,
 }
 
@@ -56,17 +55,11 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// Adds what an operation on a map of `height` by `width` took.
-    pub fn add(&mut self, operation: &Operation, (height, width): (usize, usize), elapsed: Duration) {
-        let (step, layer, rows) = match operation {
-            Operation::Forward { layer, tile_rows } => (Step::Forward, layer, tile_rows.len() * TILE_ROWS),
-            Operation::Observe { layer, rows } => (Step::Observe, layer, rows.len()),
-            Operation::Inject { layer, rows } => (Step::Inject, layer, rows.len()),
-            Operation::Backward { layer, tile_rows } => (Step::Backward, layer, tile_rows.len() * TILE_ROWS),
-        };
+    /// Adds what an operation on so many positions of the layer's map took.
+    pub fn add(&mut self, step: Step, layer: Layer, positions: usize, elapsed: Duration) {
         let entry = &mut self.entries[step as usize][layer.index()];
         entry.seconds += elapsed.as_secs_f64();
-        entry.positions += (rows.min(height) * width) as f64;
+        entry.positions += positions as f64;
         entry.calls += 1;
     }
 
