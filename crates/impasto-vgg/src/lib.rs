@@ -9,6 +9,7 @@
 //! - [`engine`]: the boundary, a trait that every engine stands behind;
 //! - [`reference`](mod@reference): the network in f64, loops only: the specification of every engine;
 //! - [`cpu`]: the fast engine;
+//! - [`fallback`]: an engine with another behind it, for when a device fails;
 //! - [`plan`]: the order of an engine's work, in bands that stream through all layers, and the memory that it takes;
 //! - [`profile`]: where a session's time goes, by layer and kind of operation;
 //! - [`weights`]: the weights, embedded or from a file;
@@ -18,6 +19,7 @@
 
 pub mod cpu;
 pub mod engine;
+pub mod fallback;
 pub mod formats;
 pub mod layers;
 pub mod normalise;
@@ -32,6 +34,7 @@ pub use engine::{
     Border, Distance, Engine, EngineDescription, EngineError, FeatureMap, MomentGradients, Moments, Observation,
     ObservationGradients, Pooling, Precision, Session, SessionRequest,
 };
+pub use fallback::FallbackEngine;
 pub use layers::{LAYERS, Layer, LayerInfo, LayerKind, MEAN_RGB, UnknownLayer};
 pub use normalise::{Calibration, MeanActivations, NormaliseError};
 pub use plan::{Plan, Strategy};

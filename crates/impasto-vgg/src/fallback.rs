@@ -1,0 +1,216 @@
+//! An engine with another behind it, for when a device fails in the middle of its work.
+//!
+//! ```text
+//!   forward(image)  -- device lost, out of memory -->  a session of the spare: its content again, forward(image) again
+//! ```
+//!
+//! What an evaluation gives depends on the pictures alone, so whoever asks notices nothing but a slightly other rounding:
+//! no evaluation is lost, and the optimiser above goes on with the state that it has. Later sessions are the spare's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::engine::{
+    Engine, EngineDescription, EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session,
+    SessionRequest,
+};
+use crate::layers::Layer;
+use crate::profile::LayerTime;
+
+/// An engine that goes on with a spare one once it has failed. Cheap to clone; clones have failed together.
+#[derive(Clone)]
+pub struct FallbackEngine {
+    shared: Arc<Shared>,
+}
+
+/// What sessions share with their engine.
+struct Shared {
+    first: Box<dyn Engine>,
+    spare: Box<dyn Engine>,
+    failure: Mutex<Option<EngineError>>,
+    told: Box<dyn Fn(&EngineError) + Send + Sync>,
+}
+
+impl FallbackEngine {
+    /// `first` as long as it works, then `spare`; `told` hears of the failure, once.
+    pub fn new(
+        first: Box<dyn Engine>,
+        spare: Box<dyn Engine>,
+        told: Box<dyn Fn(&EngineError) + Send + Sync>,
+    ) -> FallbackEngine {
+        FallbackEngine { shared: Arc::new(Shared { first, spare, failure: Mutex::new(None), told }) }
+    }
+
+    /// Why the first engine was left, if it was.
+    #[must_use]
+    pub fn failure(&self) -> Option<EngineError> {
+        self.shared.failure()
+    }
+}
+
+impl Shared {
+    fn failure(&self) -> Option<EngineError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Leaves the first engine for good.
+    ///
+    /// # Errors
+    /// The same error, where another engine would not help.
+    fn leave(&self, error: EngineError) -> Result<(), EngineError> {
+        if !is_of_the_device(&error) {
+            return Err(error);
+        }
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_none() {
+            (self.told)(&error);
+            *failure = Some(error);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error may be none on another engine: everything but a wrong request or a call out of order.
+fn is_of_the_device(error: &EngineError) -> bool {
+    matches!(error, EngineError::Device(_) | EngineError::Memory { .. })
+}
+
+impl Engine for FallbackEngine {
+    fn describe(&self) -> EngineDescription {
+        let first = self.shared.first.describe();
+        if self.failure().is_none() {
+            return first;
+        }
+        let spare = self.shared.spare.describe();
+        EngineDescription { name: format!("{} {}, then {}", first.name, first.isa, spare.name), ..spare }
+    }
+
+    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
+        let opened = match self.failure() {
+            Some(_) => None,
+            None => match self.shared.first.session(request) {
+                Ok(session) => Some(session),
+                Err(error) => {
+                    self.shared.leave(error)?;
+                    None
+                }
+            },
+        };
+        match opened {
+            Some(inner) => Ok(Box::new(FallbackSession {
+                shared: Arc::clone(&self.shared),
+                inner,
+                is_spare: false,
+                content: None,
+                image: Vec::new(),
+            })),
+            None => self.shared.spare.session(request),
+        }
+    }
+
+    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
+        let of_first = match self.failure() {
+            Some(failure) => Err(failure),
+            None => self.shared.first.session_bytes(request),
+        };
+        match of_first {
+            Err(error) if is_of_the_device(&error) => self.shared.spare.session_bytes(request),
+            answer => answer,
+        }
+    }
+}
+
+/// A session that can be opened again elsewhere, for it keeps the pictures that it was given.
+struct FallbackSession {
+    shared: Arc<Shared>,
+    inner: Box<dyn Session>,
+    is_spare: bool,
+    /// The content image, `[3, height, width]`; given up once the session is the spare's.
+    content: Option<Vec<f32>>,
+    /// The last image of `forward`, of the same shape; given up likewise.
+    image: Vec<f32>,
+}
+
+impl FallbackSession {
+    /// Goes on in a session of the spare engine, which has seen the content image.
+    fn change(&mut self, error: EngineError) -> Result<(), EngineError> {
+        if self.is_spare {
+            return Err(error);
+        }
+        self.shared.leave(error)?;
+        self.inner = self.shared.spare.session(self.inner.request())?;
+        self.is_spare = true;
+        match self.content.take() {
+            Some(content) => self.inner.set_content(&content),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Session for FallbackSession {
+    fn request(&self) -> &SessionRequest {
+        self.inner.request()
+    }
+
+    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
+        // The old one goes first: while it is being replaced, neither would be right.
+        self.content = None;
+        if let Err(error) = self.inner.set_content(image) {
+            self.change(error)?;
+            self.inner.set_content(image)?;
+        }
+        if !self.is_spare {
+            self.content = Some(image.to_vec());
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
+        match self.inner.forward(image) {
+            Ok(observation) => {
+                if !self.is_spare {
+                    self.image.clear();
+                    self.image.extend_from_slice(image);
+                }
+                Ok(observation)
+            }
+            Err(error) => {
+                self.change(error)?;
+                self.inner.forward(image)
+            }
+        }
+    }
+
+    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
+        match self.inner.backward(gradients, pixel_gradient) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.change(error)?;
+                let image = std::mem::take(&mut self.image);
+                self.inner.forward(&image)?;
+                self.inner.backward(gradients, pixel_gradient)
+            }
+        }
+    }
+
+    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
+        match self.inner.feature_map(image, layer) {
+            Ok(map) => Ok(map),
+            Err(error) => {
+                self.change(error)?;
+                self.inner.feature_map(image, layer)
+            }
+        }
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        self.inner.set_precision(precision);
+    }
+
+    fn times(&self) -> Vec<LayerTime> {
+        self.inner.times()
+    }
+
+    fn clear_times(&mut self) {
+        self.inner.clear_times();
+    }
+}
