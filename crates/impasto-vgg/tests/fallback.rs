@@ -150,7 +150,7 @@ fn a_failure_anywhere_changes_no_answer() {
             continue;
         }
         assert_eq!(calls.made.load(Ordering::Relaxed), fails_at + 1, "the failed engine is asked no more");
-        assert_eq!(*told.lock().unwrap(), [error.clone()], "told once");
+        assert_eq!(*told.lock().unwrap(), std::slice::from_ref(&error), "told once");
         assert_eq!(fallback.failure(), Some(error));
         assert_eq!(fallback.describe().name, "failing engine, then cpu");
         // And another session does not ask it either.

@@ -71,10 +71,11 @@ impl Golden {
 
 /// The golden files in the repository, and, where a checkout has the folder `shared` beside it, those in it.
 pub fn files() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = list(&root.join("tests/data/golden"));
+    // The crates that include this lie beside each other.
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate of the workspace");
+    let mut files = list(&crates.join("impasto-vgg/tests/data/golden"));
     assert!(files.len() >= 4, "the repository's golden files are missing");
-    let shared = list(&root.join("../../../shared/golden"));
+    let shared = list(&crates.join("../../shared/golden"));
     if shared.is_empty() {
         println!("../shared/golden is not beside the repository: only its own golden files are checked");
     }

@@ -1,7 +1,9 @@
 //! What the tests of engines share: golden files, the paper's losses, relative errors.
-//! Each test binary uses a part of this.
+//! Each test binary uses a part of this, those of other engines' crates by its path.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+pub mod conformance;
+pub mod errors;
 pub mod golden;
 pub mod paper;
 pub mod random;

@@ -8,16 +8,16 @@ use impasto_vgg::{CpuEngine, CpuOptions, Engine, ReferenceEngine, Weights};
 /// One engine, on any number of threads.
 pub struct Subject {
     pub name: String,
-    /// `None` for the reference.
-    cpu: Option<CpuEngine>,
+    make: Box<dyn Fn(usize) -> Box<dyn Engine>>,
 }
 
 impl Subject {
+    pub fn new(name: &str, make: impl Fn(usize) -> Box<dyn Engine> + 'static) -> Subject {
+        Subject { name: name.to_owned(), make: Box::new(make) }
+    }
+
     pub fn engine(&self, threads: usize) -> Box<dyn Engine> {
-        match &self.cpu {
-            Some(engine) => Box::new(engine.with_threads(threads).unwrap()),
-            None => Box::new(ReferenceEngine::new(Weights::embedded())),
-        }
+        (self.make)(threads)
     }
 }
 
@@ -38,10 +38,13 @@ pub fn cpu_engines() -> &'static [(String, CpuEngine)] {
 /// Every engine that this processor can run, but for the reference.
 pub fn subjects() -> Vec<Subject> {
     let engines = cpu_engines().iter();
-    engines.map(|(name, engine)| Subject { name: name.clone(), cpu: Some(engine.clone()) }).collect()
+    engines
+        .map(|(name, engine)| Subject::new(name, |threads| Box::new(engine.with_threads(threads).unwrap())))
+        .collect()
 }
 
 /// Every engine that this processor can run.
 pub fn subjects_and_reference() -> Vec<Subject> {
-    subjects().into_iter().chain([Subject { name: "reference".to_owned(), cpu: None }]).collect()
+    let reference = Subject::new("reference", |_| Box::new(ReferenceEngine::new(Weights::embedded())));
+    subjects().into_iter().chain([reference]).collect()
 }
