@@ -5,11 +5,23 @@
 //!
 //! Where to look:
 //! - [`adapter`]: the GPUs of this machine, what they can do, and which one is meant by a choice;
-//! - [`device`]: one of them, opened: its queue, its limits, and what went wrong on it.
+//! - [`device`]: one of them, opened: its queue, its limits, and what went wrong on it;
+//! - [`GpuEngine`]: the engine: its device, pipelines and weights, shared by sessions, each of which walks a plan of
+//!   `impasto_vgg::plan` over its maps (rings of rows) and taps. What it computes stands in `shaders/`.
 #![forbid(unsafe_code)]
 
 pub mod adapter;
 pub mod device;
+mod engine;
+mod injection;
+mod maps;
+mod memory;
+mod pipelines;
+mod recorder;
+mod session;
+mod taps;
+mod weights;
 
 pub use adapter::{Adapter, AdapterError, AdapterKind, GpuChoice, adapters, choose};
 pub use device::{Device, DeviceFault};
+pub use engine::{GpuEngine, GpuSession};

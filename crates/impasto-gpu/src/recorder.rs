@@ -1,0 +1,232 @@
+//! Commands on their way to the device: recorded, cut into submissions that a slow adapter finishes in a fraction of its
+//! watchdog's patience, and read back.
+//!
+//! Nobody knows how fast an adapter is before it has worked. So work is counted in floating-point operations, the first
+//! submissions are small, and each that is done says how large the next may be. What is cut where changes no bit: a
+//! workgroup makes the same values whichever submission it is in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use impasto_vgg::EngineError;
+
+use crate::device::Device;
+use crate::pipelines::PARAMETER_BYTES;
+
+/// What a submission is to take, at most, in seconds: half of what a display's user would notice.
+const TARGET_S: f64 = 0.02;
+/// Work of the first submission: well under a tenth of a second where nothing but a processor computes.
+const FIRST_FLOP: u64 = 200_000_000;
+/// Below this, submitting costs more than working.
+const LEAST_FLOP: f64 = 2e7;
+const MOST_FLOP: f64 = 1e14;
+/// Submissions that wait on the device at a time: one runs while the next is recorded.
+const IN_FLIGHT: usize = 2;
+/// Dispatches of a submission.
+const MOST_DISPATCHES: usize = 1024;
+/// Workgroups in a line: every adapter takes 65535.
+const LINE: u32 = 32768;
+
+/// How much work a submission may hold on a device; shared by all that submit to it.
+#[derive(Clone, Debug)]
+pub struct Pace(Arc<AtomicU64>);
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace(Arc::new(AtomicU64::new(FIRST_FLOP)))
+    }
+}
+
+impl Pace {
+    /// Floating-point operations of a submission.
+    fn flop(&self) -> f64 {
+        self.0.load(Ordering::Relaxed) as f64
+    }
+
+    /// Learns from a submission that is done.
+    fn learn(&self, flop: f64, seconds: f64) {
+        // Too little work says nothing about the speed.
+        if flop < 0.5 * self.flop() && seconds < TARGET_S {
+            return;
+        }
+        let next = (flop * TARGET_S / seconds.max(1e-6)).clamp(0.25 * self.flop(), 2.0 * self.flop());
+        self.0.store(next.clamp(LEAST_FLOP, MOST_FLOP) as u64, Ordering::Relaxed);
+    }
+}
+
+/// One kernel over a number of workgroups.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The kernel.
+    pub pipeline: &'a wgpu::ComputePipeline,
+    /// Its buffers.
+    pub bindings: &'a wgpu::BindGroup,
+    /// Its parameters behind `first`, `end` and `dispatch_width`.
+    pub parameters: &'a [u32],
+    /// How many workgroups there are in all.
+    pub workgroups: u32,
+    /// Floating-point operations of one.
+    pub flop: f64,
+}
+
+/// Records and submits.
+#[derive(Debug)]
+pub struct Recorder {
+    device: Device,
+    pace: Pace,
+    parameters: wgpu::Buffer,
+    staged: Vec<u8>,
+    encoder: Option<wgpu::CommandEncoder>,
+    flop: f64,
+    in_flight: VecDeque<Submission>,
+    /// When the last submission that is done was done.
+    last_done: Instant,
+}
+
+#[derive(Debug)]
+struct Submission {
+    index: wgpu::SubmissionIndex,
+    flop: f64,
+    start: Instant,
+}
+
+impl Recorder {
+    /// Bytes that a recorder takes on the device.
+    pub const BYTES: u64 = MOST_DISPATCHES as u64 * PARAMETER_BYTES;
+
+    /// A recorder with nothing in it.
+    pub fn new(device: &Device, pace: &Pace) -> Recorder {
+        let parameters = device.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: Recorder::BYTES,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Recorder {
+            device: device.clone(),
+            pace: pace.clone(),
+            parameters,
+            staged: Vec::new(),
+            encoder: None,
+            flop: 0.0,
+            in_flight: VecDeque::new(),
+            last_done: Instant::now(),
+        }
+    }
+
+    /// Where a kernel's parameters stand: the resource of its binding 0.
+    pub fn parameters(&self) -> wgpu::BindingResource<'_> {
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.parameters,
+            offset: 0,
+            size: wgpu::BufferSize::new(PARAMETER_BYTES),
+        })
+    }
+
+    /// Records a kernel, over as many submissions as its work needs.
+    ///
+    /// # Errors
+    /// A device that was lost or refused the work.
+    pub fn dispatch(&mut self, work: &Work<'_>) -> Result<(), EngineError> {
+        let mut first = 0;
+        while first < work.workgroups {
+            let room = ((self.pace.flop() - self.flop) / work.flop.max(1.0)).max(1.0);
+            let count = (room.min(f64::from(work.workgroups - first)) as u32).max(1);
+            self.dispatch_part(work, first, count);
+            first += count;
+            if self.flop >= self.pace.flop() || self.staged.len() as u64 >= Recorder::BYTES {
+                self.submit()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn dispatch_part(&mut self, work: &Work<'_>, first: u32, count: u32) {
+        let offset = self.staged.len();
+        let line = count.min(LINE);
+        let parameters = [first, first + count, line].into_iter().chain(work.parameters.iter().copied());
+        self.staged.extend(parameters.flat_map(u32::to_ne_bytes));
+        self.staged.resize(offset + PARAMETER_BYTES as usize, 0);
+        self.flop += f64::from(count) * work.flop;
+        let mut pass = self.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(work.pipeline);
+        pass.set_bind_group(0, work.bindings, &[offset as u32]);
+        pass.dispatch_workgroups(line, count.div_ceil(line), 1);
+    }
+
+    /// Records what is no kernel: copies and clears.
+    pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        let device = self.device.device();
+        self.encoder.get_or_insert_with(|| device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
+    }
+
+    /// Writes to a buffer, after all that was recorded before.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn write(&mut self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), EngineError> {
+        self.submit()?;
+        self.device.queue().write_buffer(buffer, offset, bytes);
+        Ok(())
+    }
+
+    /// Hands what was recorded to the device, once it is no more than a submission behind.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn submit(&mut self) -> Result<(), EngineError> {
+        let Some(encoder) = self.encoder.take() else { return self.device.check() };
+        while self.in_flight.len() >= IN_FLIGHT {
+            self.wait_for_oldest()?;
+        }
+        if !self.staged.is_empty() {
+            self.device.queue().write_buffer(&self.parameters, 0, &self.staged);
+            self.staged.clear();
+        }
+        let start = Instant::now();
+        let index = self.device.queue().submit([encoder.finish()]);
+        self.in_flight.push_back(Submission { index, flop: self.flop, start });
+        self.flop = 0.0;
+        self.device.check()
+    }
+
+    fn wait_for_oldest(&mut self) -> Result<(), EngineError> {
+        let Some(Submission { index, flop, start }) = self.in_flight.pop_front() else { return Ok(()) };
+        let poll = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
+        let waited = self.device.device().poll(poll);
+        let done = Instant::now();
+        let seconds = (done - start.max(self.last_done)).as_secs_f64();
+        self.last_done = done;
+        self.pace.learn(flop, seconds);
+        // A wait that failed fails again, and says why.
+        if waited.is_err() { self.device.wait() } else { self.device.check() }
+    }
+
+    /// Submits what was recorded, waits for all of it, and reads `bytes` of a buffer that the host may map.
+    ///
+    /// # Errors
+    /// As [`Recorder::dispatch`].
+    pub fn read<R>(
+        &mut self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        with: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, EngineError> {
+        self.submit()?;
+        while !self.in_flight.is_empty() {
+            self.wait_for_oldest()?;
+        }
+        let slice = buffer.slice(..bytes);
+        // What goes wrong shows in the wait and in the range.
+        slice.map_async(wgpu::MapMode::Read, |_| {});
+        self.device.wait()?;
+        let result = match slice.get_mapped_range() {
+            Ok(view) => with(&view),
+            Err(error) => return Err(self.device.error(&crate::DeviceFault::Refused { reason: error.to_string() })),
+        };
+        buffer.unmap();
+        Ok(result)
+    }
+}

@@ -1,0 +1,49 @@
+//! What every engine has to do, checked on the GPU's.
+
+use crate::engine;
+use crate::support::conformance;
+use crate::support::subjects::Subject;
+
+fn subjects() -> Vec<Subject> {
+    engine().into_iter().map(|engine| Subject::new("gpu", |_| Box::new(engine.clone()))).collect()
+}
+
+#[test]
+fn every_layer_tapped_at_once() {
+    conformance::every_layer_tapped_at_once(&subjects());
+}
+
+#[test]
+fn each_layer_as_the_only_tap() {
+    conformance::each_layer_as_the_only_tap(&subjects());
+}
+
+#[test]
+fn the_papers_taps() {
+    conformance::the_papers_taps(&subjects());
+}
+
+#[test]
+fn feature_maps_of_every_layer() {
+    conformance::feature_maps_of_every_layer(&subjects());
+}
+
+#[test]
+fn same_bytes_for_any_history() {
+    conformance::same_bytes_for_any_threads_and_any_history(&subjects());
+}
+
+#[test]
+fn calls_out_of_order_are_errors_in_words() {
+    conformance::calls_out_of_order_are_errors_in_words(&subjects());
+}
+
+#[test]
+fn requests_and_lengths_that_do_not_fit_are_errors_in_words() {
+    conformance::requests_and_lengths_that_do_not_fit_are_errors_in_words(&subjects());
+}
+
+#[test]
+fn no_taps_at_all() {
+    conformance::no_taps_at_all(&subjects());
+}
