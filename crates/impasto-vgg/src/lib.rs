@@ -17,6 +17,8 @@
 //! - [`normalise`]: the paper's normalised network;
 //! - [`verify`]: what a set of weights is, told by its answer to a picture.
 
+#![deny(unsafe_code)]
+
 pub mod cpu;
 pub mod engine;
 pub mod fallback;

@@ -11,6 +11,8 @@
 //! **Architecture Invariant:** results are the same bits whatever the number of threads, the height of the bands and what
 //! is kept between the way forward and the way back: every sum runs in an order that is fixed by absolute positions.
 
+// These three, and nothing else, may say `unsafe`.
+#[allow(unsafe_code)]
 pub mod buffer;
 pub mod direct;
 pub mod distance;
@@ -20,12 +22,14 @@ mod maps;
 pub mod memory;
 pub mod moments;
 #[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code)]
 pub mod neon;
 pub mod portable;
 mod session;
 mod taps;
 pub mod winograd;
 #[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 pub mod x86;
 
 use std::sync::{Arc, Mutex, PoisonError};
