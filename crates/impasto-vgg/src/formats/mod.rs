@@ -249,14 +249,18 @@ impl Axes {
     }
 
     /// Brings a kernel's values into the order `[outputs, inputs, 3, 3]`.
-    fn arrange(self, mut values: Vec<f32>, shape: &ConvolutionShape) -> Result<Vec<f32>, WeightsError> {
+    fn arrange(
+        self,
+        mut values: Vec<f32>,
+        shape: &ConvolutionShape,
+        budget: &mut Budget,
+    ) -> Result<Vec<f32>, WeightsError> {
         match self {
             Axes::OutInHeightWidth => Ok(values),
             // A filter's nine values stand one plane of inputs x outputs apart.
             Axes::HeightWidthInOut => {
                 let plane = Size::new(shape.input_count()).times(shape.output_count())?.index()?;
-                let mut arranged = Vec::new();
-                arranged.try_reserve_exact(values.len()).map_err(|_| WeightsError::out_of_memory())?;
+                let mut arranged = budget.room_for::<f32>(count(&values))?;
                 for output in 0..shape.outputs {
                     let of_output = values.get(output..).unwrap_or_default();
                     for input in 0..shape.inputs {
@@ -264,6 +268,7 @@ impl Axes {
                         arranged.extend(first.unwrap_or_default().iter().step_by(plane));
                     }
                 }
+                budget.give_back(count(&values).saturating_mul(4));
                 Ok(arranged)
             }
             // Read with the last axis fastest this is [outputs, inputs, width, height].
@@ -305,7 +310,7 @@ fn read_convolutions(
     for (shape, place) in table.iter().zip(places) {
         let bias = checked_values(tensors, place.bias, &[shape.output_count()], budget)?;
         let kernel = checked_values(tensors, place.weight, &axes.sides(shape), budget)?;
-        let kernel = axes.arrange(kernel, shape)?;
+        let kernel = axes.arrange(kernel, shape, budget)?;
         convolutions.push(Convolution { inputs: shape.inputs, outputs: shape.outputs, kernel, bias });
     }
     Ok(convolutions)

@@ -55,11 +55,21 @@ pub fn index(entries: &[Entry]) -> Result<Index<'_>, WeightsError> {
     Ok(index)
 }
 
+/// Bytes of a quoted name, at most, as it is shown: a character that cannot be shown takes up to ten.
+const QUOTED_BYTES: usize = 80;
+
 /// A name from a file, fit for a sentence: short, on one line.
 pub fn quoted(name: &str) -> String {
-    let short: String = name.chars().take(60).collect();
-    let dots = if short.len() < name.len() { "..." } else { "" };
-    format!("\"{}{dots}\"", short.escape_debug())
+    let mut shown = String::new();
+    for character in name.chars() {
+        let escaped = character.escape_debug().to_string();
+        if shown.len().saturating_add(escaped.len()) > QUOTED_BYTES {
+            shown.push_str("...");
+            break;
+        }
+        shown.push_str(&escaped);
+    }
+    format!("\"{shown}\"")
 }
 
 /// Whose names these are, and the prefix that stands before each (`module.` and the like).

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{Attack, attack, withstand};
+use crate::{Attack, attack, withstand_all};
 
 fn library_file(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/weights").join(name)).expect(name)
@@ -77,7 +77,7 @@ fn hostile_files_end_in_a_sentence() {
     attacks.extend(chunks());
     attacks.extend(new_groups());
     attacks.extend(new_chunks());
-    withstand(attacks);
+    withstand_all(attacks, 100);
 }
 
 fn superblocks() -> Vec<Attack> {

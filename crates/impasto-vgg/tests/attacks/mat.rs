@@ -5,57 +5,57 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use crate::{Attack, SMALL, attack, f32_bytes, kernel, withstand};
+use crate::{Attack, SMALL, attack, f32_bytes, kernel, withstand_all};
 
-const INT8: u32 = 1;
-const UINT8: u32 = 2;
-const INT32: u32 = 5;
+pub const INT8: u32 = 1;
+pub const UINT8: u32 = 2;
+pub const INT32: u32 = 5;
 const UINT32: u32 = 6;
-const SINGLE: u32 = 7;
+pub const SINGLE: u32 = 7;
 const DOUBLE: u32 = 9;
 const INT64: u32 = 12;
-const MATRIX: u32 = 14;
+pub const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
 
-const CELL: u32 = 1;
-const STRUCT: u32 = 2;
-const CHAR: u32 = 4;
+pub const CELL: u32 = 1;
+pub const STRUCT: u32 = 2;
+pub const CHAR: u32 = 4;
 const SPARSE: u32 = 5;
-const CLASS_SINGLE: u32 = 7;
+pub const CLASS_SINGLE: u32 = 7;
 
 /// An element: type, length, data, padding to 8 bytes.
-fn element(kind: u32, data: &[u8]) -> Vec<u8> {
+pub fn element(kind: u32, data: &[u8]) -> Vec<u8> {
     let mut bytes = [kind.to_le_bytes(), (data.len() as u32).to_le_bytes()].concat();
     bytes.extend(data);
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     bytes
 }
 
-fn i32_bytes(values: &[i32]) -> Vec<u8> {
+pub fn i32_bytes(values: &[i32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 /// A matrix whose parts behind the name are given.
-fn matrix(class: u32, sides: &[i32], name: &str, body: &[u8]) -> Vec<u8> {
+pub fn matrix(class: u32, sides: &[i32], name: &str, body: &[u8]) -> Vec<u8> {
     let flags = element(UINT32, &[class.to_le_bytes(), [0; 4]].concat());
     let parts = [flags, element(INT32, &i32_bytes(sides)), element(INT8, name.as_bytes()), body.to_vec()];
     element(MATRIX, &parts.concat())
 }
 
-fn numbers(sides: &[i32], values: &[f32]) -> Vec<u8> {
+pub fn numbers(sides: &[i32], values: &[f32]) -> Vec<u8> {
     matrix(CLASS_SINGLE, sides, "", &element(SINGLE, &f32_bytes(values)))
 }
 
-fn text(value: &str) -> Vec<u8> {
+pub fn text(value: &str) -> Vec<u8> {
     matrix(CHAR, &[1, value.len() as i32], "", &element(UINT8, value.as_bytes()))
 }
 
-fn cells(name: &str, cells: &[Vec<u8>]) -> Vec<u8> {
+pub fn cells(name: &str, cells: &[Vec<u8>]) -> Vec<u8> {
     matrix(CELL, &[1, cells.len() as i32], name, &cells.concat())
 }
 
 /// The field names of a struct, 16 bytes each.
-fn field_names(names: &[&str]) -> Vec<u8> {
+pub fn field_names(names: &[&str]) -> Vec<u8> {
     let padded = names.iter().flat_map(|name| {
         let mut bytes = name.as_bytes().to_vec();
         bytes.resize(16, 0);
@@ -64,7 +64,7 @@ fn field_names(names: &[&str]) -> Vec<u8> {
     [element(INT32, &i32_bytes(&[16])), element(INT8, &padded.collect::<Vec<u8>>())].concat()
 }
 
-fn structure(name: &str, fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub fn structure(name: &str, fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     let values: Vec<u8> = fields.iter().flat_map(|(_, value)| value.clone()).collect();
     matrix(STRUCT, &[1, 1], name, &[field_names(&names), values].concat())
@@ -90,7 +90,7 @@ fn layers() -> Vec<Vec<u8>> {
     (0..3).map(|layer| layer_of(layer, kernel_matrix(layer), bias_matrix(layer))).collect()
 }
 
-fn file(variables: &[Vec<u8>]) -> Vec<u8> {
+pub fn file(variables: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"MATLAB 5.0 MAT-file, made by hand".to_vec();
     bytes.resize(124, b' ');
     bytes.extend([0, 1, b'I', b'M']);
@@ -118,14 +118,14 @@ fn kernel_of(body: &[u8]) -> Vec<u8> {
     matrix(CLASS_SINGLE, &[3, 3, 3, 2], "", body)
 }
 
-fn packed(bytes: &[u8]) -> Vec<u8> {
+pub fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("memory");
     encoder.finish().expect("memory")
 }
 
 /// A compressed variable: not padded.
-fn compressed(stream: &[u8]) -> Vec<u8> {
+pub fn compressed(stream: &[u8]) -> Vec<u8> {
     [&COMPRESSED.to_le_bytes(), &(stream.len() as u32).to_le_bytes(), stream].concat()
 }
 
@@ -143,7 +143,7 @@ fn hostile_files_end_in_a_sentence() {
     attacks.extend(structures());
     attacks.extend(values());
     attacks.extend(compression());
-    withstand(attacks);
+    withstand_all(attacks, 50);
 }
 
 /// Variables, cells and structs that lie about their lengths.

@@ -1,6 +1,6 @@
 //! Hostile safetensors files.
 
-use crate::{Attack, SMALL, attack, f32_bytes, kernel, withstand};
+use crate::{Attack, SMALL, attack, f32_bytes, kernel, withstand_all};
 
 /// A tensor of the header, with its bytes.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ fn header(tensors: &[Tensor]) -> String {
     format!("{{{}}}", entries.join(","))
 }
 
-fn file_of(header: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn file_of(header: &[u8], data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header, data].concat()
 }
 
@@ -98,7 +98,7 @@ fn hostile_files_end_in_a_sentence() {
     assert!(crate::read(&with_codebook(|_, _| {})).is_ok(), "so is the one with a codebook");
     let mut attacks = headers();
     attacks.extend(contents());
-    withstand(attacks);
+    withstand_all(attacks, 50);
 }
 
 /// Headers that lie or are none.

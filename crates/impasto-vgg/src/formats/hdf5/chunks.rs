@@ -8,6 +8,9 @@ use super::dataset::{ChunkIndex, ChunkedLayout};
 use super::object::{NOWHERE, expect, table};
 use crate::weights::WeightsError;
 
+/// Charged for a chunk: itself and its corner, in a list that grows by doubling, and its place in a set.
+const CHUNK_BYTES: u64 = 384;
+
 /// One chunk of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
@@ -46,12 +49,12 @@ pub fn chunks(
         ChunkIndex::Tree => tree(source, layout.address, None, shape.len(), expected, &mut chunks, budget)?,
         ChunkIndex::Single(packed) => {
             let (len, left_out) = packed.unwrap_or((chunk_bytes, 0));
-            chunks.push(Chunk { corner: vec![0; shape.len()], address: layout.address, len, left_out });
+            chunks.push(Chunk { corner: shape.iter().map(|_| 0).collect(), address: layout.address, len, left_out });
         }
         ChunkIndex::InARow => {
             for place in 0..expected {
-                budget.work(64)?;
-                budget.take(64)?;
+                budget.work(CHUNK_BYTES)?;
+                budget.take(CHUNK_BYTES)?;
                 let address = Size::new(place).times(chunk_bytes)?.plus(layout.address)?.get();
                 let corner = corner(place, &grid, &layout.sides)?;
                 chunks.push(Chunk { corner, address, len: chunk_bytes, left_out: 0 });
@@ -105,6 +108,8 @@ fn tree(
     // A key: length, filters left out, the corner and a zero for the element; then the child's address.
     let key_bytes = Size::new(u64::try_from(sides).unwrap_or(u64::MAX)).times(8)?.plus(24)?;
     let body = table(source, Size::new(address).plus(24)?.get(), key_bytes.times(entries)?.get(), budget)?;
+    // Held while the tables below it are read.
+    budget.take(count(&body))?;
     let mut fields = Fields::new(&body);
     for _ in 0..entries {
         let (len, left_out) = (u64::from(fields.u32()?), fields.u32()?);
@@ -116,11 +121,12 @@ fn tree(
                 if count(chunks) >= expected {
                     return Err(WeightsError::malformed("an HDF5 dataset has more chunks than fit into it"));
                 }
-                budget.take(128)?;
+                budget.take(CHUNK_BYTES)?;
                 chunks.push(Chunk { corner, address: child, len, left_out });
             }
         }
     }
+    budget.give_back(count(&body));
     Ok(())
 }
 
@@ -160,7 +166,7 @@ fn fixed_array(
             len = digits.iter().rev().fold(0_u64, |len, &digit| len.wrapping_shl(8) | u64::from(digit));
             left_out = fields.u32()?;
         }
-        budget.take(128)?;
+        budget.take(CHUNK_BYTES)?;
         chunks.push(Chunk { corner: corner(place, grid, &layout.sides)?, address, len, left_out });
     }
     Ok(())

@@ -17,6 +17,9 @@ use crate::weights::WeightsError;
 /// A name and the address of the object that it names.
 pub type Link = (String, u64);
 
+/// Charged for a link, beside its name: itself, in a list that grows by doubling.
+pub const LINK_BYTES: u64 = 160;
+
 /// All hard links of a group; none where the object is none.
 pub fn links(source: &mut Source<'_>, messages: &[Message], budget: &mut Budget) -> Result<Vec<Link>, WeightsError> {
     let mut links = Vec::new();
@@ -25,8 +28,11 @@ pub fn links(source: &mut Source<'_>, messages: &[Message], budget: &mut Budget)
         let names = local_heap(source, heap, budget)?;
         symbol_tree(source, tree, None, &names, &mut links, budget)?;
     }
-    for link in messages.iter().filter(|message| message.kind == LINK) {
-        links.extend(link_message(Fields::new(&link.body))?);
+    for message in messages.iter().filter(|message| message.kind == LINK) {
+        if let Some(link) = link_message(Fields::new(&message.body))? {
+            budget.take(count(link.0.as_bytes()).saturating_add(LINK_BYTES))?;
+            links.push(link);
+        }
     }
     if let Some(mut info) = message(messages, LINK_INFO) {
         let (_version, flags) = (info.byte()?, info.byte()?);
@@ -37,8 +43,11 @@ pub fn links(source: &mut Source<'_>, messages: &[Message], budget: &mut Budget)
         if heap != NOWHERE && tree != NOWHERE {
             let heap = FractalHeap::open(source, heap, budget)?;
             for id in name_index(source, tree, budget)? {
-                let link = heap.object(source, id, budget)?;
-                links.extend(link_message(Fields::new(&link))?);
+                let object = heap.object(source, id, budget)?;
+                if let Some(link) = link_message(Fields::new(&object))? {
+                    budget.take(count(link.0.as_bytes()).saturating_add(LINK_BYTES))?;
+                    links.push(link);
+                }
             }
         }
     }
@@ -73,6 +82,8 @@ fn symbol_tree(
         return Err(WeightsError::malformed("a B-tree's levels do not fall"));
     }
     let body = table(source, Size::new(address).plus(24)?.get(), Size::new(entries).times(16)?.get(), budget)?;
+    // Held while the tables below it are read.
+    budget.take(count(&body))?;
     let mut fields = Fields::new(&body);
     for _ in 0..entries {
         let (_key, child) = (fields.u64()?, fields.u64()?);
@@ -81,6 +92,7 @@ fn symbol_tree(
             None => symbol_node(source, child, names, links, budget)?,
         }
     }
+    budget.give_back(count(&body));
     Ok(())
 }
 
@@ -103,8 +115,9 @@ fn symbol_node(
         fields.take(20)?;
         // A cache of type 2 is a soft link.
         if cached != 2 {
-            budget.take(64)?;
-            links.push((heap_name(names, name)?, object));
+            let name = heap_name(names, name)?;
+            budget.take(count(name.as_bytes()).saturating_add(LINK_BYTES))?;
+            links.push((name, object));
         }
     }
     Ok(())

@@ -23,6 +23,7 @@ use super::source::{Fields, Source};
 use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, finish, read_convolutions};
 use crate::weights::WeightsError;
 use dataset::Dataset;
+use group::LINK_BYTES;
 
 /// How an HDF5 file starts.
 pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
@@ -98,7 +99,7 @@ impl OpenFile<'_, '_> {
                 }
                 for (name, address) in group::links(self.source, &messages, budget)? {
                     let path = if path.is_empty() { name } else { format!("{path}/{name}") };
-                    budget.take(count(path.as_bytes()))?;
+                    budget.take(count(path.as_bytes()).saturating_add(LINK_BYTES))?;
                     next.push((path, address));
                 }
             }

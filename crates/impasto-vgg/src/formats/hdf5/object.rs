@@ -27,6 +27,9 @@ pub const SYMBOL_TABLE: u16 = 0x11;
 /// The flag of a message that stands elsewhere.
 const SHARED: u8 = 0x02;
 
+/// Charged for a message, beside its body: itself, in a list that grows by doubling.
+const MESSAGE_BYTES: u64 = 160;
+
 /// A message of an object.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -41,13 +44,16 @@ pub fn message(messages: &[Message], kind: u16) -> Option<Fields<'_>> {
     messages.iter().find(|message| message.kind == kind).map(|message| Fields::new(&message.body))
 }
 
+/// What a table costs beside its length, as work: a place that is sought and a buffer that is filled anew.
+const SEEK_BYTES: u64 = 1 << 10;
+
 /// A table of the file: `len` bytes at `address`. It counts as work, so that tables that point at each other come to an
-/// end; it is not charged as memory for longer than it is held, which is as long as it is read.
+/// end. It is charged as memory while it is read and no longer: who holds it while others are read charges it itself.
 pub fn table(source: &mut Source<'_>, address: u64, len: u64, budget: &mut Budget) -> Result<Vec<u8>, WeightsError> {
     if len > HEADER_LIMIT_BYTES {
         return Err(WeightsError::malformed("one of its HDF5 tables is longer than 1 MiB"));
     }
-    budget.work(len)?;
+    budget.work(len.saturating_add(SEEK_BYTES))?;
     let bytes = source.bytes_at(address, len, budget)?;
     budget.give_back(len);
     Ok(bytes)
@@ -147,7 +153,7 @@ impl Version {
                     if flags & SHARED != 0 {
                         return Err(WeightsError::Unsupported("shared HDF5 messages".to_owned()));
                     }
-                    budget.take(Size::new(len.into()).plus(64)?.get())?;
+                    budget.take(Size::new(len.into()).plus(MESSAGE_BYTES)?.get())?;
                     messages.push(Message { kind, body: body.to_vec() });
                 }
                 _ => {}

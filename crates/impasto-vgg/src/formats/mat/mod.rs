@@ -23,7 +23,7 @@ use super::budget::{Budget, Size, count};
 use super::convention::Input;
 use super::names::quoted;
 use super::source::Source;
-use super::{Axes, Convolution, ConvolutionShape, Format, WeightsFile, element, finish};
+use super::{Axes, Convolution, ConvolutionShape, Format, WeightsFile, element, finish, transpose};
 use crate::layers::MEAN_RGB;
 use crate::weights::WeightsError;
 use stream::Stream;
@@ -174,9 +174,10 @@ fn convolution(shape: &ConvolutionShape, mut fields: Fields) -> Result<Convoluti
     };
     let (name, outputs) = (shape.name(), shape.output_count());
     let sides = Axes::MatlabHeightWidthInOut.sides(shape);
-    let kernel = numbers(kernel, format!("{name}'s kernel"), &[&sides])?;
+    let mut kernel = numbers(kernel, format!("{name}'s kernel"), &[&sides])?;
     let bias = numbers(bias, format!("{name}'s bias"), &[&[1, outputs], &[outputs, 1]])?;
-    let kernel = Axes::MatlabHeightWidthInOut.arrange(kernel, shape)?;
+    // Read with the last axis fastest it is [outputs, inputs, width, height].
+    transpose(&mut kernel);
     Ok(Convolution { inputs: shape.inputs, outputs: shape.outputs, kernel, bias })
 }
 

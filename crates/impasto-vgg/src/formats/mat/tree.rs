@@ -40,8 +40,9 @@ pub enum Value {
 /// Which arrays are worth keeping, by their sides.
 pub type Wanted<'call> = &'call dyn Fn(&[u64]) -> bool;
 
-/// Bytes charged for a value, beside its numbers.
-const VALUE_BYTES: u64 = 128;
+/// Bytes charged for a value, beside its numbers and text: itself with a name, in a list that grows by doubling and then
+/// holds old and new for a moment, and its sides.
+const VALUE_BYTES: u64 = 384;
 
 /// The longest text or field name that is kept, in bytes.
 const TEXT_LIMIT: u64 = 256;
@@ -174,8 +175,11 @@ impl Reader<'_, '_> {
     fn text(&mut self, limit: Size) -> Result<Option<String>, WeightsError> {
         let tag = self.tag(limit)?;
         let text = if tag.len <= TEXT_LIMIT {
-            let mut bytes = vec![0; Size::new(tag.len).index()?];
+            // Kept as a string, in which a character may take two bytes.
+            self.budget.take(tag.len.saturating_mul(2))?;
+            let mut bytes = self.budget.zeros(tag.len)?;
             self.stream.read(&mut bytes, self.budget)?;
+            self.budget.give_back(tag.len);
             // Types of two bytes a character; what is not ASCII cannot be a name that is looked for.
             let wide = matches!(tag.kind, 4 | 17);
             let ascii: Vec<u8> = if wide { bytes.into_iter().filter(|&byte| byte != 0).collect() } else { bytes };

@@ -10,22 +10,24 @@
 //! a tensor in the pickle         _rebuild_tensor_v2(("storage", FloatStorage, KEY, place, elements), offset, size, stride, ...)
 //! ```
 //!
-//! [`pickle`] reads the pickle without running it. A tensor is a view of a storage, so its offset, size and strides are
-//! checked against the storage's length, and that against the file's.
+//! [`pickle`] reads the pickle without running it, and [`view`] finds the tensors in what it says. A tensor is a view of a
+//! storage, so its offset, size and strides are checked against the storage's length, and that against the file's.
 
 mod pickle;
+mod view;
 mod zip;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::budget::{Budget, ENTRY_LIMIT, HEADER_LIMIT_BYTES, NESTING_LIMIT, Size, count};
+use super::budget::{Budget, HEADER_LIMIT_BYTES, Size, count};
 use super::convention::Input;
-use super::element::{Element, Kind, read_values};
+use super::element::{Element, read_values};
 use super::names::{self, Entry, Naming, quoted};
 use super::source::{Fields, Source};
 use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, finish, read_convolutions};
 use crate::weights::WeightsError;
-use pickle::{Node, Pickle, Place};
+use pickle::{Node, Pickle};
+use view::{View, entry, views};
 use zip::{Archive, ZipEntry};
 
 /// What the first pickle of the older format holds, least significant byte first.
@@ -54,7 +56,7 @@ pub fn read_zip(
         Some(entry) => zip::contents(source, entry, budget)? == b"big",
         None => false,
     };
-    let views = views(&pickle)?;
+    let views = views(&pickle, budget)?;
     let file = StateDict::new(source, views, big_endian, Storages::Zip { archive, folder, verified: BTreeSet::new() });
     read(file, table, budget)
 }
@@ -80,7 +82,7 @@ pub fn read_legacy(
     let big_endian = matches!(entry(&machine, machine.root, "little_endian"), Some(Node::Whole(0)));
     let dictionary = pickle::read(&mut fields, budget)?;
     let keys = pickle::read(&mut fields, budget)?;
-    let views = views(&dictionary)?;
+    let views = views(&dictionary, budget)?;
     let data_offset = Size::new(start_len).minus(count(fields.rest()))?;
     let storages = legacy_storages(source, &keys, &dictionary, data_offset, big_endian)?;
     read(StateDict::new(source, views, big_endian, Storages::Legacy(storages)), table, budget)
@@ -98,18 +100,6 @@ fn read(
     let convolutions = read_convolutions(&mut file, table, &places, Axes::OutInHeightWidth, budget)?;
     let input = if naming == Naming::Torchvision { Input::Torchvision } else { Input::Ours };
     finish(Format::Pth, convolutions, input)
-}
-
-/// A tensor as a view of a storage, everything in elements.
-#[derive(Clone, Debug)]
-struct View {
-    storage: String,
-    /// None for whole numbers.
-    kind: Option<Kind>,
-    storage_len: u64,
-    offset: u64,
-    size: Vec<u64>,
-    stride: Vec<u64>,
 }
 
 /// Where storages lie.
@@ -191,165 +181,6 @@ fn check_len(entry: &ZipEntry, view: &View, element: Element) -> Result<(), Weig
         return Ok(());
     }
     Err(WeightsError::malformed(format!("the storage {} is not as long as announced", quoted(&view.storage))))
-}
-
-impl View {
-    /// Elements from the first to the last that the view touches.
-    fn span(&self) -> Result<u64, WeightsError> {
-        let mut last = Size::new(0);
-        for (&size, &stride) in self.size.iter().zip(&self.stride) {
-            let Some(steps) = size.checked_sub(1) else { return Ok(0) };
-            last = last.plus(Size::new(steps).times(stride)?.get())?;
-        }
-        Ok(last.plus(1)?.get())
-    }
-
-    /// The elements in the order of the view's size, from those of its span.
-    fn gather(&self, span: Vec<f32>, budget: &mut Budget) -> Result<Vec<f32>, WeightsError> {
-        let mut dense = Size::new(1);
-        let mut in_order = true;
-        for (&size, &stride) in self.size.iter().zip(&self.stride).rev() {
-            in_order &= size == 1 || stride == dense.get();
-            dense = dense.times(size)?;
-        }
-        if in_order {
-            return Ok(span);
-        }
-        // The offset of every element, an axis at a time.
-        let mut offsets = budget.room_for::<u64>(dense.get())?;
-        offsets.push(0_u64);
-        for (&size, &stride) in self.size.iter().zip(&self.stride) {
-            let mut next = budget.room_for::<u64>(Size::new(count(&offsets)).times(size)?.get())?;
-            for &offset in &offsets {
-                for step in 0..size {
-                    next.push(Size::new(step).times(stride)?.plus(offset)?.get());
-                }
-            }
-            budget.give_back(count(&offsets).saturating_mul(8));
-            offsets = next;
-        }
-        let mut values = budget.room_for::<f32>(count(&offsets))?;
-        for offset in offsets {
-            let value = span.get(Size::new(offset).index()?).copied();
-            values.push(value.ok_or_else(|| WeightsError::malformed("a tensor reaches beyond its storage"))?);
-        }
-        budget.give_back(dense.get().saturating_mul(16));
-        budget.give_back(count(&span).saturating_mul(4));
-        Ok(values)
-    }
-}
-
-/// Every tensor of a pickle that stands in dictionaries, by the keys that lead to it, joined by dots.
-fn views(pickle: &Pickle) -> Result<Vec<(String, View)>, WeightsError> {
-    let mut views = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut level = vec![(String::new(), pickle.root)];
-    for _ in 0..NESTING_LIMIT {
-        let mut next = Vec::new();
-        for (prefix, place) in level {
-            // A dictionary that holds itself is read once.
-            if !seen.insert(place) {
-                continue;
-            }
-            for (key, value) in items(pickle, place) {
-                let Node::Text(key) = pickle.node(key) else { continue };
-                let name = format!("{prefix}{key}");
-                match tensor(pickle, value)? {
-                    Some(view) => views.push((name, view)),
-                    None if !items(pickle, value).is_empty() && name.len() < 256 => {
-                        next.push((format!("{name}."), value))
-                    }
-                    None => {}
-                }
-                if count(&views) > ENTRY_LIMIT || count(&next) > ENTRY_LIMIT {
-                    return Err(WeightsError::malformed("it holds more than 1,000 tensors"));
-                }
-            }
-        }
-        if next.is_empty() {
-            return Ok(views);
-        }
-        level = next;
-    }
-    Err(WeightsError::malformed("its dictionaries nest deeper than 32"))
-}
-
-/// Keys and values of a dictionary; nothing of anything else.
-fn items(pickle: &Pickle, place: Place) -> Vec<(Place, Place)> {
-    match pickle.node(place) {
-        Node::Dictionary(items) | Node::Call { items, .. } => items.clone(),
-        _ => Vec::new(),
-    }
-}
-
-/// The value of a text key.
-fn entry<'pickle>(pickle: &'pickle Pickle, place: Place, wanted: &str) -> Option<&'pickle Node> {
-    items(pickle, place)
-        .into_iter()
-        .find(|&(key, _)| matches!(pickle.node(key), Node::Text(text) if text == wanted))
-        .map(|(_, value)| pickle.node(value))
-}
-
-/// A call's function and arguments.
-fn call(pickle: &Pickle, place: Place) -> Option<(&str, &[Place])> {
-    let Node::Call { function, arguments, .. } = pickle.node(place) else { return None };
-    match (pickle.node(*function), pickle.node(*arguments)) {
-        (Node::Global(name), Node::Sequence(arguments)) => Some((name, arguments)),
-        _ => None,
-    }
-}
-
-/// The tensor that a node stands for, if it stands for one.
-fn tensor(pickle: &Pickle, place: Place) -> Result<Option<View>, WeightsError> {
-    match call(pickle, place) {
-        Some(("torch._utils._rebuild_parameter", &[inner, ..])) => match call(pickle, inner) {
-            Some(("torch._utils._rebuild_parameter", _)) | None => Ok(None),
-            Some((_, arguments)) => view(pickle, arguments).map(Some),
-        },
-        Some(("torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2", arguments)) => {
-            view(pickle, arguments).map(Some)
-        }
-        _ => Ok(None),
-    }
-}
-
-fn view(pickle: &Pickle, arguments: &[Place]) -> Result<View, WeightsError> {
-    let wrong = || WeightsError::malformed("a tensor in its pickle is not put together as PyTorch's are");
-    let &[storage, offset, size, stride, ..] = arguments else { return Err(wrong()) };
-    let whole = |place| match pickle.node(place) {
-        &Node::Whole(value) => u64::try_from(value).map_err(|_| wrong()),
-        _ => Err(wrong()),
-    };
-    let wholes = |place| match pickle.node(place) {
-        Node::Sequence(members) => members.iter().map(|&member| whole(member)).collect::<Result<Vec<u64>, _>>(),
-        _ => Err(wrong()),
-    };
-    let (storage, kind, storage_len) = outside(pickle, storage).ok_or_else(wrong)?;
-    let (size, stride) = (wholes(size)?, wholes(stride)?);
-    if size.len() != stride.len() || count(&size) > NESTING_LIMIT.into() {
-        return Err(wrong());
-    }
-    Ok(View { storage, kind, storage_len, offset: whole(offset)?, size, stride })
-}
-
-/// Key, type and length of a storage.
-fn outside(pickle: &Pickle, place: Place) -> Option<(String, Option<Kind>, u64)> {
-    let &Node::Outside(key) = pickle.node(place) else { return None };
-    let Node::Sequence(parts) = pickle.node(key) else { return None };
-    let &[_, class, key, _, len, ..] = parts.as_slice() else { return None };
-    let (Node::Global(class), Node::Text(key), &Node::Whole(len)) =
-        (pickle.node(class), pickle.node(key), pickle.node(len))
-    else {
-        return None;
-    };
-    let kind = match class.as_str() {
-        "torch.FloatStorage" => Some(Kind::F32),
-        "torch.HalfStorage" => Some(Kind::F16),
-        "torch.BFloat16Storage" => Some(Kind::Bf16),
-        "torch.DoubleStorage" => Some(Kind::F64),
-        _ => None,
-    };
-    Some((key.clone(), kind, u64::try_from(len).ok()?))
 }
 
 /// Bytes an element of any storage, those of whole numbers included.
