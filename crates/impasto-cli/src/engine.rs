@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use impasto::fetch::{cached_path, release};
+use impasto::fetch::{RELEASES, cached_path, release};
 use impasto_vgg::formats::read_file;
 use impasto_vgg::{CpuEngine, CpuOptions, EngineError, Weights};
 
@@ -40,6 +40,13 @@ pub fn load_weights(name: &str) -> Result<(Arc<Weights>, Vec<String>), Failure> 
     if release(name).is_some() && !path.exists() {
         return Err(Failure::failed(format_args!(
             "the weights {name} are not on this machine yet; run `impasto weights fetch {name}`, or leave --weights out for the embedded ones"
+        )));
+    }
+    let is_a_name = !name.contains(['.', '/', '\\']);
+    if is_a_name && !path.exists() {
+        let releases = RELEASES.map(|release| release.name).join(", ");
+        return Err(Failure::failed(format_args!(
+            "there are no weights \"{name}\", by name or as a file; name embedded, normalised, {releases} or a file (`impasto weights list`)"
         )));
     }
     let file = read_file(&path).map_err(|error| Failure::file(&path, error))?;

@@ -101,7 +101,7 @@ fn fetch_release(arguments: &FetchArguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     fetched.map_err(|error| match error {
         FetchError::Stopped { .. } => Failure { status: Status::Interrupted, sentence: error.to_string() },
-        FetchError::NotHttp { .. } => Failure::usage(error),
+        FetchError::Scheme { .. } => Failure::usage(error),
         error => Failure::failed(error),
     })?;
     if !arguments.quiet {
@@ -204,8 +204,10 @@ fn verify(arguments: &VerifyArguments, output: &mut Output) -> Result<(), Failur
     if arguments.json {
         output.json(&report);
     } else {
-        for range in &ranges {
-            output.line(&format!("{:<8} weights {:>10.4} to {:.4}", range.layer.name(), range.least, range.largest));
+        for (range, convolution) in ranges.iter().zip(&weights.convolutions) {
+            let shape = format!("[{}, {}, 3, 3]", convolution.outputs, convolution.inputs);
+            let (name, least, largest) = (range.layer.name(), range.least, range.largest);
+            output.line(&format!("{name:<8} {shape:<16} weights {least:>9.4} to {largest:.4}"));
         }
         output.line(&format!("answer   SHA-256 {}", report.answer));
         output.line(&format!("it is    {}", report.kind()));

@@ -6,19 +6,18 @@
 //!   length and SHA-256 right --> NAME
 //! ```
 //!
-//! Addresses are plain http: TLS would bring C into the program, and adds nothing to a file whose SHA-256 is known. A
-//! proxy is taken from the environment (`HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`); this machine's own servers need none.
+//! `arrival.rs` is the file on its way, `client.rs` one request: http and https, redirections, proxies.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use ureq::http::{Response, header};
-use ureq::{Agent, Body};
 
-use crate::disk::{DiskError, PartialFile, create_folder};
+use crate::disk::{DiskError, create_folder};
 use crate::run::Control;
+use arrival::Arrival;
+
+mod arrival;
+mod client;
 
 /// A file that is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,17 +45,11 @@ pub const RELEASES: [Release; 1] = [Release {
     file_name: "imagenet-vgg-verydeep-19.mat",
     length_bytes: 534_904_783,
     sha256: "abdb57167f82a2a1fbab1e1c16ad9373411883f262a1a37ee5db2e6fb0044695",
-    urls: &["http://www.vlfeat.org/matconvnet/models/imagenet-vgg-verydeep-19.mat"],
+    urls: &[
+        "https://www.vlfeat.org/matconvnet/models/imagenet-vgg-verydeep-19.mat",
+        "http://www.vlfeat.org/matconvnet/models/imagenet-vgg-verydeep-19.mat",
+    ],
 }];
-
-/// Tries of one address in a row that bring nothing.
-const FRUITLESS_TRIES: u32 = 3;
-/// The wait before another try, in milliseconds, times the tries so far.
-const PAUSE_MS: u64 = 300;
-/// A server that says nothing for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Redirections that are followed.
-const REDIRECTIONS: u32 = 5;
 
 /// Why a file was not fetched.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +62,33 @@ pub enum FetchError {
         /// What went wrong.
         reason: String,
     },
-    /// An address, or one that it leads to, of another kind than http.
+    /// An address of another kind than http and https.
     #[error(
-        "{url} is or leads to an address that is not plain http, which is all that impasto speaks; name an http address with --url, or fetch the file with another program and give it to --weights"
+        "{url} is no http or https address; name one with --url, or fetch the file with another program and give it to --weights"
     )]
-    NotHttp {
+    Scheme {
         /// The address.
         url: String,
+    },
+    /// A redirection to another kind of address, or away from https.
+    #[error("{url} leads to {to}, where impasto does not follow ({why}); name another address with --url")]
+    Redirection {
+        /// The address that was asked for.
+        url: String,
+        /// Where it leads.
+        to: String,
+        /// Why that is not followed.
+        why: &'static str,
+    },
+    /// The connection cannot be made secure.
+    #[error(
+        "{url} cannot be spoken to securely ({reason}); where your network has certificates of its own, name their file in SSL_CERT_FILE, or name another address with --url"
+    )]
+    Insecure {
+        /// The address.
+        url: String,
+        /// What went wrong.
+        reason: String,
     },
     /// The server refused.
     #[error("{url} answers with status {status}; name another address with --url")]
@@ -186,205 +199,7 @@ pub fn fetch(
         }
     }
     result?;
-    Ok(arrival.part.commit()?)
-}
-
-/// A file on its way.
-struct Arrival<'release> {
-    release: &'release Release,
-    part: PartialFile,
-    /// Of all bytes in `part`.
-    sum: Sha256,
-}
-
-/// How one request ended.
-enum Answer {
-    /// Everything that was promised has arrived.
-    Ended,
-    /// It broke off.
-    Broken(String),
-}
-
-impl<'release> Arrival<'release> {
-    fn open(release: &'release Release, target: &Path) -> Result<Arrival<'release>, FetchError> {
-        let mut part = PartialFile::open(target, release.length_bytes)?;
-        let mut sum = Sha256::new();
-        part.read(|piece| sum.update(piece))?;
-        let mut arrival = Arrival { release, part, sum };
-        if arrival.part.length_bytes() > release.length_bytes {
-            arrival.clear()?;
-        }
-        Ok(arrival)
-    }
-
-    fn clear(&mut self) -> Result<(), DiskError> {
-        self.sum = Sha256::new();
-        self.part.clear()
-    }
-
-    /// Fetches what is missing from one address, until the file is whole and right.
-    fn arrive_from(&mut self, url: &str, progress: &mut dyn FnMut(u64) -> Control) -> Result<(), FetchError> {
-        let expected = self.release.length_bytes;
-        let mut fruitless = 0;
-        // A part from elsewhere, or from before, may be what is wrong with a whole that has the wrong sum.
-        let mut is_of_one_source = self.part.length_bytes() == 0;
-        loop {
-            let before = self.part.length_bytes();
-            let answer = match before == expected {
-                true => Answer::Ended,
-                false => self.request(url, progress)?,
-            };
-            let arrived = self.part.length_bytes();
-            if arrived == expected {
-                if hexadecimal(&self.sum.clone().finalize()) == self.release.sha256 {
-                    return Ok(());
-                }
-                self.clear()?;
-                if is_of_one_source {
-                    return Err(FetchError::Sum { url: url.to_owned(), expected: self.release.sha256 });
-                }
-                is_of_one_source = true;
-                continue;
-            }
-            fruitless = if arrived > before { 0 } else { fruitless + 1 };
-            if fruitless == FRUITLESS_TRIES {
-                let url = url.to_owned();
-                return Err(match answer {
-                    Answer::Broken(reason) if arrived == 0 => FetchError::Unreachable { url, reason },
-                    Answer::Broken(reason) => FetchError::Broken { url, reason, arrived, expected },
-                    Answer::Ended => FetchError::Length { url, found: arrived, expected },
-                });
-            }
-            std::thread::sleep(Duration::from_millis(PAUSE_MS * u64::from(fruitless)));
-        }
-    }
-
-    /// One request, and what it brings.
-    fn request(&mut self, url: &str, progress: &mut dyn FnMut(u64) -> Control) -> Result<Answer, FetchError> {
-        let not_http = || FetchError::NotHttp { url: url.to_owned() };
-        if !url.starts_with("http://") {
-            return Err(not_http());
-        }
-        let from = self.part.length_bytes();
-        let mut address = url.to_owned();
-        let mut redirections = 0;
-        let mut response = loop {
-            let mut asked = agent(&address).get(&address);
-            if from > 0 {
-                asked = asked.header(header::RANGE, format!("bytes={from}-"));
-            }
-            let response = match asked.call() {
-                Ok(response) => response,
-                Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => return Err(not_http()),
-                Err(error) => return Ok(Answer::Broken(error.to_string())),
-            };
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                break response;
-            }
-            // Followed here, so that no redirection leads to another kind of address.
-            address = redirected(&address, &response).ok_or_else(not_http)?;
-            redirections += 1;
-            if redirections > REDIRECTIONS {
-                return Ok(Answer::Broken("it sends from address to address without end".to_owned()));
-            }
-        };
-        self.check(url, &response)?;
-        if response.status() == 200 && from > 0 {
-            // The server knows no ranges and begins anew.
-            self.clear()?;
-        }
-        self.receive(url, &mut response, progress)
-    }
-
-    /// Refuses an answer that cannot be the file, or the part of it that is missing.
-    fn check(&mut self, url: &str, response: &Response<Body>) -> Result<(), FetchError> {
-        let (url, expected) = (url.to_owned(), self.release.length_bytes);
-        let from = self.part.length_bytes();
-        let status = response.status().as_u16();
-        let found = match status {
-            200 => response.body().content_length(),
-            206 => match content_range(response) {
-                // Another part than the one that is missing.
-                Some((start, _)) if start != from => Some(start),
-                Some((_, total)) => total,
-                None => None,
-            },
-            // Nothing lies behind what is here, so what is here is not of this file.
-            416 => {
-                self.clear()?;
-                return Err(FetchError::Length { url, found: from, expected });
-            }
-            _ => return Err(FetchError::Status { url, status }),
-        };
-        match found {
-            Some(found) if found != expected => Err(FetchError::Length { url, found, expected }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes the body in, but never more than the file has.
-    fn receive(
-        &mut self,
-        url: &str,
-        response: &mut Response<Body>,
-        progress: &mut dyn FnMut(u64) -> Control,
-    ) -> Result<Answer, FetchError> {
-        let expected = self.release.length_bytes;
-        let mut body = response.body_mut().as_reader();
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            let arrived = self.part.length_bytes();
-            if progress(arrived) == Control::Stop {
-                return Err(FetchError::Stopped { arrived, expected });
-            }
-            let count = match body.read(&mut piece) {
-                Ok(0) => return Ok(Answer::Ended),
-                Ok(count) => count,
-                Err(error) => return Ok(Answer::Broken(error.to_string())),
-            };
-            let found = arrived + count as u64;
-            if found > expected {
-                self.clear()?;
-                return Err(FetchError::Length { url: url.to_owned(), found, expected });
-            }
-            self.part.append(&piece[..count])?;
-            self.sum.update(&piece[..count]);
-        }
-    }
-}
-
-/// The client for one address.
-fn agent(url: &str) -> Agent {
-    let host = url.trim_start_matches("http://").split(['/', ':']).next().unwrap_or_default();
-    let is_here = matches!(host, "localhost" | "127.0.0.1" | "[");
-    let proxy = if is_here { None } else { ureq::Proxy::try_from_env() };
-    let config = Agent::config_builder()
-        .proxy(proxy)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_connect(Some(PATIENCE))
-        .timeout_recv_response(Some(PATIENCE))
-        .timeout_per_read(Some(PATIENCE));
-    config.build().new_agent()
-}
-
-/// Where a redirection leads: an http address, or a path of the same server. `None` for anything else.
-fn redirected(address: &str, response: &Response<Body>) -> Option<String> {
-    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-    if location.starts_with("http://") {
-        return Some(location.to_owned());
-    }
-    let is_path = location.starts_with('/') && !location.starts_with("//");
-    let server = address.trim_start_matches("http://").split('/').next()?;
-    is_path.then(|| format!("http://{server}{location}"))
-}
-
-/// Start and total of `Content-Range: bytes START-END/TOTAL`.
-fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
-    let text = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    Some((range.split_once('-')?.0.parse().ok()?, total.parse().ok()))
+    Ok(arrival.commit()?)
 }
 
 /// The SHA-256 of `bytes`, in lower-case hexadecimal digits.

@@ -33,7 +33,9 @@ fn converted_weights_are_the_same_network() {
     assert!(half["from_embedded"].as_f64().unwrap() < 1e-3, "{half}");
     // Half precision takes half the bytes of 20,018,880 kernel values in f32.
     assert!(workshop.bytes("half.safetensors").len() < 41_000_000);
-    assert!(workshop.succeed(&["weights", "verify", "normalised"]).contains("the normalised release, bit for bit"));
+    let told = workshop.succeed(&["weights", "verify", "normalised"]);
+    assert!(told.contains("the normalised release, bit for bit"), "{told}");
+    assert!(told.contains("conv1_1  [64, 3, 3, 3]") && told.contains("conv5_4  [512, 512, 3, 3]"), "{told}");
 }
 
 #[test]
@@ -65,12 +67,14 @@ fn what_cannot_be_done_is_one_sentence() {
     };
     let cases: Vec<(i32, &str, Vec<&str>)> = vec![
         (2, "takes vgg19", vec!["fetch", "vgg16"]),
-        (2, "plain http", vec!["fetch", "vgg19", "--url", "https://127.0.0.1:1/vgg19.mat"]),
+        (2, "no http or https address", vec!["fetch", "vgg19", "--url", "ftp://127.0.0.1:1/vgg19.mat"]),
+        (1, "check the network", vec!["fetch", "vgg19", "--url", "https://127.0.0.1:1/vgg19.mat"]),
         (1, "check the network", vec!["fetch", "vgg19", "--quiet", "--url", &nobody]),
         (2, ".safetensors", vec!["convert", "embedded", "out.mat"]),
         (2, "--as", vec!["convert", "embedded", "out.safetensors", "--as", "f8"]),
         (1, "photo.png", vec!["convert", "photo.png", "out.safetensors"]),
         (1, "nowhere.mat", vec!["verify", "nowhere.mat"]),
+        (1, "impasto weights list", vec!["verify", "embeded"]),
         (1, "weights fetch vgg19", vec!["verify", "vgg19"]),
         (1, "nowhere", vec!["normalise", "--images", "nowhere", "-o", "out.safetensors"]),
         (1, "no image was given", vec!["normalise", "--images", "empty", "-o", "out.safetensors"]),
