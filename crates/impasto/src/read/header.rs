@@ -86,6 +86,20 @@ pub(super) fn is_webp_cut(bytes: &[u8]) -> bool {
     little_endian(bytes, 4, 4).is_none_or(|length| length + 8 > bytes.len() as u64)
 }
 
+/// Whether every chunk of a WebP file ends within it. The decoder asks for as much memory as a chunk claims to be long.
+pub(super) fn has_whole_webp_chunks(bytes: &[u8]) -> bool {
+    let mut chunks = bytes.get(12..).unwrap_or_default();
+    while let Some(length) = little_endian(chunks, 4, 4) {
+        let room = chunks.len() as u64 - 8;
+        if length > room {
+            return false;
+        }
+        // Chunks of odd length are padded, but perhaps the last.
+        chunks = &chunks[8 + (length + length % 2).min(room) as usize..];
+    }
+    true
+}
+
 const TIFF_WIDTH: u64 = 256;
 const TIFF_HEIGHT: u64 = 257;
 

@@ -10,7 +10,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder, ImageError, ImageResult, Limits};
 
 use super::compose::{Channels, Orientation, Raster, Samples};
-use super::header::{Format, is_webp_cut};
+use super::header::{Format, has_whole_webp_chunks, is_webp_cut};
 use super::{DECODER_LIMIT_BYTES, EXIF_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failure> {
@@ -27,7 +27,8 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Resul
         Format::Gif => GifDecoder::new(file).map(|decoder| Box::new(decoder) as _),
         Format::Jpeg | Format::Tiff => return Err(Failure::Unsupported("it has a decoder of its own".into())),
     };
-    let read = opened.map_err(failure).and_then(|decoder| read(decoder, limits));
+    let has_data_beside = format != Format::WebP || has_whole_webp_chunks(bytes);
+    let read = opened.map_err(failure).and_then(|decoder| read(decoder, has_data_beside, limits));
     read.map_err(|failure| match failure {
         // The decoder of WebP calls what is cut off damaged.
         Failure::Damaged(_) if format == Format::WebP && is_webp_cut(bytes) => Failure::Truncated,
@@ -35,7 +36,12 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Resul
     })
 }
 
-fn read(mut decoder: Box<dyn ImageDecoder + '_>, limits: &ReadLimits) -> Result<Raster, Failure> {
+/// Reads a picture, and its EXIF data and profile where they may be asked for.
+fn read(
+    mut decoder: Box<dyn ImageDecoder + '_>,
+    has_data_beside: bool,
+    limits: &ReadLimits,
+) -> Result<Raster, Failure> {
     let (width, height) = decoder.dimensions();
     let (width, height) = limits.check(width.into(), height.into())?;
     let mut allowed = Limits::no_limits();
@@ -44,7 +50,8 @@ fn read(mut decoder: Box<dyn ImageDecoder + '_>, limits: &ReadLimits) -> Result<
     decoder.set_limits(allowed).map_err(failure)?;
 
     let mut remarks = Vec::new();
-    let orientation = match decoder.exif_metadata() {
+    let exif = if has_data_beside { decoder.exif_metadata() } else { Ok(None) };
+    let orientation = match exif {
         Ok(Some(exif)) if exif.len() > EXIF_LIMIT_BYTES => {
             remarks.push("its EXIF data are too large and were ignored".into());
             Orientation::Upright
@@ -53,7 +60,7 @@ fn read(mut decoder: Box<dyn ImageDecoder + '_>, limits: &ReadLimits) -> Result<
         // Data beside the picture that cannot be read do not make the picture unreadable.
         Ok(None) | Err(_) => Orientation::Upright,
     };
-    let profile = decoder.icc_profile().unwrap_or_default();
+    let profile = if has_data_beside { decoder.icc_profile().unwrap_or_default() } else { None };
     let (channels, is_16_bit) = match decoder.color_type() {
         ColorType::L8 => (Channels::Grey, false),
         ColorType::La8 => (Channels::GreyAlpha, false),
