@@ -3,11 +3,12 @@
 
     python3 -m venv venv && venv/bin/pip install numpy scipy h5py safetensors torch
     venv/bin/python scripts/make_weight_files.py small crates/impasto-vgg/tests/data/weights
-    venv/bin/python scripts/make_weight_files.py full vgg19-conv-8bit.safetensors FOLDER
+    venv/bin/python scripts/make_weight_files.py full FOLDER
         then: IMPASTO_WEIGHT_FILES=FOLDER cargo test -p impasto-vgg --test formats full_size
+              IMPASTO_SMALL_WEIGHT_FILES=FOLDER reads small ones that were made anew
 
 `small` is a network of three convolutions (3 -> 2, 2 -> 3, pooling, 3 -> 2) whose values follow a formula that the tests
-compute for themselves. `full` is VGG-19 with the values of impasto's own file, and with fully connected layers of the
+compute for themselves. `full` is VGG-19 with the values that impasto carries, and with fully connected layers of the
 right shapes (zeros, so that the compressed files stay small) that a reader has to pass over.
 A library that is not installed is said and left out.
 """
@@ -39,11 +40,13 @@ def small_network():
     return network
 
 
-def embedded_network(path):
-    """impasto's own file with its codebooks, decoded."""
+def embedded_network():
+    """The network inside impasto, its codebooks decoded."""
     from safetensors.numpy import load_file
 
-    tensors = load_file(path)
+    tensors = {}
+    for path in (Path(__file__).parent.parent / "crates").glob("impasto-weights-*/data/*.safetensors"):
+        tensors.update(load_file(path))
     return {
         name: (tensors[f"{name}.codebook"][tensors[f"{name}.weight_index"]], tensors[f"{name}.bias"])
         for name, _, _ in VGG19
@@ -199,8 +202,8 @@ def write_h5(folder, network, full):
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "small":
         network, folder, full = small_network(), Path(sys.argv[2]), False
-    elif len(sys.argv) == 4 and sys.argv[1] == "full":
-        network, folder, full = embedded_network(sys.argv[2]), Path(sys.argv[3]), True
+    elif len(sys.argv) == 3 and sys.argv[1] == "full":
+        network, folder, full = embedded_network(), Path(sys.argv[2]), True
     else:
         sys.exit(__doc__)
     folder.mkdir(parents=True, exist_ok=True)
