@@ -5,6 +5,7 @@
 //! options are optional here: what is left out takes the value of the preset.
 
 mod figures;
+mod runs;
 mod weights;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use impasto_vgg::{Border, Pooling, Precision};
 use serde::de::DeserializeOwned;
 
 pub use figures::{ReconstructArguments, SweepArguments, TextureArguments, Variation};
+pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 /// Paint a photo in the style of a painting.
@@ -54,6 +56,10 @@ pub enum Command {
     /// that is asked for, are not painted again: a sweep that was stopped is gone on with by the same command.
     #[command(allow_negative_numbers = true)]
     Sweep(Box<SweepArguments>),
+    /// Go on with a run that was interrupted or killed; it ends in the same bytes as one that was never stopped
+    Resume(ResumeArguments),
+    /// List runs: which are finished, which can be gone on with
+    Runs(RunsArguments),
     /// What would `paint` with these options take? Prints its memory and time, and paints nothing
     #[command(allow_negative_numbers = true)]
     Plan(Box<PlanArguments>),
@@ -89,12 +95,15 @@ pub struct PaintArguments {
     /// The painting, or several to be mixed; may be left out where --recipe names them
     #[arg(value_name = "STYLE")]
     pub styles: Vec<PathBuf>,
-    /// The picture to write: .png, .jpg, .webp or .tif
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    /// The picture to write: .png, .jpg, .webp or .tif; may be left out with --run-dir
+    #[arg(short, long, value_name = "FILE", required_unless_present = "run_dir")]
+    pub output: Option<PathBuf>,
     /// What is asked of the method.
     #[command(flatten)]
     pub recipe: RecipeArguments,
+    /// How the run is kept.
+    #[command(flatten)]
+    pub keeping: KeepingArguments,
     /// How pictures are read and written.
     #[command(flatten)]
     pub files: FileArguments,

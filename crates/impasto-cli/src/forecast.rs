@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::args::{PaintArguments, PlanArguments};
 use crate::engine::{load_weights, open_engine};
 use crate::failure::Failure;
+use crate::job::{check_drawing, read_limits};
 use crate::order::Order;
-use crate::paint::{check_drawing, read_limits};
 use crate::show::Output;
 
 /// A run that has not begun: what it would do, on which images.

@@ -11,10 +11,15 @@ mod engine;
 mod failure;
 mod forecast;
 mod interrupt;
+mod job;
+mod keeping;
+mod machine;
 mod measure;
+mod observer;
 mod order;
 mod paint;
 mod preview;
+mod runs;
 mod selftest;
 mod show;
 mod sweep;
@@ -59,6 +64,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Texture(arguments) => texture::texture(arguments),
         Command::Reconstruct(arguments) => texture::reconstruct(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Resume(arguments) => paint::resume(arguments, output),
+        Command::Runs(arguments) => runs::runs(arguments, &mut output),
         Command::Plan(arguments) => forecast::plan(arguments, &mut output),
         Command::Recipe { picture } => recipe(picture, output),
         Command::Weights(command) => weights::weights(command, &mut output),

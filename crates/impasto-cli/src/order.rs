@@ -61,6 +61,21 @@ impl Order {
         Ok(Order { recipe, history_is_given, content, styles, start, recipe_file })
     }
 
+    /// What a run's folder says.
+    ///
+    /// # Errors
+    /// A recipe that cannot be.
+    pub fn of_run(
+        recipe: &ResolvedRecipe,
+        content: PathBuf,
+        styles: Vec<PathBuf>,
+        start: Option<PathBuf>,
+    ) -> Result<Order, Failure> {
+        // As untrusted as any recipe that was read.
+        let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
+        Ok(Order { recipe, history_is_given: true, content, styles, start, recipe_file: None })
+    }
+
     /// The recipe for a picture of this size.
     pub fn recipe_at(&self, width: usize, height: usize) -> ResolvedRecipe {
         match self.history_is_given {
@@ -97,7 +112,8 @@ fn find(name: &str, folder: Option<&Path>) -> PathBuf {
     there.filter(|there| !here.exists() && there.exists()).unwrap_or(here)
 }
 
-fn file_name(path: &Path) -> String {
+/// The name without the folder.
+pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 

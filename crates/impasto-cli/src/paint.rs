@@ -1,142 +1,199 @@
-//! `impasto paint`: from the command line to a picture on disk.
+//! `impasto paint` and `impasto resume`: from the command line to a picture on disk.
 //!
 //! ```text
-//!   options, --recipe  -->  recipe, paths        every error of a choice, the output's name and folder: said first
+//!   options, --recipe  -->  job: recipe, paths   every error of a choice, the output's name and folder: said first
+//!   a run's folder     -->  job
 //!   files              -->  weights, pictures
-//!   run                -->  events --> show      Ctrl-C stops it
+//!   run                -->  events --> observer: shown, and written into the run's folder        Ctrl-C stops it
 //!   picture + recipe   -->  output               the old file or the new one, never half
 //! ```
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Instant;
 
-use impasto::disk::{RealDisk, check_writable};
-use impasto::read::{ReadLimits, read_picture};
-use impasto::write::{OutputFormat, WriteError, WriteOptions, sidecar_path, write_picture};
-use impasto::{Control, Event, Images, Outcome, PaintError, Picture, Rejection, Scale};
-use impasto_vgg::Engine;
+use impasto::disk::RealDisk;
+use impasto::recorder::remove_checkpoints;
+use impasto::run::{content_at, style_at};
+use impasto::run_folder::{INPUTS, Inputs, LAYOUT, RESULT, Reading, RunRecord, Saving, read_record};
+use impasto::write::{OutputFormat, WriteOptions, encode_picture};
+use impasto::{Control, Images, Keeping, Outcome, PaintError, ResolvedRecipe, Scale, paint_kept};
+use impasto_vgg::{CpuEngine, Engine};
 
-use crate::args::{FileArguments, PaintArguments};
+use crate::args::{PaintArguments, ResumeArguments, RunningArguments};
 use crate::engine::{load_weights, open_engine};
 use crate::failure::{Failure, Status};
 use crate::forecast::{self, Intended};
 use crate::interrupt;
+use crate::job::{Job, ReadImages};
+use crate::keeping::{Kept, folder_failure};
+use crate::machine::{machine, now};
 use crate::measure::peak_mib;
-use crate::order::{Order, same_file};
+use crate::observer::Observer;
 use crate::preview::Preview;
-use crate::show::{Bar, DoneLine, Output, Plan, Progress, Show, Stage};
-
-/// The least width and height of an image that is painted, or painted from, in pixels.
-const LEAST_SIDE_PX: usize = 2;
-
-/// A loss that is so many times the last good one is said to have exploded.
-const EXPLOSION: f64 = 10.0;
+use crate::show::{Bar, DoneLine, Output, Plan, Show, Stage, say};
 
 /// Paints.
 ///
 /// # Errors
 /// See [`Failure`]; being interrupted is one, after the picture so far was written.
 pub fn paint(arguments: &PaintArguments, output: Output) -> Result<(), Failure> {
-    let started = Instant::now();
-    let mut order = Order::read(arguments)?;
-    let writing = Writing::check(arguments, &order)?;
-    let (weights, mut notes) = load_weights(&order.recipe.weights)?;
-    let engine = open_engine(weights, arguments.running.threads)?;
-    let description = engine.describe();
-    order.recipe.engine = Some(format!("{} {}", description.name, description.isa));
-
-    interrupt::catch()?;
-    let limits = read_limits(&arguments.files);
-    let mut read = |path: &Path| -> Result<Picture, Failure> {
-        let read = read_picture(path, &limits).map_err(Failure::failed)?;
-        notes.extend(read.notes);
-        check_drawing(path, &read.picture)?;
-        Ok(read.picture)
-    };
-    let content = read(&order.content)?;
-    let styles = order.styles.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let start = order.start.as_deref().map(&mut read).transpose()?;
-
-    let scales = impasto::scales(&order.recipe, content.width, content.height);
-    check_scales(&scales, &writing)?;
-    let full = scales[scales.len() - 1];
-    order.recipe = order.recipe_at(full.width, full.height);
-    let read = styles.iter().chain([&content]).chain(&start).collect();
-    let intended = Intended { recipe: &order.recipe, engine: &engine, scales: &scales, images: read, styles: &styles };
-    let memory_limit = intended.network_limit(arguments.running.memory_limit)?;
-    intended.memory_bytes(memory_limit)?;
-    let mut show = show(arguments, &scales, output);
-    notes.iter().for_each(|note| show.note(note));
-    if show.is_for_people() {
-        show.note(&forecast::sentence(&intended.forecast(memory_limit)?));
-    }
-
-    let images = Images { content: &content, styles: &styles, start: start.as_ref() };
-    let mut observer = Observer { show: &mut show, started, good_loss: f64::INFINITY, rejections: Vec::new() };
-    let outcome = impasto::paint(&order.recipe, &engine, images, memory_limit, &mut |event| {
-        observer.observe(event);
-        if interrupt::requested() { Control::Stop } else { Control::Continue }
-    });
-    show.clear();
-    let outcome = outcome.map_err(paint_failure)?;
-    let recipe = order.recipe.to_json();
-    write_picture(&RealDisk, writing.path, &outcome.picture, writing.options, Some(&recipe))
-        .map_err(Failure::failed)?;
-    finish(show, &outcome, writing.path, started)
+    carry_out(Job::of_options(arguments)?, output)
 }
 
-/// Where and how the picture will be written.
-struct Writing<'run> {
-    path: &'run Path,
-    format: OutputFormat,
-    options: WriteOptions,
-}
-
-impl Writing<'_> {
-    /// Everything about the output that can be said before any work.
-    fn check<'run>(arguments: &'run PaintArguments, order: &Order) -> Result<Writing<'run>, Failure> {
-        let path = arguments.output.as_path();
-        let format = OutputFormat::from_path(path).map_err(Failure::usage)?;
-        let files = &arguments.files;
-        let options = WriteOptions { bits: if files.depth == "16" { 16 } else { 8 }, jpeg_quality: files.quality };
-        format.check(1, 1, options).map_err(Failure::usage)?;
-        for written in [path.to_owned(), sidecar_path(path)] {
-            if let Some(input) = order.inputs().find(|input| same_file(input, &written)) {
-                return Err(Failure::usage(format_args!(
-                    "--output {} would overwrite the input {}; choose another name",
-                    path.display(),
-                    input.display()
-                )));
-            }
+/// Goes on with a run.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn resume(arguments: &ResumeArguments, output: Output) -> Result<(), Failure> {
+    let record = read_record(&arguments.run).map_err(folder_failure)?;
+    if record.outcome.is_some() {
+        // Killed at its very end, a run keeps what it needs no more.
+        remove_checkpoints(&RealDisk, &arguments.run).map_err(Failure::failed)?;
+        if !arguments.running.quiet {
+            let picture = arguments.run.join(RESULT);
+            say(&format!("{} is finished; its picture is {}", arguments.run.display(), picture.display()));
         }
-        check_writable(path, 0).map_err(Failure::failed)?;
-        Ok(Writing { path, format, options })
-    }
-}
-
-/// What can be said of the picture's size before the run: the format, the disk.
-fn check_scales(scales: &[Scale], writing: &Writing<'_>) -> Result<(), Failure> {
-    let full = scales[scales.len() - 1];
-    writing.format.check(full.width, full.height, writing.options).map_err(|error| match error {
-        WriteError::Size { .. } => Failure::usage(error),
-        error => Failure::failed(error),
-    })?;
-    // Uncompressed, and as much again for the headers.
-    let bytes = 3 * full.width as u64 * full.height as u64 * u64::from(writing.options.bits) / 8 + (64 << 10);
-    check_writable(writing.path, bytes).map_err(Failure::failed)
-}
-
-/// An image of one row or column has neither drawing nor texture: it was given by mistake.
-pub fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
-    if picture.width.min(picture.height) >= LEAST_SIDE_PX {
         return Ok(());
     }
-    let size = format!("{} x {}", picture.width, picture.height);
-    Err(Failure::file(path, format_args!("has {size} pixels, too few to see anything in; give a larger image")))
+    carry_out(Job::of_run(record, arguments)?, output)
 }
 
-pub fn read_limits(files: &FileArguments) -> ReadLimits {
-    ReadLimits { megapixels: files.max_megapixels, lenient: files.lenient, ..ReadLimits::default() }
+fn carry_out(mut job: Job, output: Output) -> Result<(), Failure> {
+    let started = Instant::now();
+    let (weights, mut notes) = load_weights(&job.weights)?;
+    let engine = open_engine(weights, job.running.threads)?;
+    let description = engine.describe();
+    job.order.recipe.engine = Some(format!("{} {}", description.name, description.isa));
+    interrupt::catch()?;
+    let mut read = job.read_images(&mut notes)?;
+
+    let scales = impasto::scales(&job.order.recipe, read.content.width, read.content.height);
+    job.writing.check_scales(&scales)?;
+    let full = scales[scales.len() - 1];
+    let mut recipe = job.order.recipe_at(full.width, full.height);
+    let images = read.styles.iter().chain([&read.content]).chain(&read.start).collect();
+    let intended = Intended { recipe: &recipe, engine: &engine, scales: &scales, images, styles: &read.styles };
+    let memory_limit = intended.network_limit(job.running.memory_limit)?;
+    intended.memory_bytes(memory_limit)?;
+    let show = show(&job.running, &scales, output);
+    notes.iter().for_each(|note| show.note(note));
+    let forecast = match show.is_for_people() {
+        true => Some(forecast::sentence(&intended.forecast(memory_limit)?)),
+        false => None,
+    };
+    let kept = take_folder(&mut job, &mut read, &recipe, &scales)?;
+    match &kept {
+        Some(kept) if kept.goes_on() => recipe = kept.recipe(&recipe, &show),
+        _ => forecast.iter().for_each(|forecast| show.note(forecast)),
+    }
+    perform(Performance { job: &job, recipe, engine: &engine, read: &read, memory_limit, kept, started }, show)
+}
+
+/// Takes the folder that the run is kept in, if it is.
+fn take_folder(
+    job: &mut Job,
+    read: &mut ReadImages,
+    recipe: &ResolvedRecipe,
+    scales: &[Scale],
+) -> Result<Option<Kept>, Failure> {
+    let (Some(keeping), Some(inputs)) = (job.keeping.take(), read.inputs.take()) else { return Ok(None) };
+    let full = scales[scales.len() - 1];
+    if recipe.preset == "tutorial" && keeping.begun.is_none() {
+        keep_resized(read, &inputs, recipe, full)?;
+    }
+    let wanted = record(job, inputs, keeping.saving, recipe, scales);
+    let copies = std::mem::take(&mut read.copies);
+    Kept::open(keeping, wanted, &copies, job.writing.bytes(full)).map(Some)
+}
+
+/// What `run.json` says of a job.
+fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, scales: &[Scale]) -> RunRecord {
+    RunRecord {
+        layout: LAYOUT,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        started: now(),
+        machine: machine(recipe.engine.as_deref().unwrap_or_default()),
+        recipe: recipe.clone(),
+        scales: scales.to_vec(),
+        inputs,
+        reading: Reading { megapixels: job.limits.megapixels, lenient: job.limits.lenient },
+        output: job.writing.given.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        depth: job.writing.options.bits,
+        quality: job.writing.options.jpeg_quality,
+        saving,
+        outcome: None,
+    }
+}
+
+/// As the port that the preset `tutorial` follows does: the images as the run sees them lie beside their copies.
+fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe, full: Scale) -> Result<(), Failure> {
+    let mut resized = vec![(&inputs.content.name, content_at(recipe, &read.content, full))];
+    let styles = inputs.styles.iter().zip(&read.styles);
+    resized.extend(styles.map(|(input, style)| (&input.name, style_at(recipe, style, full))));
+    for (place, (name, picture)) in resized.into_iter().enumerate() {
+        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
+        let named = |name: String| Path::new(INPUTS).join(name);
+        let path = named(format!("resized_{stem}.png"));
+        let is_taken = read.copies.iter().any(|(taken, _)| *taken == path);
+        let path = if is_taken { named(format!("resized_{stem}-{place}.png")) } else { path };
+        let picture = picture.map_err(Failure::failed)?;
+        let bytes = encode_picture(&picture, OutputFormat::Png, WriteOptions::default(), None);
+        read.copies.push((path, bytes.map_err(Failure::failed)?));
+    }
+    Ok(())
+}
+
+/// A job that is ready to be painted.
+struct Performance<'run> {
+    job: &'run Job,
+    recipe: ResolvedRecipe,
+    engine: &'run CpuEngine,
+    read: &'run ReadImages,
+    memory_limit: Option<u64>,
+    kept: Option<Kept>,
+    started: Instant,
+}
+
+/// Paints, writes the picture, says how it went.
+fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> {
+    let Performance { job, recipe, engine, read, memory_limit, mut kept, started } = performance;
+    let clock = || started.elapsed().as_secs_f64();
+    let recorder = kept.as_ref().map(|kept| kept.recorder(&clock)).transpose()?;
+    let from = kept.as_mut().and_then(Kept::take_checkpoint);
+    let observer = RefCell::new(Observer::new(&mut show, started, recorder));
+    let images = Images { content: &read.content, styles: &read.styles, start: read.start.as_ref() };
+    let keeping = Keeping { from, keep: &mut |snapshot| observer.borrow_mut().keep(snapshot) };
+    let painted = paint_kept(&recipe, engine, images, memory_limit, keeping, &mut |event| {
+        observer.borrow_mut().observe(event);
+        if interrupt::requested() { Control::Stop } else { Control::Continue }
+    });
+    let (seconds, is_kept) = observer.into_inner().settle();
+    show.clear();
+    let outcome = painted.map_err(paint_failure)?;
+    job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|error| match &kept {
+        Some(kept) => Failure::failed(format_args!(
+            "{error}; then `impasto resume {}` goes on from the last checkpoint",
+            kept.folder().display()
+        )),
+        None => Failure::failed(error),
+    })?;
+    let way_on = kept.as_ref().map(|kept| way_on(kept.folder(), is_kept));
+    if let Some(kept) = kept.filter(|_| !outcome.interrupted) {
+        kept.finish(&outcome, seconds)?;
+    }
+    finish(show, &outcome, &job.writing.path(), started, way_on)
+}
+
+/// How an interrupted run is gone on with.
+fn way_on(folder: &Path, is_kept: bool) -> String {
+    let folder = folder.display();
+    match is_kept {
+        true => format!("`impasto resume {folder}` goes on"),
+        false => format!(
+            "its checkpoint could not be written, so `impasto resume {folder}` goes on from an earlier one, if there is one"
+        ),
+    }
 }
 
 fn paint_failure(error: PaintError) -> Failure {
@@ -148,13 +205,12 @@ fn paint_failure(error: PaintError) -> Failure {
 }
 
 /// How this run is shown, from the options and from where standard error goes.
-fn show(arguments: &PaintArguments, scales: &[Scale], output: Output) -> Show {
+fn show(running: &RunningArguments, scales: &[Scale], output: Output) -> Show {
     let stages = scales.iter().map(|scale| Stage {
         pixels: scale.width as u64 * scale.height as u64,
         evaluations: u64::from(scale.evaluations),
     });
     let plan = Plan(stages.collect());
-    let running = &arguments.running;
     if running.json {
         return Show::Json(output);
     }
@@ -174,51 +230,14 @@ fn show(arguments: &PaintArguments, scales: &[Scale], output: Output) -> Show {
     shown
 }
 
-/// Turns the run's events into what is shown.
-struct Observer<'run> {
-    show: &'run mut Show,
-    started: Instant,
-    /// The loss of the last good picture; none yet is beyond every loss.
-    good_loss: f64,
-    /// Kinds of rejected steps that were said already.
-    rejections: Vec<Rejection>,
-}
-
-impl Observer<'_> {
-    fn observe(&mut self, event: Event<'_>) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        match event {
-            Event::Started { .. } => {}
-            Event::ScaleStarted { scale, .. } => self.show.prepare(scale.width, scale.height),
-            Event::Iteration(iteration) => {
-                let progress = Progress {
-                    iteration: u64::from(iteration.iteration),
-                    evaluations: u64::from(iteration.evaluations),
-                    loss: iteration.losses.total,
-                    content: iteration.losses.content,
-                    style: iteration.losses.style,
-                    seconds,
-                    width: iteration.width,
-                    height: iteration.height,
-                };
-                self.good_loss = progress.loss;
-                self.show.progress(&progress, || iteration.picture());
-            }
-            // A step that is taken back since it was too long is a part of the method; one that explodes is news.
-            Event::StepRejected { evaluations, loss, rejection } => {
-                let has_exploded = loss.is_nan() || loss >= EXPLOSION * self.good_loss;
-                if has_exploded && !self.rejections.contains(&rejection) {
-                    self.rejections.push(rejection);
-                    self.show.note(&format!("evaluation {evaluations}: {rejection}"));
-                }
-            }
-        }
-    }
-}
-
 /// The last line, and the exit status.
-fn finish(show: Show, outcome: &Outcome, output: &Path, started: Instant) -> Result<(), Failure> {
-    let seconds = started.elapsed().as_secs_f64();
+fn finish(
+    show: Show,
+    outcome: &Outcome,
+    output: &Path,
+    started: Instant,
+    way_on: Option<String>,
+) -> Result<(), Failure> {
     let done = DoneLine {
         event: if outcome.interrupted { "interrupted" } else { "done" },
         output: &output.to_string_lossy(),
@@ -227,13 +246,14 @@ fn finish(show: Show, outcome: &Outcome, output: &Path, started: Instant) -> Res
         iterations: outcome.iterations,
         evaluations: outcome.evaluations,
         loss: outcome.losses.as_ref().map(|losses| losses.total),
-        seconds,
+        seconds: started.elapsed().as_secs_f64(),
         peak_mib: peak_mib(),
     };
     show.finish(&done)?;
     if outcome.interrupted {
+        let way_on = way_on.map_or(String::new(), |way_on| format!("; {way_on}"));
         let sentence = format!(
-            "interrupted after {} evaluations; the picture so far is {}",
+            "interrupted after {} evaluations; the picture so far is {}{way_on}",
             outcome.evaluations,
             output.display()
         );

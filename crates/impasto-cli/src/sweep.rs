@@ -14,7 +14,7 @@ use impasto::sheet::{Cell, sheet};
 use impasto::write::{OutputFormat, WriteOptions, write_picture};
 use impasto::{Recipe, ResolvedRecipe};
 
-use crate::args::{PaintArguments, RecipeArguments, SweepArguments, Variation};
+use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, SweepArguments, Variation};
 use crate::failure::{Failure, Status};
 use crate::order::{Order, same_file};
 use crate::paint::paint;
@@ -99,8 +99,9 @@ fn planned(arguments: &SweepArguments, choice: &[(&str, &str)]) -> Result<Planne
     let paint_arguments = PaintArguments {
         content: Some(arguments.content.clone()),
         styles: arguments.styles.clone(),
-        output: path.clone(),
+        output: Some(path.clone()),
         recipe,
+        keeping: KeepingArguments::default(),
         files: arguments.files.clone(),
         running: arguments.running.clone(),
     };

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::args::{PaintArguments, RecipeArguments, ReconstructArguments, TextureArguments};
+use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, ReconstructArguments, TextureArguments};
 use crate::failure::Failure;
 use crate::paint::paint;
 use crate::show::Output;
@@ -27,8 +27,9 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
             // The picture has the style image's shape; nothing else of a photo is asked for.
             content: Some(arguments.style.clone()),
             styles: vec![arguments.style.clone()],
-            output,
+            output: Some(output),
             recipe,
+            keeping: KeepingArguments::default(),
             files: arguments.files.clone(),
             running: arguments.running.clone(),
         }
@@ -55,8 +56,9 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         PaintArguments {
             content: Some(arguments.content.clone()),
             styles: Vec::new(),
-            output,
+            output: Some(output),
             recipe,
+            keeping: KeepingArguments::default(),
             files: arguments.files.clone(),
             running: arguments.running.clone(),
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use impasto::Control;
 use impasto::calibration::{images_of, mean_activations};
+use impasto::digest::sha256;
 use impasto::disk::{RealDisk, check_writable, replace_file};
-use impasto::fetch::{FetchError, RELEASES, Release, cached_path, fetch, release, sha256};
+use impasto::fetch::{FetchError, RELEASES, Release, cached_path, fetch, release};
 use impasto_vgg::Weights;
 use impasto_vgg::formats::{StoredAs, write_safetensors};
 use impasto_vgg::verify::{Answer, kernel_ranges};

@@ -14,7 +14,8 @@
 //! recipe's seed. Two generations lie beside each other ([`NAMES`]); the older is replaced, in one step, so that one is
 //! whole at any moment. A reader takes the newer of those that are whole.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,7 @@ pub enum CheckpointError {
         found: String,
     },
     /// Bytes have changed or are missing.
-    #[error("{} is damaged; the older checkpoint beside it may be whole, and otherwise the run has to begin again", path.display())]
+    #[error("{} is damaged, and no other checkpoint is whole; remove them, and the run begins again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -262,23 +263,38 @@ pub struct Found {
     pub refused: Vec<CheckpointError>,
 }
 
-/// Looks for checkpoints in the folder of a run.
+/// Looks for checkpoints in the folder of a run. The older is read only where the newer is not whole: a checkpoint may be
+/// as large as the rest of the memory.
 #[must_use]
 pub fn newest(folder: &Path) -> Found {
     let mut found = Found { newest: None, refused: Vec::new() };
-    for (place, name) in NAMES.iter().enumerate() {
-        let path = folder.join(name);
+    let mut generations: Vec<(Option<u32>, usize)> =
+        NAMES.iter().enumerate().map(|(place, name)| (evaluations_told(&folder.join(name)), place)).collect();
+    // One that does not even tell how far it has come is looked at first, so that it is named.
+    generations.sort_by_key(|&(evaluations, _)| std::cmp::Reverse(evaluations.map_or(u64::MAX, u64::from)));
+    for (_, place) in generations {
+        let path = folder.join(NAMES[place]);
         let read = read_file(&path, FILE_LIMIT_MIB).map_err(CheckpointError::from);
         match read.and_then(|bytes| Checkpoint::decode(&bytes, &path)) {
             Err(CheckpointError::Disk(DiskError::Missing { .. })) => {}
             Err(error) => found.refused.push(error),
             Ok(checkpoint) => {
-                let newer = |(_, other): &(usize, Checkpoint)| other.place.evaluations >= checkpoint.place.evaluations;
-                if !found.newest.as_ref().is_some_and(newer) {
-                    found.newest = Some((place, checkpoint));
-                }
+                found.newest = Some((place, checkpoint));
+                break;
             }
         }
     }
     found
+}
+
+/// How far the run had come by what the header says; the sum is not looked at.
+fn evaluations_told(path: &Path) -> Option<u32> {
+    // Asked before it is opened: opening a pipe would wait for somebody to write.
+    let file = std::fs::metadata(path).ok().filter(|found| found.is_file()).and_then(|_| File::open(path).ok())?;
+    let mut beginning = Vec::new();
+    file.take(MAGIC.len() as u64 + 16 + HEADER_LIMIT_BYTES).read_to_end(&mut beginning).ok()?;
+    let mut state = StateReader::new(&beginning);
+    let is_ours = state.bytes(MAGIC.len()).ok()? == MAGIC && state.count(u64::MAX).ok()? == LAYOUT_VERSION;
+    is_ours.then_some(())?;
+    read_header(&mut state).ok().map(|header| header.place.evaluations)
 }

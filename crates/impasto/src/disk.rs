@@ -28,7 +28,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use check::{check_writable, free_bytes, is_temporary};
+pub use check::{check_writable, free_bytes, is_temporary, remove_abandoned};
 pub use error::DiskError;
 pub use lock::Lock;
 pub use log::Log;

@@ -10,8 +10,6 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::disk::{DiskError, create_folder};
 use crate::run::Control;
 use arrival::Arrival;
@@ -200,19 +198,4 @@ pub fn fetch(
     }
     result?;
     Ok(arrival.commit()?)
-}
-
-/// The SHA-256 of `bytes`, in lower-case hexadecimal digits.
-///
-/// ```
-/// // FIPS 180-2, appendix B.1.
-/// assert!(impasto::fetch::sha256(b"abc").starts_with("ba7816bf8f01cfea414140de5dae2223"));
-/// ```
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

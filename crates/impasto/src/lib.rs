@@ -6,6 +6,7 @@ pub mod calibration;
 pub mod checkpoint;
 pub mod colour;
 pub mod crc32c;
+pub mod digest;
 pub mod disk;
 pub mod fetch;
 pub mod forecast;

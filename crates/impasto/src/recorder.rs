@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::{Checkpoint, Keeper, NAMES, Snapshot};
 use crate::disk::{Disk, DiskError, Log, create_folder, read_file, remove_file_if_present, replace_file};
 use crate::run::Iteration;
-use crate::run_folder::{FRAMES, INPUTS, METRICS, Metrics, RECORD, RunRecord, Saving, frame_path, whole_lines};
+use crate::run_folder::{
+    FRAMES, INPUTS, METRICS, METRICS_LIMIT_MIB, Metrics, RECORD, RunRecord, Saving, frame_path, whole_lines,
+};
 use crate::write::{WriteError, WriteOptions, write_picture};
 
 /// Where checkpoints may wait for a slow disk: so many times as long as the last one took passes until the next.
 const LEAST_WAIT: f64 = 50.0;
-
-/// The longest `metrics.jsonl` that is gone on with, in MiB.
-const METRICS_LIMIT_MIB: u64 = 1024;
 
 /// Makes a folder a run: the copies of the images, then `run.json`. A folder without `run.json` is no run yet, so that
 /// a program killed on the way leaves none behind.

@@ -196,6 +196,29 @@ pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usi
     coarse.chain([full]).collect()
 }
 
+/// The content image as the run sees it at a scale: resized, or cropped to fit.
+///
+/// # Errors
+/// Where there is no memory for that many pixels.
+pub fn content_at(recipe: &ResolvedRecipe, content: &Picture, scale: Scale) -> Result<Picture, PictureError> {
+    match recipe.size {
+        Size::LongEdge(_) => content.resized(scale.width, scale.height),
+        Size::Exact { .. } => content.cropped_to_fit(scale.width, scale.height),
+    }
+}
+
+/// A style image as the run sees it at a scale: resized, or cropped to fit.
+///
+/// # Errors
+/// Where there is no memory for that many pixels.
+pub fn style_at(recipe: &ResolvedRecipe, style: &Picture, scale: Scale) -> Result<Picture, PictureError> {
+    let (width, height) = style_size(recipe, &scale, (style.width, style.height));
+    match recipe.style_fit {
+        StyleFit::Scale => style.resized(width, height),
+        StyleFit::Crop => style.cropped_to_fit(width, height),
+    }
+}
+
 /// Paints. `memory_limit_bytes` bounds what the engine's sessions may take; `None` for what is free.
 ///
 /// The same recipe, images and engine give the same picture, for any number of threads.
@@ -261,7 +284,7 @@ pub fn paint_kept(
     let full = scales[scales.len() - 1];
     let picture = painted.ok_or(PaintError::StartMissing)?.resized(full.width, full.height)?;
     let picture = match recipe.original_colors {
-        true => with_colours_of(&run.content_at(full)?, picture),
+        true => with_colours_of(&content_at(recipe, images.content, full)?, picture),
         false => picture,
     };
     let (interrupted, losses) = (run.stopped, run.losses.take());
@@ -306,25 +329,13 @@ impl Run<'_> {
         }
     }
 
-    /// The content image at a scale.
-    fn content_at(&self, scale: Scale) -> Result<Picture, PictureError> {
-        match self.recipe.size {
-            Size::LongEdge(_) => self.images.content.resized(scale.width, scale.height),
-            Size::Exact { .. } => self.images.content.cropped_to_fit(scale.width, scale.height),
-        }
-    }
-
     /// Each style image's moments at a scale, with its share.
     fn styles_at(&self, scale: Scale) -> Result<Vec<(Vec<impasto_vgg::Moments>, f64)>, PaintError> {
         let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
         counted
             .map(|(style, &share)| {
-                let (width, height) = style_size(self.recipe, &scale, (style.width, style.height));
-                let style = match self.recipe.style_fit {
-                    StyleFit::Scale => style.resized(width, height)?,
-                    StyleFit::Crop => style.cropped_to_fit(width, height)?,
-                };
-                let limit = self.memory_limit_bytes;
+                let style = style_at(self.recipe, style, scale)?;
+                let (width, height, limit) = (style.width, style.height, self.memory_limit_bytes);
                 Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
             })
             .collect()
@@ -338,7 +349,7 @@ impl Run<'_> {
         painted: Option<Picture>,
         from: Option<Checkpoint>,
     ) -> Result<Picture, PaintError> {
-        let content = self.content_at(scale)?;
+        let content = content_at(self.recipe, self.images.content, scale)?;
         let done = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_evaluations);
         let (mut optimiser, from) = match from {
             Some(checkpoint) => (checkpoint.optimiser, Some(checkpoint.picture)),

@@ -4,8 +4,16 @@ mod bad_input;
 mod documents;
 mod figures;
 #[cfg(unix)]
+mod full_disk;
+#[cfg(unix)]
 mod interrupt;
+#[cfg(unix)]
+mod kill;
 mod measure;
 mod paint;
+#[cfg(unix)]
+mod runs;
+#[cfg(target_os = "linux")]
+mod system_calls;
 mod weights;
 mod workshop;

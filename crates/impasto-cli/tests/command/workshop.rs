@@ -83,19 +83,7 @@ impl Workshop {
 
     /// Every file of the folder with its bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    collect(&path, files);
-                } else {
-                    files.insert(path.clone(), std::fs::read(&path).unwrap());
-                }
-            }
-        }
-        let mut files = BTreeMap::new();
-        collect(self.folder.path(), &mut files);
-        files
+        files_of(self.folder.path())
     }
 
     /// What is wrong with how the program refuses `arguments`; empty where it is one sentence that holds `needle`, the
@@ -131,4 +119,19 @@ pub fn paint_arguments<'arguments>(output: &'arguments str, more: &[&'arguments 
     }
     arguments.extend(more);
     arguments
+}
+
+/// Every file below a folder with its bytes.
+pub fn files_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(files_of(&path)),
+            false => {
+                files.insert(path.clone(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
 }

@@ -58,7 +58,7 @@ pub fn is_temporary(name: &str) -> bool {
 }
 
 /// Removes the temporary files in the folder that no living process holds. What cannot be removed stays.
-fn remove_abandoned(folder: &Path) {
+pub fn remove_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         if is_file

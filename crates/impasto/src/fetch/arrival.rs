@@ -9,7 +9,8 @@ use ureq::Body;
 use ureq::http::{Response, header};
 
 use super::client::{self, Asked};
-use super::{FetchError, Release, hexadecimal};
+use super::{FetchError, Release};
+use crate::digest::hexadecimal;
 use crate::disk::{DiskError, PartialFile};
 use crate::run::Control;
 

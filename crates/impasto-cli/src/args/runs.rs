@@ -1,0 +1,57 @@
+//! Options of runs that are kept in a folder: those of `paint`, and the commands `resume` and `runs`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::RunningArguments;
+
+/// How a run is kept.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Keeping the run")]
+pub struct KeepingArguments {
+    /// Keep the run in this folder: recipe, images, losses, checkpoints, result.png; `impasto resume DIR` goes on
+    ///
+    /// A run that is in the folder already, of the same recipe and images and not finished, is gone on with.
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// A picture every N iterations, in DIR/frames
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub save_every: Option<u32>,
+    /// Pictures by a schedule: tutorial (after iterations 1 to 5, 10, 20, then every 20) [default for --preset tutorial]
+    #[arg(long, value_name = "NAME", value_parser = ["tutorial"], conflicts_with = "save_every")]
+    pub save_schedule: Option<String>,
+    /// Seconds between checkpoints [default: 30, or longer where the disk is slow]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub checkpoint_every: Option<f64>,
+}
+
+/// Options of `resume`.
+#[derive(Args, Debug)]
+pub struct ResumeArguments {
+    /// The folder of the run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// The picture goes here too, and no more to where `paint` was told to put it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How the program runs.
+    #[command(flatten)]
+    pub running: RunningArguments,
+}
+
+/// Options of `runs`.
+#[derive(Args, Debug)]
+pub struct RunsArguments {
+    /// A folder with runs in it, or a run
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Print one JSON object a run
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=1e9).contains(seconds));
+    seconds.ok_or_else(|| "give a number of seconds, 0 for a checkpoint after each evaluation".to_owned())
+}

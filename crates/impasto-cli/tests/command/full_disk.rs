@@ -1,0 +1,139 @@
+//! A full disk, a read-only one: the run goes on or stops in a sentence, and its last good checkpoint is whole.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use impasto::checkpoint::newest;
+use impasto::run_folder::{RECORD, RESULT};
+
+use crate::kill::{TWO_SIZES, traces};
+use crate::workshop::{Workshop, files_of};
+
+/// A disk of its own, for as long as this lives.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None`, with a message, where this user may not mount one.
+    fn mount(path: PathBuf, size: &str) -> Option<SmallDisk> {
+        std::fs::create_dir_all(&path).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(&path).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(SmallDisk(path));
+        }
+        println!("skipped: no disk can be mounted here");
+        None
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        assert!(Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap().success());
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        let mut filler = std::fs::File::create(self.0.join("filler")).unwrap();
+        let written = std::io::copy(&mut std::io::repeat(1), &mut filler);
+        assert!(written.is_err(), "a small disk fills up");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn paint<'words>(folder: &'words str, more: &[&'words str]) -> Vec<&'words str> {
+    let mut words = vec!["paint", "photo.png", "painting.png", "--run-dir", folder, "--checkpoint-every", "0"];
+    words.extend(TWO_SIZES);
+    words.extend(more);
+    words
+}
+
+#[test]
+fn a_disk_too_small_for_checkpoints_does_not_stop_a_run() {
+    let workshop = Workshop::new();
+    // Two generations and the one that is being written are some 400 KiB when the history is full.
+    let Some(disk) = SmallDisk::mount(workshop.path("disk"), "size=340k") else { return };
+    workshop.succeed(&paint("whole", &["--quiet"]));
+    let output = workshop.run(&paint("disk/run", &[]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("No space left on device").count(), 1, "said once: {said}");
+    assert!(said.contains("the run goes on"), "{said}");
+    assert_eq!(traces(&workshop.path("disk/run")), traces(&workshop.path("whole")));
+    drop(disk);
+}
+
+#[test]
+fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
+    let workshop = Workshop::new();
+    let Some(disk) = SmallDisk::mount(workshop.path("disk"), "size=2m") else { return };
+    workshop.succeed(&paint("whole", &["--quiet"]));
+    let mut command = workshop.command(&paint("disk/run", &["--json"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..5 {
+        stdout.read_line(&mut line).unwrap();
+    }
+    disk.fill();
+    stdout.read_to_string(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains(RESULT) && last.contains("No space left") && last.contains("impasto resume"), "{said}");
+    let found = newest(&workshop.path("disk/run"));
+    assert!(found.newest.is_some() && found.refused.is_empty(), "the last good checkpoint is whole");
+    // With no room it says so before it works; with room it goes on.
+    let refused = workshop.run(&["resume", "disk/run", "--quiet"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(newest(&workshop.path("disk/run")).newest.is_some());
+    std::fs::remove_file(workshop.path("disk/filler")).unwrap();
+    workshop.succeed(&["resume", "disk/run", "--quiet"]);
+    assert_eq!(traces(&workshop.path("disk/run")), traces(&workshop.path("whole")));
+}
+
+#[test]
+fn a_read_only_disk_is_named_and_left_alone() {
+    let workshop = Workshop::new();
+    let Some(disk) = SmallDisk::mount(workshop.path("disk"), "size=8m") else { return };
+    workshop.succeed(&paint("whole", &["--quiet"]));
+    let mut child = workshop.command(&paint("disk/run", &["--json"])).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for _ in 0..5 {
+        stdout.read_line(&mut String::new()).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    disk.remount("ro");
+    let before = files_of(&workshop.path("disk"));
+    for words in [paint("disk/other", &[]), paint("disk/run", &[]), vec!["resume", "disk/run"]] {
+        let output = workshop.run(&words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.lines().last().unwrap().contains("Read-only file system"), "{said}");
+    }
+    let listed = workshop.succeed(&["runs", "disk"]);
+    assert!(listed.contains("stopped at"), "a run can be looked at: {listed}");
+    assert_eq!(files_of(&workshop.path("disk")), before);
+    disk.remount("rw");
+    workshop.succeed(&["resume", "disk/run", "--quiet"]);
+    assert_eq!(traces(&workshop.path("disk/run")), traces(&workshop.path("whole")));
+}
+
+/// Permissions, for users who are not root.
+#[test]
+fn a_folder_that_takes_no_files_is_named() {
+    let workshop = Workshop::new();
+    let path = Path::new("/proc/self/run");
+    let complaints = workshop.complaints_about_refusal(
+        workshop.command(&paint(path.to_str().unwrap(), &["--quiet"])),
+        1,
+        "the folder /proc/self/run could not be made",
+    );
+    assert!(complaints.is_empty(), "{complaints:?}");
+    assert!(!path.join(RECORD).exists());
+}

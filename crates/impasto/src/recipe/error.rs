@@ -1,0 +1,105 @@
+//! What is wrong with a recipe, each a sentence.
+
+use impasto_vgg::Layer;
+
+use super::RECIPE_LIMIT_BYTES;
+
+/// What is wrong with a recipe, in a sentence that names the option and the way out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RecipeError {
+    /// A size that is not `N` or `WxH`, or has no pixels.
+    #[error(
+        "--size {0} is not a size; give the long edge in pixels (512) or width x height (400x300), each from 1 to 65535"
+    )]
+    Size(String),
+    /// A preset that there is none of.
+    #[error("there is no preset \"{name}\"; --preset takes {known}")]
+    UnknownPreset {
+        /// What was asked for.
+        name: String,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// A number that is not one or is outside its range.
+    #[error("{option} {value} is out of range; give {allowed}")]
+    OutOfRange {
+        /// The option.
+        option: String,
+        /// What was given.
+        value: f64,
+        /// What may be given, in words.
+        allowed: &'static str,
+    },
+    /// A list of layers that cannot be read.
+    #[error(
+        "{option} {text} is not a list of layers; write the names with commas between them, each with a weight if you like (conv1_1=0.2,conv2_1)"
+    )]
+    LayerList {
+        /// The option.
+        option: String,
+        /// What was given.
+        text: String,
+    },
+    /// A layer that VGG-19 does not have.
+    #[error("{option}: {source}")]
+    UnknownLayer {
+        /// The option.
+        option: String,
+        /// Which, and what there is.
+        source: impasto_vgg::UnknownLayer,
+    },
+    /// A layer that stands twice in a list.
+    #[error("{option} lists {layer} twice; list it once")]
+    LayerTwice {
+        /// The option.
+        option: String,
+        /// Which layer.
+        layer: Layer,
+    },
+    /// Neither content nor style has any weight.
+    #[error(
+        "nothing is left to paint, since no content layer and no style layer has a weight above 0; raise --content-weight or --style-weight, or list layers with --content-layers or --style-layers"
+    )]
+    NothingToPaint,
+    /// Shares of style images that do not fit the images.
+    #[error(
+        "--style-blend has {shares} shares for {styles} style images; give one share for each image, in their order"
+    )]
+    BlendCount {
+        /// Shares given.
+        shares: usize,
+        /// Style images given.
+        styles: usize,
+    },
+    /// Shares that are all 0.
+    #[error("--style-blend has no share above 0; give at least one image a share")]
+    BlendEmpty,
+    /// No style image where one is needed.
+    #[error("a style image is missing; give at least one, or set --style-weight 0 to leave style out")]
+    NoStyle,
+    /// An empty name for the weights.
+    #[error("--weights is empty; give embedded, normalised or a weights file")]
+    NoWeights,
+    /// A text that is too long to be a recipe.
+    #[error(
+        "the recipe has {bytes} bytes, more than the {RECIPE_LIMIT_BYTES} that a recipe may have; give a recipe that impasto wrote"
+    )]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A text that is not a recipe.
+    #[error("the recipe cannot be read: {0}; give a recipe as `impasto recipe` prints it")]
+    Json(String),
+    /// A field from another version.
+    #[error(
+        "the recipe, written by impasto {written_by}, has a field \"{field}\" that impasto {} does not know; update impasto or remove the field",
+        env!("CARGO_PKG_VERSION")
+    )]
+    UnknownField {
+        /// The field.
+        field: String,
+        /// The version that wrote it, or `of an unknown version`.
+        written_by: String,
+    },
+}
