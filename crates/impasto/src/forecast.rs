@@ -31,7 +31,7 @@ const BF16_TIME: f64 = 0.63;
 const MIXED_TIME: f64 = 0.82;
 
 /// What L-BFGS with a history of 100 adds to the time of an evaluation; Adam adds next to nothing.
-const LBFGS_TIME: f64 = 0.07;
+const LBFGS_TIME: f64 = 0.04;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
 const STYLE_TIME: f64 = 0.45;
@@ -86,7 +86,7 @@ pub fn memory_bytes(
     }
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
-    request.precision = precisions(recipe.precision, engine, full.evaluations).1;
+    request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
     // The content image at this size, the picture, its gradient, and the picture that is handed out.
     let of_picture = engine.session_bytes(&request)?
         + planes(4 * (full.width * full.height) as u64)
@@ -125,8 +125,9 @@ pub fn seconds(
         OptimizerKind::Lbfgs => LBFGS_TIME * f64::from(recipe.history) / 100.0,
         OptimizerKind::Adam => 0.0,
     };
-    let of_scale = |scale: &Scale| {
-        let (fast, precision) = precisions(recipe.precision, engine, scale.evaluations);
+    let of_scale = |(index, scale): (usize, &Scale)| {
+        let is_full = index + 1 == scales.len();
+        let (fast, precision) = precisions(recipe.precision, engine, is_full, scale.evaluations);
         let time = |precision| match precision {
             Precision::F32 => 1.0,
             Precision::Mixed => MIXED_TIME,
@@ -139,7 +140,7 @@ pub fn seconds(
         let style_pixels: usize = styles.map(|(width, height)| width * height).sum();
         evaluations * (scale.width * scale.height) as f64 + STYLE_TIME * style_pixels as f64
     };
-    Ok(each * scales.iter().map(of_scale).sum::<f64>())
+    Ok(each * scales.iter().enumerate().map(of_scale).sum::<f64>())
 }
 
 /// Time of an evaluation in f32, a pixel, from the faster of two at a small size.

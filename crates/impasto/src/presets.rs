@@ -94,7 +94,7 @@ const AUTHORS: Preset = Preset {
     optimizer: OptimizerKind::Lbfgs,
     learning_rate: 2.0,
     history: 100,
-    coarse_emphasis: 0.5,
+    coarse_emphasis: 0.65,
     clamp: false,
     init: PresetStart::Content,
     noise_ratio: 0.6,

@@ -189,7 +189,9 @@ mod tests {
             let mut widened = vec![0.0; length];
             widen_into(&mut widened, &rounded);
             assert_eq!(widened, a);
-            assert!(wave(length, 0.21).iter().zip(&a).all(|(before, after)| (before - after).abs() <= before.abs() / 256.0));
+            assert!(
+                wave(length, 0.21).iter().zip(&a).all(|(before, after)| (before - after).abs() <= before.abs() / 256.0)
+            );
             assert_eq!(dots(&[&rounded[..]], &[&b]), dots(&[&a[..]], &[&b]));
             let (mut from_rounded, mut from_wide) = (b.clone(), b);
             add_scaled(&mut from_rounded, &[&rounded[..]], &[1.7]);

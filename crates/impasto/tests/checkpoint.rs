@@ -178,7 +178,7 @@ fn other_versions_are_named() {
     let mut later = bytes[..bytes.len() - 4].to_vec();
     later[16] = 9;
     let said = decode(&sealed(later)).err().unwrap().to_string();
-    assert!(said.contains("layout 9") && said.contains("reads 1"), "{said}");
+    assert!(said.contains("layout 9") && said.contains("reads 2"), "{said}");
     let text = format!("\"program\":\"{}\"", env!("CARGO_PKG_VERSION"));
     let place = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
     let mut later = bytes[..bytes.len() - 4].to_vec();
