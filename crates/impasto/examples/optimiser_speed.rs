@@ -49,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A picture of its own for each round, and its slope in a bowl of stiffness from 1 to 3000: every pair curves upwards.
 fn place_in_a_bowl(round: usize, picture: &mut [f32], gradient: &mut [f32]) {
     for (place, (value, slope)) in picture.iter_mut().zip(gradient).enumerate() {
-        let stiffness = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0][place * 31 % 7] * (1.0 + (place % 101) as f32 / 50.0);
+        let stiffness =
+            [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0][place * 31 % 7] * (1.0 + (place % 101) as f32 / 50.0);
         *value = ((place * 7 + place / 17 + round * 13) % 199) as f32;
         *slope = stiffness * (*value - 100.0);
     }

@@ -274,7 +274,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
                 true => Box::new(Adam::new(2.0, true)),
                 false => Box::new(Lbfgs::new(6, true, Some(Preconditioner::new(80, 83, 1.0)))),
             };
-            run(optimiser.as_mut(), vec![90.0; 19_920], 15, |_, picture| bowl.at(picture));
+            run(optimiser.as_mut(), vec![90.0; 19_920], 20, |_, picture| bowl.at(picture));
             optimiser.good().to_vec()
         })
     };
