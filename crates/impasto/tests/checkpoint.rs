@@ -198,12 +198,12 @@ fn the_older_generation_is_taken_where_the_newer_is_damaged() {
     let keeping = Keeping { from: None, keep: &mut keep };
     paint_kept(&recipe, &engine(2), images, None, keeping, &mut |_| Control::Continue).unwrap();
     let (place, checkpoint) = newest(folder.path()).newest.unwrap();
-    assert_eq!(checkpoint.place.evaluations, 16);
+    assert_eq!(checkpoint.place.evaluations, 22);
     let path = folder.path().join(NAMES[place]);
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[1000] ^= 4;
     std::fs::write(&path, bytes).unwrap();
     let found = newest(folder.path());
-    assert_eq!(found.newest.unwrap().1.place.evaluations, 15);
+    assert_eq!(found.newest.unwrap().1.place.evaluations, 21);
     assert!(found.refused[0].to_string().contains("is damaged"));
 }
