@@ -117,6 +117,11 @@ impl Device {
         }
     }
 
+    /// Keeps a fault as if the driver had told of it.
+    pub(crate) fn note(&self, fault: DeviceFault) {
+        keep_first(&self.fault, fault);
+    }
+
     /// Whether all went well so far.
     ///
     /// # Errors

@@ -1,18 +1,18 @@
 //! The engine: a device with its pipelines and weights, and the sessions that share them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use impasto_vgg::layers::LAYER_COUNT;
-use impasto_vgg::{
-    Engine, EngineDescription, EngineError, FeatureMap, Layer, Observation, ObservationGradients, Plan, Precision,
-    Session, SessionRequest, Strategy, Weights,
-};
+use impasto_vgg::cpu::memory::usable_bytes;
+use impasto_vgg::{Engine, EngineDescription, EngineError, Plan, Session, SessionRequest, Strategy, Weights};
 
 use crate::device::{Device, DeviceFault};
+use crate::faults::{FaultClock, SimulatedFaults};
 use crate::memory::{CANDIDATES, Footprint};
 use crate::pipelines::Pipelines;
 use crate::recorder::Pace;
-use crate::session::Walk;
+use crate::session::GpuSession;
+use crate::walk::Walk;
 use crate::weights::DeviceWeights;
 
 /// VGG-19 on a GPU. Cheap to clone; pipelines and weights are made on first use and shared by all sessions.
@@ -29,17 +29,21 @@ pub(crate) struct Shared {
     pub(crate) pipelines: Pipelines,
     pub(crate) weights: DeviceWeights,
     pub(crate) pace: Pace,
+    pub(crate) faults: Arc<FaultClock>,
 }
-
-/// How features are brought out for inspection: no way back, so nothing is kept for it.
-const FORWARD_ONLY: Strategy = Strategy { computed_again: LAYER_COUNT, band_rows: 256, chunk_tiles: 256 };
 
 impl GpuEngine {
     /// An engine on an open device with these weights.
     pub fn new(device: Device, weights: Arc<Weights>) -> GpuEngine {
+        GpuEngine::with_faults(device, weights, SimulatedFaults::default())
+    }
+
+    /// As [`GpuEngine::new`], with faults made to order: for tests of what stands above an engine.
+    pub fn with_faults(device: Device, weights: Arc<Weights>, faults: SimulatedFaults) -> GpuEngine {
         let pipelines = Pipelines::new(&device);
         let weights = DeviceWeights::new(&device, weights);
-        let shared = Shared { device, pipelines, weights, pace: Pace::default() };
+        let shared =
+            Shared { device, pipelines, weights, pace: Pace::default(), faults: Arc::new(FaultClock::new(faults)) };
         GpuEngine { shared: Arc::new(shared), strategy: None }
     }
 
@@ -61,33 +65,20 @@ impl GpuEngine {
     /// # Errors
     /// As there.
     pub fn open(&self, request: &SessionRequest) -> Result<GpuSession, EngineError> {
-        let walk = self.walk(request, self.plans(request)?)?;
-        let has_content = request.content_taps.is_empty();
-        Ok(GpuSession {
-            engine: self.clone(),
-            request: request.clone(),
-            walk,
-            image: Vec::new(),
-            has_content,
-            has_observed: false,
-        })
+        GpuSession::new(self.clone(), request, self.plans(request)?)
     }
 
     /// The plans that fit what may be taken, the fastest first.
-    fn plans(&self, request: &SessionRequest) -> Result<Vec<Plan>, EngineError> {
+    fn plans(&self, request: &SessionRequest) -> Result<VecDeque<Plan>, EngineError> {
         request.check()?;
         let strategies = self.strategy.as_ref().map_or(CANDIDATES.as_slice(), std::slice::from_ref);
         let plans = strategies.iter().map(|&strategy| Plan::new(request, strategy));
         let plans: Vec<(Footprint, Plan)> = plans.map(|plan| (Footprint::new(request, &plan), plan)).collect();
-        let least = plans.iter().map(|(footprint, _)| footprint.bytes).min().unwrap_or(0);
-        request.check_memory(least)?;
         let limits = self.shared.device.limits();
         let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        let limit = request.memory_limit_bytes.unwrap_or(u64::MAX);
-        let fits = |footprint: &Footprint| footprint.bytes <= limit && footprint.largest_binding <= binding;
-        let plans: Vec<Plan> =
-            plans.into_iter().filter(|(footprint, _)| fits(footprint)).map(|(_, plan)| plan).collect();
-        if plans.is_empty() {
+        let fitting = plans.into_iter().filter(|(footprint, _)| footprint.largest_binding <= binding);
+        let fitting: Vec<(Footprint, Plan)> = fitting.collect();
+        let Some(least) = fitting.iter().map(|(footprint, _)| footprint.bytes).min() else {
             return Err(EngineError::Device(format!(
                 "{} shows a shader at most {} MiB at once, too little for {}x{}; lower --size, or paint with --device cpu",
                 self.shared.device.name(),
@@ -95,39 +86,62 @@ impl GpuEngine {
                 request.width,
                 request.height
             )));
-        }
-        Ok(plans)
+        };
+        let limit = self.limit(request);
+        SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() }.check_memory(least)?;
+        let plans = fitting.into_iter().filter(|(footprint, _)| footprint.bytes <= limit).map(|(_, plan)| plan);
+        Ok(plans.collect())
     }
 
-    /// Makes the buffers of the first of these plans that there is memory for.
-    fn walk(&self, request: &SessionRequest, plans: Vec<Plan>) -> Result<Walk, EngineError> {
+    /// What a session may take. How much a card has free, drivers do not say: it is tried. A device that shares the
+    /// processor's memory must not take what the processor needs.
+    fn limit(&self, request: &SessionRequest) -> u64 {
+        let usable = || if self.has_own_memory() { None } else { usable_bytes() };
+        request.memory_limit_bytes.or_else(usable).unwrap_or(u64::MAX)
+    }
+
+    fn has_own_memory(&self) -> bool {
+        self.shared.device.info().device_type == wgpu::DeviceType::DiscreteGpu
+    }
+
+    /// Makes the buffers of the first of these plans that there is memory for, and takes it and those before it out.
+    pub(crate) fn walk(&self, request: &SessionRequest, plans: &mut VecDeque<Plan>) -> Result<Walk, EngineError> {
         let device = &self.shared.device;
         device.check()?;
-        for plan in plans {
+        while let Some(plan) = plans.pop_front() {
+            self.shared.faults.before_session(device, Footprint::new(request, &plan).bytes);
             let walk = Walk::new(self.shared.clone(), request, plan);
             match device.fault() {
                 None => return Ok(walk),
                 Some(DeviceFault::OutOfMemory) => {
-                    let _ = device.take_fault();
-                    self.shared.weights.forget();
+                    drop(walk);
+                    self.free()?;
                 }
                 Some(fault) => return Err(device.error(&fault)),
             }
         }
         Err(device.error(&DeviceFault::OutOfMemory))
     }
+
+    /// Gives back what nobody uses any more, and forgets that there was no memory.
+    pub(crate) fn free(&self) -> Result<(), EngineError> {
+        let device = &self.shared.device;
+        let _ = device.take_fault();
+        // Weights of which only a part found room.
+        self.shared.weights.forget();
+        device.wait()
+    }
 }
 
 impl Engine for GpuEngine {
     fn describe(&self) -> EngineDescription {
-        let kind = self.shared.device.info().device_type;
         EngineDescription {
             name: "gpu".into(),
             isa: self.shared.device.name(),
             threads: 1,
             has_bf16: false,
             gains_from_bf16: false,
-            has_own_memory: kind == wgpu::DeviceType::DiscreteGpu,
+            has_own_memory: self.has_own_memory(),
         }
     }
 
@@ -138,81 +152,5 @@ impl Engine for GpuEngine {
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         let plans = self.plans(request)?;
         Ok(Footprint::new(request, &plans[0]).bytes)
-    }
-}
-
-/// A VGG-19 set up for pictures of one size on a GPU.
-#[derive(Debug)]
-pub struct GpuSession {
-    engine: GpuEngine,
-    request: SessionRequest,
-    walk: Walk,
-    /// The last picture that `forward` saw.
-    image: Vec<f32>,
-    has_content: bool,
-    has_observed: bool,
-}
-
-impl GpuSession {
-    /// The plan that this session follows.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        self.walk.plan()
-    }
-}
-
-impl Session for GpuSession {
-    fn request(&self) -> &SessionRequest {
-        &self.request
-    }
-
-    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
-        self.request.check_picture(image)?;
-        self.has_observed = false;
-        self.walk.set_content(image)?;
-        self.has_content = true;
-        Ok(())
-    }
-
-    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
-        self.request.check_picture(image)?;
-        if !self.has_content {
-            return Err(EngineError::NO_CONTENT);
-        }
-        self.image.clear();
-        self.image.extend_from_slice(image);
-        let observation = self.walk.forward(image)?;
-        self.has_observed = true;
-        Ok(observation)
-    }
-
-    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
-        self.request.check_gradients(gradients, pixel_gradient)?;
-        if !self.has_observed {
-            return Err(EngineError::NO_FORWARD);
-        }
-        if self.plan().backward.is_empty() {
-            pixel_gradient.fill(0.0);
-        }
-        self.walk.backward(&self.image, gradients, pixel_gradient)
-    }
-
-    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
-        self.request.check_picture(image)?;
-        self.has_observed = false;
-        let request = SessionRequest { style_taps: Vec::new(), content_taps: vec![layer], ..self.request.clone() };
-        let mut plan = Plan::new(&request, FORWARD_ONLY);
-        plan.backward.clear();
-        for slots in &mut plan.slots {
-            *slots = impasto_vgg::plan::LayerSlots { features: slots.features, ..Default::default() };
-        }
-        let mut walk = self.engine.walk(&request, vec![plan])?;
-        walk.set_content(image)?;
-        let (height, width) = layer.map_size(request.height, request.width);
-        Ok(FeatureMap { layer, height, width, values: walk.content_map()? })
-    }
-
-    fn set_precision(&mut self, precision: Precision) {
-        self.request.precision = precision;
     }
 }

@@ -3,11 +3,16 @@
 use std::ops::Range;
 
 use impasto_vgg::EngineError;
+use impasto_vgg::profile::Step;
 
+use crate::bindings::Maker;
+use crate::content::ContentTap;
 use crate::maps::Ring;
 use crate::pipelines::{Family, Kernel, Pipelines};
 use crate::recorder::{Recorder, Work};
-use crate::taps::{ContentTap, Maker, StyleTap, TapShape};
+use crate::shape::TapShape;
+use crate::stopwatch::Label;
+use crate::style::StyleTap;
 
 /// Positions that a workgroup makes.
 const TILE_POSITIONS: usize = 64;
@@ -55,7 +60,7 @@ impl Injection {
         rows: Range<usize>,
     ) -> Result<(), EngineError> {
         let (style, content) = taps;
-        let TapShape { height, width, channels, .. } = self.shape;
+        let TapShape { layer, height, width, channels } = self.shape;
         let quads = if style.is_some_and(|tap| tap.has_second) { channels / 4 } else { 0 };
         let pipeline = pipelines.get(Kernel::Injection);
         for (tiles, bindings) in &self.pieces {
@@ -80,6 +85,11 @@ impl Injection {
                 bindings,
                 parameters: &parameters,
                 workgroups: ((rows.len() * width).div_ceil(TILE_POSITIONS) * tiles.len()) as u32,
+                label: Label {
+                    step: Step::Inject,
+                    layer,
+                    positions: (rows.len() * width * tiles.len()) as f64 / self.shape.tiles() as f64,
+                },
                 flop: (2 * TILE_POSITIONS * 64 * (4 * quads).max(16)) as f64,
             })?;
         }

@@ -11,17 +11,26 @@
 #![forbid(unsafe_code)]
 
 pub mod adapter;
+mod bindings;
+mod content;
 pub mod device;
 mod engine;
+mod faults;
 mod injection;
 mod maps;
 mod memory;
 mod pipelines;
 mod recorder;
 mod session;
-mod taps;
+mod shape;
+mod stopwatch;
+mod style;
+mod sums;
+mod walk;
 mod weights;
 
 pub use adapter::{Adapter, AdapterError, AdapterKind, GpuChoice, adapters, choose};
 pub use device::{Device, DeviceFault};
-pub use engine::{GpuEngine, GpuSession};
+pub use engine::GpuEngine;
+pub use faults::SimulatedFaults;
+pub use session::GpuSession;

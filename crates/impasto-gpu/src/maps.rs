@@ -1,5 +1,7 @@
 //! The maps between the layers: rings of rows on the device, as many rows of each as a plan asks for.
 
+use std::ops::Range;
+
 use impasto_vgg::plan::{LayerSlots, Operation, TILE_ROWS};
 use impasto_vgg::{Layer, Plan, Pooling, SessionRequest};
 
@@ -126,4 +128,15 @@ pub fn create_readable(device: &Device, bytes: u64) -> wgpu::Buffer {
 pub fn pools_after(layer: Layer) -> bool {
     use impasto_vgg::LayerKind;
     Layer::from_index(layer.index() + 1).is_some_and(|next| next.info().kind == LayerKind::Pooling)
+}
+
+/// Rows of a map as ranges that stand together in a ring of `ring_rows`.
+pub fn runs(rows: Range<usize>, ring_rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut start = rows.start;
+    std::iter::from_fn(move || {
+        let end = rows.end.min((start / ring_rows + 1) * ring_rows);
+        let run = start..end;
+        start = end;
+        (!run.is_empty()).then_some(run)
+    })
 }

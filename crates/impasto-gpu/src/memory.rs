@@ -6,7 +6,7 @@ use impasto_vgg::{Plan, SessionRequest, Strategy};
 
 use crate::maps;
 use crate::recorder::Recorder;
-use crate::taps::{self, TapShape};
+use crate::shape::{self, TapShape};
 use crate::weights;
 
 /// More rows than any picture has.
@@ -45,12 +45,13 @@ impl Footprint {
         let picture = maps::picture_bytes(request, maps::picture_rows(request, plan));
         let pixels = pixel_bytes(request, plan);
         let totals = total_bytes(request);
-        let partials = taps::partial_bytes(request, plan);
+        let partials = shape::partial_bytes(request, plan);
         let panels: u64 = style().map(|shape| shape.panel_bytes()).sum();
         let targets: u64 = content().map(|shape| shape.target_bytes()).sum();
         let bytes = weights::bytes(request.deepest_tap())
             + maps.iter().sum::<u64>()
-            + picture
+            // Once more on its way to the device.
+            + 2 * picture
             + pixels
             + totals
             + readable_bytes(request, plan)

@@ -11,9 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use impasto_vgg::EngineError;
+use impasto_vgg::profile::LayerTime;
 
 use crate::device::Device;
+use crate::faults::FaultClock;
 use crate::pipelines::PARAMETER_BYTES;
+use crate::stopwatch::{Label, Stopwatch};
 
 /// What a submission is to take, at most, in seconds: half of what a display's user would notice.
 const TARGET_S: f64 = 0.02;
@@ -69,6 +72,8 @@ pub struct Work<'a> {
     pub workgroups: u32,
     /// Floating-point operations of one.
     pub flop: f64,
+    /// Whose time it is.
+    pub label: Label,
 }
 
 /// Records and submits.
@@ -76,6 +81,8 @@ pub struct Work<'a> {
 pub struct Recorder {
     device: Device,
     pace: Pace,
+    faults: Arc<FaultClock>,
+    stopwatch: Option<Stopwatch>,
     parameters: wgpu::Buffer,
     staged: Vec<u8>,
     encoder: Option<wgpu::CommandEncoder>,
@@ -97,7 +104,7 @@ impl Recorder {
     pub const BYTES: u64 = MOST_DISPATCHES as u64 * PARAMETER_BYTES;
 
     /// A recorder with nothing in it.
-    pub fn new(device: &Device, pace: &Pace) -> Recorder {
+    pub fn new(device: &Device, pace: &Pace, faults: &Arc<FaultClock>) -> Recorder {
         let parameters = device.device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: Recorder::BYTES,
@@ -107,6 +114,8 @@ impl Recorder {
         Recorder {
             device: device.clone(),
             pace: pace.clone(),
+            faults: faults.clone(),
+            stopwatch: None,
             parameters,
             staged: Vec::new(),
             encoder: None,
@@ -150,7 +159,13 @@ impl Recorder {
         self.staged.extend(parameters.flat_map(u32::to_ne_bytes));
         self.staged.resize(offset + PARAMETER_BYTES as usize, 0);
         self.flop += f64::from(count) * work.flop;
-        let mut pass = self.encoder().begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        // A part's share need not be whole: the first part stands for all positions.
+        let positions = if first == 0 { work.label.positions } else { 0.0 };
+        let label = Label { positions, ..work.label };
+        let device = self.device.device();
+        let encoder = self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
+        let timestamp_writes = self.stopwatch.as_mut().map(|stopwatch| stopwatch.start(label));
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         pass.set_pipeline(work.pipeline);
         pass.set_bind_group(0, work.bindings, &[offset as u32]);
         pass.dispatch_workgroups(line, count.div_ceil(line), 1);
@@ -159,7 +174,7 @@ impl Recorder {
     /// Records what is no kernel: copies and clears.
     pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
         let device = self.device.device();
-        self.encoder.get_or_insert_with(|| device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
+        self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
     }
 
     /// Writes to a buffer, after all that was recorded before.
@@ -177,7 +192,7 @@ impl Recorder {
     /// # Errors
     /// As [`Recorder::dispatch`].
     pub fn submit(&mut self) -> Result<(), EngineError> {
-        let Some(encoder) = self.encoder.take() else { return self.device.check() };
+        let Some(mut encoder) = self.encoder.take() else { return self.device.check() };
         while self.in_flight.len() >= IN_FLIGHT {
             self.wait_for_oldest()?;
         }
@@ -185,11 +200,39 @@ impl Recorder {
             self.device.queue().write_buffer(&self.parameters, 0, &self.staged);
             self.staged.clear();
         }
+        let times = self.stopwatch.as_ref().and_then(|stopwatch| stopwatch.finish(&mut encoder));
+        self.faults.before_submission(&self.device);
         let start = Instant::now();
         let index = self.device.queue().submit([encoder.finish()]);
         self.in_flight.push_back(Submission { index, flop: self.flop, start });
         self.flop = 0.0;
-        self.device.check()
+        self.device.check()?;
+        match times {
+            None => Ok(()),
+            Some((readable, bytes)) => self.take_times(&readable, bytes),
+        }
+    }
+
+    /// Waits for the times of what was submitted.
+    fn take_times(&mut self, readable: &wgpu::Buffer, bytes: u64) -> Result<(), EngineError> {
+        let mut stopwatch = self.stopwatch.take();
+        let taken = self.map(readable, bytes, |bytes| {
+            if let Some(stopwatch) = &mut stopwatch {
+                stopwatch.add(bytes);
+            }
+        });
+        self.stopwatch = stopwatch;
+        taken
+    }
+
+    /// Starts to take the time of all that is dispatched, anew; to no effect where the adapter has no clock.
+    pub fn take_time(&mut self) {
+        self.stopwatch = Stopwatch::new(&self.device, MOST_DISPATCHES);
+    }
+
+    /// The times taken so far.
+    pub fn times(&self) -> Vec<LayerTime> {
+        self.stopwatch.as_ref().map_or(Vec::new(), |stopwatch| stopwatch.profile().times())
     }
 
     fn wait_for_oldest(&mut self) -> Result<(), EngineError> {
@@ -215,6 +258,11 @@ impl Recorder {
         with: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, EngineError> {
         self.submit()?;
+        self.map(buffer, bytes, with)
+    }
+
+    /// Waits for all that was submitted, and reads `bytes` of a buffer that the host may map.
+    fn map<R>(&mut self, buffer: &wgpu::Buffer, bytes: u64, with: impl FnOnce(&[u8]) -> R) -> Result<R, EngineError> {
         while !self.in_flight.is_empty() {
             self.wait_for_oldest()?;
         }
@@ -228,5 +276,43 @@ impl Recorder {
         };
         buffer.unmap();
         Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adapters from a processor to a card of a data centre: after the first few, submissions are neither long nor many.
+    #[test]
+    fn submissions_come_to_a_fraction_of_a_watchdogs_patience() {
+        for flop_per_s in [2e9, 1e10, 3e11, 5e12, 4e13] {
+            let pace = Pace::default();
+            let mut longest: f64 = 0.0;
+            for submission in 0..40 {
+                let flop = pace.flop();
+                let seconds = flop / flop_per_s + 1e-4;
+                if submission > 0 {
+                    longest = longest.max(seconds);
+                }
+                pace.learn(flop, seconds);
+            }
+            assert!(longest < 0.05, "{flop_per_s}: {longest}");
+            assert!(pace.flop() / flop_per_s > 0.01, "{flop_per_s}: {}", pace.flop());
+        }
+    }
+
+    /// An adapter that is suddenly busy with something else gets less at once.
+    #[test]
+    fn a_slower_adapter_gets_less() {
+        let pace = Pace::default();
+        pace.learn(pace.flop(), 0.001);
+        let before = pace.flop();
+        pace.learn(before, 0.2);
+        assert!(pace.flop() <= 0.25 * before);
+        // Little work says nothing.
+        let before = pace.flop();
+        pace.learn(1e3, 1e-5);
+        assert_eq!(pace.flop(), before);
     }
 }

@@ -6,24 +6,32 @@ mod support;
 
 mod bands;
 mod conformance;
+mod faults;
 mod golden;
+mod memory;
+mod paint;
 
 use std::sync::OnceLock;
 
-use impasto_gpu::{GpuChoice, GpuEngine, adapters, choose};
+use impasto_gpu::{Device, GpuChoice, GpuEngine, adapters, choose};
 use impasto_vgg::Weights;
+
+/// A device of its own; `None`, with a word about it, where there is no adapter.
+pub fn device() -> Option<Device> {
+    let adapters = adapters();
+    match choose(&adapters, GpuChoice::Best) {
+        Ok(adapter) => Some(adapter.open().expect("the best adapter opens")),
+        Err(error) => {
+            assert!(std::env::var_os("IMPASTO_REQUIRE_GPU").is_none(), "a GPU is required, and {error}");
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
 
 /// The engine under test, made once, so that shaders are compiled once.
 pub fn engine() -> Option<&'static GpuEngine> {
     static ENGINE: OnceLock<Option<GpuEngine>> = OnceLock::new();
-    let engine = ENGINE.get_or_init(|| {
-        let adapters = adapters();
-        let adapter = choose(&adapters, GpuChoice::Best).ok()?;
-        let device = adapter.open().expect("the best adapter opens");
-        Some(GpuEngine::new(device, Weights::embedded()))
-    });
-    if engine.is_none() {
-        println!("no Vulkan, Metal or DirectX 12 adapter is here: not checked");
-    }
+    let engine = ENGINE.get_or_init(|| Some(GpuEngine::new(device()?, Weights::embedded())));
     engine.as_ref()
 }

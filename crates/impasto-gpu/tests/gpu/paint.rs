@@ -1,0 +1,41 @@
+//! A whole run through the GPU ends where it ends through the CPU.
+
+use impasto::recipe::{PrecisionChoice, Recipe, Size};
+use impasto::{Control, Images, Picture, paint};
+use impasto_vgg::{CpuEngine, CpuOptions, Engine, Weights};
+
+use crate::engine;
+
+/// A picture of soft waves.
+fn waves(width: usize, height: usize, phase: f64) -> Picture {
+    let mut picture = Picture::filled(width, height, [0.0; 3]).unwrap();
+    for (place, value) in picture.values.iter_mut().enumerate() {
+        let (channel, y, x) = (place / (width * height), place / width % height, place % width);
+        let angle = phase + 0.4 * x as f64 + 0.27 * y as f64 * (1.0 + channel as f64);
+        *value = (127.0 + 100.0 * angle.sin()) as f32;
+    }
+    picture
+}
+
+#[test]
+fn a_run_ends_within_a_thousandth_of_the_cpus_objective() {
+    let Some(gpu) = engine() else { return };
+    let cpu = CpuEngine::new(Weights::embedded(), CpuOptions { threads: Some(2), isa: None }).unwrap();
+    let recipe = Recipe {
+        size: Some(Size::LongEdge(40)),
+        iterations: Some(20),
+        levels: Some(1),
+        precision: Some(PrecisionChoice::F32),
+        ..Recipe::default()
+    };
+    let recipe = recipe.resolve().unwrap();
+    let (content, style) = (waves(48, 36, 0.0), waves(30, 40, 2.0));
+    let total = |engine: &dyn Engine| {
+        let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+        let outcome = paint(&recipe, engine, images, None, &mut |_| Control::Continue).unwrap();
+        outcome.losses.unwrap().total
+    };
+    let (ours, theirs) = (total(gpu), total(&cpu));
+    println!("objective on the GPU {ours}, on the CPU {theirs}");
+    assert!((ours - theirs).abs() <= 1e-3 * theirs, "{ours} and {theirs}");
+}
