@@ -33,7 +33,7 @@ use crate::state::{Damaged, StateReader, StateWriter};
 const MAGIC: &[u8; 16] = b"impasto checkpnt";
 
 /// The version of the layout that this program writes, and the only one that it reads.
-pub const LAYOUT_VERSION: u64 = 1;
+pub const LAYOUT_VERSION: u64 = 2;
 
 /// Names of the two generations in a run's folder.
 pub const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use impasto_vgg::{Engine, EngineError, Moments, Precision};
 
+use crate::bfloat16::Bfloat16;
 use crate::objective::{Objective, request, style_moments};
 use crate::optimiser::optimiser;
 use crate::recipe::{OptimizerKind, StyleFit};
@@ -30,13 +31,13 @@ const BF16_TIME: f64 = 0.63;
 const MIXED_TIME: f64 = 0.82;
 
 /// What L-BFGS with a history of 100 adds to the time of an evaluation; Adam adds next to nothing.
-const LBFGS_TIME: f64 = 0.07;
+const LBFGS_TIME: f64 = 0.04;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
 const STYLE_TIME: f64 = 0.45;
 
 /// Most memory that a history of L-BFGS takes where the recipe does not say how long it is.
-pub const HISTORY_BYTES: u64 = 5 << 29;
+pub const HISTORY_BYTES: u64 = 5 << 28;
 
 /// Least history that is chosen.
 pub const LEAST_HISTORY: u32 = 8;
@@ -50,11 +51,11 @@ pub struct Forecast {
     pub seconds: f64,
 }
 
-/// The history for pictures of this size where the recipe leaves it open: `most`, or as many steps as 2.5 GiB hold.
+/// The history for pictures of this size where the recipe leaves it open: `most`, or as many steps as 1.25 GiB hold.
 ///
 /// It depends on the picture's size alone and not on the machine, so that one recipe paints one picture everywhere.
 pub fn affordable_history(most: u32, width: usize, height: usize) -> u32 {
-    let pair_bytes = 2 * size_of::<f32>() as u64 * 3 * (width * height) as u64;
+    let pair_bytes = 2 * size_of::<Bfloat16>() as u64 * 3 * (width * height) as u64;
     let affordable = u32::try_from(HISTORY_BYTES / pair_bytes.max(1)).unwrap_or(u32::MAX);
     most.min(affordable.max(LEAST_HISTORY))
 }
@@ -85,7 +86,7 @@ pub fn memory_bytes(
     }
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
-    request.precision = precisions(recipe.precision, engine, full.evaluations).1;
+    request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
     // The content image at this size, the picture, its gradient, and the picture that is handed out.
     let of_picture = engine.session_bytes(&request)?
         + planes(4 * (full.width * full.height) as u64)
@@ -124,8 +125,9 @@ pub fn seconds(
         OptimizerKind::Lbfgs => LBFGS_TIME * f64::from(recipe.history) / 100.0,
         OptimizerKind::Adam => 0.0,
     };
-    let of_scale = |scale: &Scale| {
-        let (fast, precision) = precisions(recipe.precision, engine, scale.evaluations);
+    let of_scale = |(index, scale): (usize, &Scale)| {
+        let is_full = index + 1 == scales.len();
+        let (fast, precision) = precisions(recipe.precision, engine, is_full, scale.evaluations);
         let time = |precision| match precision {
             Precision::F32 => 1.0,
             Precision::Mixed => MIXED_TIME,
@@ -138,7 +140,7 @@ pub fn seconds(
         let style_pixels: usize = styles.map(|(width, height)| width * height).sum();
         evaluations * (scale.width * scale.height) as f64 + STYLE_TIME * style_pixels as f64
     };
-    Ok(each * scales.iter().map(of_scale).sum::<f64>())
+    Ok(each * scales.iter().enumerate().map(of_scale).sum::<f64>())
 }
 
 /// Time of an evaluation in f32, a pixel, from the faster of two at a small size.
@@ -167,7 +169,7 @@ mod tests {
     fn a_history_is_cut_where_it_would_not_fit() {
         assert_eq!(affordable_history(100, 512, 512), 100);
         assert_eq!(affordable_history(100, 1024, 1024), 100);
-        // 2.5 GiB hold 26.7 pairs of 2 x 48 MiB.
+        // 1.25 GiB hold 26.7 pairs of 2 x 24 MiB.
         assert_eq!(affordable_history(100, 2048, 2048), 26);
         assert_eq!(affordable_history(10, 2048, 2048), 10);
         assert_eq!(affordable_history(100, 8192, 8192), LEAST_HISTORY);

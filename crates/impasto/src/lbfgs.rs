@@ -9,12 +9,13 @@
 //!   oldest to newest   b_i = r_i y_i q       q = q + (a_i - b_i) s_i
 //! ```
 //!
-//! P is the identity in the book, and here the [`Pyramid`], if one is given: it knows that wide patterns are less stiff
-//! than fine ones before any pair has shown it.
+//! P is the identity in the book, and here the [`Preconditioner`], if one is given: it knows that wide patterns are less
+//! stiff than fine ones before any pair has shown it, and learns which places are.
 //!
 //! Done like this, a history of 100 pairs is read 400 times in single dependent sweeps. Here each loop is two sweeps over
 //! all pairs at once, chunk by chunk: one for the scalar products with what q was before the loop, one for the sum.
-//! What lies between, s_i y_j of every older i and newer j, is kept in a small table.
+//! What lies between, s_i y_j of every older i and newer j, is kept in a small table. Pairs are kept in bfloat16: half the
+//! memory and half the time, and as many evaluations (docs/performance.md). H is that of the rounded pairs, exactly.
 //!
 //! **Step control.** A step is taken whole and accepted if the loss falls enough (Armijo's condition). If the loss grows
 //! or is no number, the picture goes back and the step is cut: to the minimum of the parabola through what is known, or
@@ -29,12 +30,11 @@
 use std::collections::VecDeque;
 use std::io;
 
-use serde::{Deserialize, Serialize};
-
+use crate::bfloat16::Bfloat16;
 use crate::optimiser::{Optimiser, Rejection, Step};
-use crate::pyramid::Pyramid;
+use crate::preconditioner::Preconditioner;
 use crate::state::{Damaged, StateReader, StateWriter};
-use crate::vectors::{add_scaled, all_finite, dot, dots, for_each_pair};
+use crate::vectors::{add_scaled, all_finite, dot, dots, for_each_pair, round_into, widen_into};
 
 /// Root mean square of the first step at most, in units of 0..255.
 const LONGEST_PLAIN_STEP: f64 = 8.0;
@@ -49,12 +49,12 @@ const PATIENCE: u32 = 4;
 const LEAST_CURVATURE: f64 = 1e-8;
 
 /// A step and what it did to the gradient.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 struct Pair {
     /// s.
-    step: Vec<f32>,
+    step: Vec<Bfloat16>,
     /// y.
-    change: Vec<f32>,
+    change: Vec<Bfloat16>,
     /// s_i y of this pair's y and every older pair's s_i, oldest first, then its own; filled when it is first used.
     older_steps_dot_change: Vec<f64>,
     /// s y.
@@ -64,7 +64,7 @@ struct Pair {
 }
 
 /// The state of L-BFGS; all vectors have the picture's length.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Lbfgs {
     capacity: usize,
     clamp: bool,
@@ -77,8 +77,9 @@ pub struct Lbfgs {
     reach: f64,
     /// Oldest first.
     pairs: VecDeque<Pair>,
-    /// P, if it is not the identity, and room for P y.
-    pyramid: Option<Pyramid>,
+    /// P, if it is not the identity.
+    preconditioner: Option<Preconditioner>,
+    /// Room for a picture.
     scratch: Vec<f32>,
     /// Rejections since the last accepted picture.
     rejections: u32,
@@ -87,9 +88,9 @@ pub struct Lbfgs {
 }
 
 impl Lbfgs {
-    /// L-BFGS that remembers `history` steps; `clamp` keeps every value within 0..255; `pyramid` is for pictures of the
-    /// size that it was made for.
-    pub fn new(history: usize, clamp: bool, pyramid: Option<Pyramid>) -> Lbfgs {
+    /// L-BFGS that remembers `history` steps; `clamp` keeps every value within 0..255; pictures are of the size that
+    /// `preconditioner` was made for.
+    pub fn new(history: usize, clamp: bool, preconditioner: Option<Preconditioner>) -> Lbfgs {
         Lbfgs {
             capacity: history,
             clamp,
@@ -99,7 +100,7 @@ impl Lbfgs {
             direction: Vec::new(),
             reach: 1.0,
             pairs: VecDeque::new(),
-            pyramid,
+            preconditioner,
             scratch: Vec::new(),
             rejections: 0,
             plain_step: LONGEST_PLAIN_STEP,
@@ -115,27 +116,13 @@ impl Lbfgs {
 
     /// Remembers the step from the good picture to `picture` and makes that the good one.
     fn accept(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
-        let is_comparable = self.loss.is_finite();
-        let mut pair = match self.pairs.len() == self.capacity {
-            true => self.forget_oldest(),
-            false => None,
+        if self.loss.is_finite() {
+            self.remember(picture, gradient);
         }
-        .unwrap_or_else(|| Pair {
-            step: vec![0.0; picture.len()],
-            change: vec![0.0; picture.len()],
-            older_steps_dot_change: Vec::new(),
-            step_dot_change: 0.0,
-            change_dot_change: 0.0,
-        });
-        difference(&mut pair.step, picture, &self.position);
-        difference(&mut pair.change, gradient, &self.gradient);
         self.position.copy_from_slice(picture);
         self.gradient.copy_from_slice(gradient);
         self.loss = loss;
         self.rejections = 0;
-        if is_comparable {
-            self.remember(pair);
-        }
     }
 
     fn forget_oldest(&mut self) -> Option<Pair> {
@@ -146,30 +133,43 @@ impl Lbfgs {
         oldest
     }
 
-    /// Adds a pair, unless the loss does not curve upwards along it.
-    fn remember(&mut self, mut pair: Pair) {
-        let step_dot_change = dot(&pair.step, &pair.change);
-        let lengths = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
-        if step_dot_change > LEAST_CURVATURE * lengths {
-            pair.change_dot_change = match &mut self.pyramid {
-                None => dot(&pair.change, &pair.change),
-                Some(pyramid) => {
-                    self.scratch.resize(pair.change.len(), 0.0);
-                    self.scratch.copy_from_slice(&pair.change);
-                    pyramid.apply(&mut self.scratch);
+    /// Adds the pair of this picture and the last good one, unless the loss does not curve upwards along it.
+    fn remember(&mut self, picture: &[f32], gradient: &[f32]) {
+        let oldest = if self.pairs.len() == self.capacity { self.forget_oldest() } else { None };
+        let mut pair = oldest.unwrap_or_else(|| Pair {
+            step: vec![Bfloat16::default(); picture.len()],
+            change: vec![Bfloat16::default(); picture.len()],
+            older_steps_dot_change: Vec::new(),
+            step_dot_change: 0.0,
+            change_dot_change: 0.0,
+        });
+        self.scratch.resize(picture.len(), 0.0);
+        difference(&mut self.scratch, picture, &self.position);
+        round_into(&mut pair.step, &mut self.scratch);
+        let step_square = dot(&self.scratch, &self.scratch);
+        difference(&mut self.scratch, gradient, &self.gradient);
+        round_into(&mut pair.change, &mut self.scratch);
+        let change_square = dot(&self.scratch, &self.scratch);
+        pair.step_dot_change = dot(&pair.step, &self.scratch);
+        let lengths = (step_square * change_square).sqrt();
+        if pair.step_dot_change > LEAST_CURVATURE * lengths {
+            pair.change_dot_change = match &mut self.preconditioner {
+                None => change_square,
+                Some(preconditioner) => {
+                    preconditioner.learn((&pair.step, step_square), (&pair.change, change_square));
+                    preconditioner.apply(&mut self.scratch);
                     dot(&pair.change, &self.scratch)
                 }
             };
-            pair.step_dot_change = step_dot_change;
             self.pairs.push_back(pair);
         }
     }
 
-    fn steps(&self) -> Vec<&[f32]> {
+    fn steps(&self) -> Vec<&[Bfloat16]> {
         self.pairs.iter().map(|pair| pair.step.as_slice()).collect()
     }
 
-    fn changes(&self) -> Vec<&[f32]> {
+    fn changes(&self) -> Vec<&[Bfloat16]> {
         self.pairs.iter().map(|pair| pair.change.as_slice()).collect()
     }
 
@@ -191,8 +191,8 @@ impl Lbfgs {
     fn follow_gradient(&mut self) {
         self.direction.copy_from_slice(&self.gradient);
         self.hold_bounds();
-        if let Some(pyramid) = &mut self.pyramid {
-            pyramid.apply(&mut self.direction);
+        if let Some(preconditioner) = &mut self.preconditioner {
+            preconditioner.apply(&mut self.direction);
             self.hold_bounds();
         }
         let length = (dot(&self.direction, &self.direction) / self.direction.len().max(1) as f64).sqrt();
@@ -205,13 +205,15 @@ impl Lbfgs {
     /// direction = -Z H Z g.
     fn apply_history(&mut self) {
         // Taken out while the pairs are borrowed, and put back below.
-        let (mut direction, mut pyramid) = (std::mem::take(&mut self.direction), self.pyramid.take());
+        let (mut direction, mut preconditioner) = (std::mem::take(&mut self.direction), self.preconditioner.take());
         direction.copy_from_slice(&self.gradient);
         hold_bounds(self.clamp, &mut direction, &self.position, &self.gradient);
         let count = self.pairs.len();
 
         // One sweep for the loop and for the newest pair's row of the table.
-        let products = dots(&self.steps(), &[&self.pairs[count - 1].change, &direction]);
+        self.scratch.resize(direction.len(), 0.0);
+        widen_into(&mut self.scratch, &self.pairs[count - 1].change);
+        let products = dots(&self.steps(), &[&self.scratch, &direction]);
         let (of_newest, mut alphas): (Vec<f64>, Vec<f64>) =
             products.as_chunks::<2>().0.iter().map(|&[of_newest, alpha]| (of_newest, alpha)).unzip();
         self.pairs[count - 1].older_steps_dot_change = of_newest;
@@ -230,8 +232,8 @@ impl Lbfgs {
         let newest = &self.pairs[count - 1];
         let scale = (newest.step_dot_change / newest.change_dot_change) as f32;
         for_each_pair(&mut direction, &self.gradient, |value, _| *value *= scale);
-        if let Some(pyramid) = &mut pyramid {
-            pyramid.apply(&mut direction);
+        if let Some(preconditioner) = &mut preconditioner {
+            preconditioner.apply(&mut direction);
         }
 
         let mut factors = dots(&changes, &[&direction]);
@@ -244,7 +246,7 @@ impl Lbfgs {
         add_scaled(&mut direction, &steps, &factors);
 
         for_each_pair(&mut direction, &self.gradient, |value, _| *value = -*value);
-        (self.direction, self.pyramid) = (direction, pyramid);
+        (self.direction, self.preconditioner) = (direction, preconditioner);
         self.hold_bounds();
     }
 
@@ -318,8 +320,10 @@ impl Optimiser for Lbfgs {
     }
 
     fn bytes(&self, values: usize) -> u64 {
-        let pyramid = if self.pyramid.is_some() { 4 * values as u64 + Pyramid::bytes(values) } else { 0 };
-        (2 * self.capacity as u64 + 3) * 4 * values as u64 + pyramid
+        let preconditioner = if self.preconditioner.is_some() { Preconditioner::bytes(values) } else { 0 };
+        let pairs = 2 * self.capacity * size_of::<Bfloat16>();
+        let pictures = 4 * size_of::<f32>();
+        ((pairs + pictures) * values) as u64 + preconditioner
     }
 
     fn step_length(&self) -> f64 {
@@ -342,10 +346,13 @@ impl Optimiser for Lbfgs {
             for &product in &pair.older_steps_dot_change {
                 state.number(product)?;
             }
-            state.values(&pair.step)?;
-            state.values(&pair.change)?;
+            state.halves(&pair.step)?;
+            state.halves(&pair.change)?;
         }
-        Ok(())
+        match &self.preconditioner {
+            Some(preconditioner) => preconditioner.save(state),
+            None => Ok(()),
+        }
     }
 
     fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged> {
@@ -362,10 +369,13 @@ impl Optimiser for Lbfgs {
                 return Err(Damaged);
             }
             let older_steps_dot_change = (0..products).map(|_| state.number()).collect::<Result<_, _>>()?;
-            let (step, change) = (state.values(values)?, state.values(values)?);
+            let (step, change) = (state.halves(values)?, state.halves(values)?);
             self.pairs.push_back(Pair { step, change, older_steps_dot_change, step_dot_change, change_dot_change });
         }
-        Ok(())
+        match &mut self.preconditioner {
+            Some(preconditioner) => preconditioner.restore(state),
+            None => Ok(()),
+        }
     }
 }
 

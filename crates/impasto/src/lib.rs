@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod adam;
+pub mod bfloat16;
 pub mod calibration;
 pub mod checkpoint;
 pub mod colour;
 pub mod crc32c;
+pub mod diagonal;
 pub mod digest;
 pub mod disk;
 pub mod fetch;
@@ -16,6 +18,7 @@ pub mod loss;
 pub mod objective;
 pub mod optimiser;
 pub mod picture;
+pub mod preconditioner;
 pub mod presets;
 pub mod pyramid;
 pub mod read;

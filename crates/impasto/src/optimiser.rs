@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
 use crate::lbfgs::Lbfgs;
-use crate::pyramid::Pyramid;
+use crate::preconditioner::Preconditioner;
 use crate::recipe::OptimizerKind;
 use crate::resolve::ResolvedRecipe;
 use crate::state::{Damaged, StateReader, StateWriter};
@@ -96,8 +96,9 @@ pub trait Optimiser: Send {
 pub fn optimiser(recipe: &ResolvedRecipe, width: usize, height: usize) -> Box<dyn Optimiser> {
     match recipe.optimizer {
         OptimizerKind::Lbfgs => {
-            let pyramid = (recipe.coarse_emphasis > 0.0).then(|| Pyramid::new(width, height, recipe.coarse_emphasis));
-            Box::new(Lbfgs::new(recipe.history as usize, recipe.clamp, pyramid))
+            let preconditioner =
+                (recipe.coarse_emphasis > 0.0).then(|| Preconditioner::new(width, height, recipe.coarse_emphasis));
+            Box::new(Lbfgs::new(recipe.history as usize, recipe.clamp, preconditioner))
         }
         OptimizerKind::Adam => Box::new(Adam::new(recipe.learning_rate, recipe.clamp)),
     }

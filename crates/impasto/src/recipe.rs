@@ -61,8 +61,8 @@ pub enum PrecisionChoice {
     F32,
     /// Products of bfloat16 values throughout, where the processor has them; f32 where it has not.
     Bf16,
-    /// Where they are faster too: such products while the loss falls fast, for at most half of each size's evaluations;
-    /// then on the way back only, with losses as exact as in f32.
+    /// Where they are faster too: such products at every size but the full one, and there while the loss falls fast, for
+    /// at most a sixth of the evaluations; then on the way back only, with losses as exact as in f32.
     Auto,
 }
 

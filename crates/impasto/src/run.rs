@@ -22,7 +22,7 @@ use crate::picture::{Picture, PictureError};
 use crate::recipe::{PrecisionChoice, RecipeError, Size, StyleFit};
 use crate::resize::long_edge_size;
 use crate::resolve::{ResolvedRecipe, style_shares};
-use crate::start::{StartImages, start_picture};
+use crate::start::{StartImages, carried_up, start_picture};
 
 /// Coarser scales than the full one are left out where their short edge would fall below this, in pixels: the deepest
 /// layers would see nothing there.
@@ -257,6 +257,7 @@ pub fn paint_kept(
         images,
         memory_limit_bytes,
         shares: style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?,
+        full_index: scales.len() - 1,
         observer,
         keep: keeping.keep,
         stopped: false,
@@ -291,19 +292,26 @@ pub fn paint_kept(
     Ok(Outcome { picture, interrupted, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
-/// With [`PrecisionChoice::Auto`], evaluations at each size that use bfloat16 products both ways, at most, and at most
-/// half of all. Further on, what they lose in progress is more than what they gain in time (docs/performance.md).
-const FAST_FALL_EVALUATIONS: u32 = 90;
+/// With [`PrecisionChoice::Auto`], evaluations at the full size that use bfloat16 products both ways, at most, and at
+/// most a sixth of all. Further on, what they lose in progress is more than what they gain in time (docs/performance.md).
+const FAST_FALL_EVALUATIONS: u32 = 50;
 
-/// How many of a scale's first evaluations use bfloat16 products both ways, and the precision of the others.
-pub(crate) fn precisions(choice: PrecisionChoice, engine: &dyn Engine, evaluations: u32) -> (u32, Precision) {
+/// How many of a scale's first evaluations use bfloat16 products both ways, and the precision of the others. `is_full`
+/// says whether it is the full size: what coarser ones paint is a start, for which such products will do.
+pub(crate) fn precisions(
+    choice: PrecisionChoice,
+    engine: &dyn Engine,
+    is_full: bool,
+    evaluations: u32,
+) -> (u32, Precision) {
     let description = engine.describe();
     match choice {
         _ if !description.has_bf16 => (0, Precision::F32),
         PrecisionChoice::F32 => (0, Precision::F32),
         PrecisionChoice::Bf16 => (evaluations, Precision::Bf16),
         PrecisionChoice::Auto if !description.gains_from_bf16 => (0, Precision::F32),
-        PrecisionChoice::Auto => (FAST_FALL_EVALUATIONS.min(evaluations / 2), Precision::Mixed),
+        PrecisionChoice::Auto if !is_full => (evaluations, Precision::Bf16),
+        PrecisionChoice::Auto => (FAST_FALL_EVALUATIONS.min(evaluations / 6), Precision::Mixed),
     }
 }
 
@@ -314,6 +322,8 @@ struct Run<'a> {
     images: Images<'a>,
     memory_limit_bytes: Option<u64>,
     shares: Vec<f64>,
+    /// Place of the full size among the scales.
+    full_index: usize,
     observer: &'a mut dyn FnMut(Event<'_>) -> Control,
     keep: &'a mut dyn FnMut(&Snapshot<'_>),
     stopped: bool,
@@ -357,7 +367,7 @@ impl Run<'_> {
         };
         let mut picture = match from.or(painted) {
             Some(painted) if (painted.width, painted.height) == (scale.width, scale.height) => painted,
-            Some(painted) => painted.resized(scale.width, scale.height)?,
+            Some(painted) => carried_up(self.recipe, &painted, &content)?,
             None => {
                 let (style, file) = (self.images.styles.first(), self.images.start);
                 let images = StartImages { content: &content, style, file };
@@ -373,7 +383,8 @@ impl Run<'_> {
         }
         let mut objective = Objective::new(self.recipe, &self.styles_at(scale)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
-        let (coarse_products, precision) = precisions(self.recipe.precision, self.engine, scale.evaluations);
+        let is_full = index == self.full_index;
+        let (coarse_products, precision) = precisions(self.recipe.precision, self.engine, is_full, scale.evaluations);
         let is_coarse = coarse_products > 0 && done <= coarse_products;
         request.precision = if is_coarse { Precision::Bf16 } else { precision };
         let mut session = self.engine.session(&request)?;

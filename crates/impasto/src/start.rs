@@ -26,6 +26,24 @@ pub struct StartImages<'a> {
     pub file: Option<&'a Picture>,
 }
 
+/// What a coarse scale has painted, as the start of a finer one, `content` being the content image at the finer size.
+///
+/// A run that starts from the content image starts from its fine structure too, at every scale: what the enlarged
+/// picture lacks of it is added. So the finer scale need not draw again what it was given.
+///
+/// # Errors
+/// Where there is no memory for that many pixels.
+pub fn carried_up(recipe: &ResolvedRecipe, painted: &Picture, content: &Picture) -> Result<Picture, PictureError> {
+    let (width, height) = (content.width, content.height);
+    let mut picture = painted.resized(width, height)?;
+    if recipe.init == Start::Content {
+        let coarse_content = content.resized(painted.width, painted.height)?.resized(width, height)?;
+        let fine = content.values.iter().zip(&coarse_content.values).map(|(value, coarse)| value - coarse);
+        picture.values.iter_mut().zip(fine).for_each(|(value, fine)| *value += fine);
+    }
+    Ok(picture)
+}
+
 /// The start that `recipe` names, at the size of `images.content`. `None` where the image that it needs is missing.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use crate::bfloat16::Bfloat16;
 use crate::crc32c::Crc32c;
 
 /// Bytes that are gathered before they are written.
@@ -53,6 +54,20 @@ impl<'a> StateWriter<'a> {
     pub fn values(&mut self, values: &[f32]) -> io::Result<()> {
         for chunk in values.chunks(GATHERED_BYTES / 4) {
             self.gathered.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+            if self.gathered.len() >= GATHERED_BYTES {
+                self.pass_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Values in bfloat16 whose count the reader knows.
+    ///
+    /// # Errors
+    /// What the target reports.
+    pub fn halves(&mut self, values: &[Bfloat16]) -> io::Result<()> {
+        for chunk in values.chunks(GATHERED_BYTES / 2) {
+            self.gathered.extend(chunk.iter().flat_map(|value| value.to_bits().to_le_bytes()));
             if self.gathered.len() >= GATHERED_BYTES {
                 self.pass_on()?;
             }
@@ -127,6 +142,15 @@ impl<'a> StateReader<'a> {
     pub fn values(&mut self, count: usize) -> Result<Vec<f32>, Damaged> {
         let bytes = self.bytes(count.checked_mul(4).ok_or(Damaged)?)?;
         Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    }
+
+    /// That many values in bfloat16.
+    ///
+    /// # Errors
+    /// Where there are fewer; nothing is allocated then.
+    pub fn halves(&mut self, count: usize) -> Result<Vec<Bfloat16>, Damaged> {
+        let bytes = self.bytes(count.checked_mul(2).ok_or(Damaged)?)?;
+        Ok(bytes.as_chunks::<2>().0.iter().map(|bytes| Bfloat16::from_bits(u16::from_le_bytes(*bytes))).collect())
     }
 
     /// That nothing follows.

@@ -3,9 +3,32 @@
 //! A vector is cut into chunks of [`CHUNK`] values, wherever the threads are. Within a chunk, products are summed in f32
 //! over short runs (eight products a partial sum: as exact as the products themselves) and the runs in f64; the chunks'
 //! sums are added in their order. Several vectors are taken together chunk by chunk,
-//! so that what they share is read from memory once.
+//! so that what they share is read from memory once. Vectors that are kept for long may be in bfloat16; products and sums
+//! of them are the same as of the f32 values that they stand for.
 
 use rayon::prelude::*;
+
+use crate::bfloat16::Bfloat16;
+
+/// A number of a vector: f32 or bfloat16.
+pub trait Element: Copy + Sync {
+    /// The number as an f32.
+    fn wide(self) -> f32;
+}
+
+impl Element for f32 {
+    #[inline]
+    fn wide(self) -> f32 {
+        self
+    }
+}
+
+impl Element for Bfloat16 {
+    #[inline]
+    fn wide(self) -> f32 {
+        self.wide()
+    }
+}
 
 /// Values in a chunk: 16 KiB, so that a chunk of each operand stays in the first cache.
 pub const CHUNK: usize = 1 << 12;
@@ -15,7 +38,7 @@ pub const CHUNK: usize = 1 << 12;
 const LANES: usize = 256;
 
 /// The products of `a` and `b`, summed.
-fn dot_of_chunk(a: &[f32], b: &[f32]) -> f64 {
+fn dot_of_chunk<A: Element>(a: &[A], b: &[f32]) -> f64 {
     let (a_runs, a_rest) = a.as_chunks::<{ 8 * LANES }>();
     let (b_runs, b_rest) = b.as_chunks::<{ 8 * LANES }>();
     let mut sums = [0.0_f64; 4];
@@ -23,7 +46,7 @@ fn dot_of_chunk(a: &[f32], b: &[f32]) -> f64 {
         let mut run = [0.0_f32; LANES];
         for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
             for ((run, a), b) in run.iter_mut().zip(a).zip(b) {
-                *run += a * b;
+                *run += a.wide() * b;
             }
         }
         for four in run.as_chunks::<4>().0 {
@@ -32,19 +55,19 @@ fn dot_of_chunk(a: &[f32], b: &[f32]) -> f64 {
             }
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a.wide()) * f64::from(b)).sum();
     sums.iter().sum::<f64>() + rest
 }
 
 /// The scalar product of two vectors of one length.
-pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub fn dot<A: Element>(a: &[A], b: &[f32]) -> f64 {
     let of_chunks: Vec<f64> = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)).map(|(a, b)| dot_of_chunk(a, b)).collect();
     of_chunks.iter().sum()
 }
 
 /// The scalar products of each of `vectors` with each of `others`: for vector i and other j at place
 /// `i * others.len() + j`. Every vector is read once.
-pub fn dots(vectors: &[&[f32]], others: &[&[f32]]) -> Vec<f64> {
+pub fn dots<A: Element>(vectors: &[&[A]], others: &[&[f32]]) -> Vec<f64> {
     let products = vectors.len() * others.len();
     let length = others.first().map_or(0, |other| other.len());
     let of_chunks: Vec<Vec<f64>> = (0..length.div_ceil(CHUNK))
@@ -70,14 +93,33 @@ pub fn dots(vectors: &[&[f32]], others: &[&[f32]]) -> Vec<f64> {
 }
 
 /// Adds `factors[i] * vectors[i]` for each i to `base`, in their order; `base` is read and written once.
-pub fn add_scaled(base: &mut [f32], vectors: &[&[f32]], factors: &[f64]) {
+pub fn add_scaled<A: Element>(base: &mut [f32], vectors: &[&[A]], factors: &[f64]) {
     base.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, base)| {
         let start = chunk * CHUNK;
         for (vector, &factor) in vectors.iter().zip(factors) {
             let factor = factor as f32;
             for (base, value) in base.iter_mut().zip(&vector[start..]) {
-                *base += factor * value;
+                *base += factor * value.wide();
             }
+        }
+    });
+}
+
+/// Rounds each value of `vector` to bfloat16, into `rounded` too.
+pub fn round_into(rounded: &mut [Bfloat16], vector: &mut [f32]) {
+    rounded.par_chunks_mut(CHUNK).zip(vector.par_chunks_mut(CHUNK)).for_each(|(rounded, vector)| {
+        for (rounded, value) in rounded.iter_mut().zip(vector) {
+            *rounded = Bfloat16::from(*value);
+            *value = rounded.wide();
+        }
+    });
+}
+
+/// Copies `rounded` into `vector`.
+pub fn widen_into(vector: &mut [f32], rounded: &[Bfloat16]) {
+    vector.par_chunks_mut(CHUNK).zip(rounded.par_chunks(CHUNK)).for_each(|(vector, rounded)| {
+        for (value, rounded) in vector.iter_mut().zip(rounded) {
+            *value = rounded.wide();
         }
     });
 }
@@ -135,6 +177,26 @@ mod tests {
         };
         for threads in [2, 3, 5] {
             assert_eq!(with(1), with(threads), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn rounded_vectors_count_as_what_they_stand_for() {
+        for length in [1, CHUNK - 1, 2 * CHUNK + 2500] {
+            let (mut a, b) = (wave(length, 0.21), wave(length, 0.9));
+            let mut rounded = vec![Bfloat16::default(); length];
+            round_into(&mut rounded, &mut a);
+            let mut widened = vec![0.0; length];
+            widen_into(&mut widened, &rounded);
+            assert_eq!(widened, a);
+            assert!(
+                wave(length, 0.21).iter().zip(&a).all(|(before, after)| (before - after).abs() <= before.abs() / 256.0)
+            );
+            assert_eq!(dots(&[&rounded[..]], &[&b]), dots(&[&a[..]], &[&b]));
+            let (mut from_rounded, mut from_wide) = (b.clone(), b);
+            add_scaled(&mut from_rounded, &[&rounded[..]], &[1.7]);
+            add_scaled(&mut from_wide, &[&a[..]], &[1.7]);
+            assert_eq!(from_rounded, from_wide);
         }
     }
 

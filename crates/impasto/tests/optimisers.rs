@@ -1,8 +1,10 @@
 //! Optimisers against functions whose minimum is known, a textbook L-BFGS, and functions that misbehave.
 
 use impasto::adam::Adam;
+use impasto::bfloat16::Bfloat16;
 use impasto::lbfgs::Lbfgs;
 use impasto::optimiser::{Optimiser, Rejection, Step};
+use impasto::preconditioner::Preconditioner;
 use impasto::pyramid::Pyramid;
 
 /// sum of weights x (x - centre)^2 / 2, with weights from 1 to `condition`.
@@ -107,6 +109,8 @@ fn lbfgs_takes_the_steps_of_the_textbook() {
     let mut pairs: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
     let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
     let less = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
+    // Pairs are kept in bfloat16.
+    let kept = |values: &[f64]| values.iter().map(|&value| f64::from(Bfloat16::from(value as f32).wide())).collect();
     for evaluation in 0..14 {
         let (loss, gradient) = bowl.at(&picture);
         let (here, slope) = (wide(&picture), wide(&gradient));
@@ -114,7 +118,7 @@ fn lbfgs_takes_the_steps_of_the_textbook() {
             continue;
         }
         if let Some((place, gradient)) = &before {
-            pairs.push((less(&here, place), less(&slope, gradient)));
+            pairs.push((kept(&less(&here, place)), kept(&less(&slope, gradient))));
             pairs.drain(..pairs.len().saturating_sub(HISTORY));
             let expected = textbook_step(&pairs, &slope);
             let found = less(&wide(&picture), &here);
@@ -268,9 +272,9 @@ fn any_number_of_threads_gives_the_same_bytes() {
         pool.install(|| {
             let mut optimiser: Box<dyn Optimiser> = match adam {
                 true => Box::new(Adam::new(2.0, true)),
-                false => Box::new(Lbfgs::new(6, true, Some(Pyramid::new(80, 83, 1.0)))),
+                false => Box::new(Lbfgs::new(6, true, Some(Preconditioner::new(80, 83, 1.0)))),
             };
-            run(optimiser.as_mut(), vec![90.0; 19_920], 15, |_, picture| bowl.at(picture));
+            run(optimiser.as_mut(), vec![90.0; 19_920], 20, |_, picture| bowl.at(picture));
             optimiser.good().to_vec()
         })
     };
@@ -305,7 +309,7 @@ fn a_pyramid_takes_the_place_of_the_scaling_in_the_textbook() {
     let count = 3 * width * height;
     let bowl = Bowl::new(count, 50.0);
     let mut pyramid = Pyramid::new(width, height, 1.0);
-    let mut lbfgs = Lbfgs::new(5, false, Some(pyramid.clone()));
+    let mut lbfgs = Lbfgs::new(5, false, Some(Preconditioner::new(width, height, 1.0)));
     let mut picture = vec![30.0_f32; count];
     // One pair: H g = (I - r s y') scale P (I - r y s') g + r s s' g.
     let mut seen: Vec<(Vec<f32>, Vec<f32>)> = Vec::new();
@@ -317,7 +321,10 @@ fn a_pyramid_takes_the_place_of_the_scaling_in_the_textbook() {
         }
     }
     let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
-    let less = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f32>>();
+    let less = |a: &[f32], b: &[f32]| {
+        // Pairs are kept in bfloat16.
+        a.iter().zip(b).map(|(a, b)| Bfloat16::from(a - b).wide()).collect::<Vec<f32>>()
+    };
     let (step, change) = (less(&seen[1].0, &seen[0].0), less(&seen[1].1, &seen[0].1));
     let gradient = &seen[1].1;
     let mut weighed_change = change.clone();

@@ -2,7 +2,7 @@
 
 use impasto::Picture;
 use impasto::recipe::{BlendForm, Recipe, Start};
-use impasto::start::{StartImages, start_picture};
+use impasto::start::{StartImages, carried_up, start_picture};
 use impasto_vgg::MEAN_RGB;
 
 fn start(recipe: Recipe, content: &Picture) -> Picture {
@@ -90,4 +90,31 @@ fn an_image_that_is_missing_is_no_start() {
     let picture = start_picture(&recipe, images).unwrap().unwrap();
     assert_eq!((picture.width, picture.height), (4, 4));
     assert!(picture.values.iter().all(|value| (value - 5.0).abs() < 1e-3));
+}
+
+#[test]
+fn a_coarse_picture_is_carried_up_with_the_fine_structure_of_the_content() {
+    let (width, height) = (31, 22);
+    let mut content = grey(width, height, 0.0);
+    for (place, value) in content.values.iter_mut().enumerate() {
+        *value = ((place * 73) % 211) as f32;
+    }
+    let coarse = content.resized(16, 11).unwrap();
+    let recipe = |init| Recipe { init: Some(init), ..Recipe::default() }.resolve().unwrap();
+    let far = |a: &Picture, b: &Picture| -> f32 {
+        a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    // Nothing painted yet: it is the start of the finer scale.
+    let unpainted = carried_up(&recipe(Start::Content), &coarse, &content).unwrap();
+    assert!(far(&unpainted, &content) < 1e-3, "{}", far(&unpainted, &content));
+    // What was painted is added to it.
+    let mut painted = coarse.clone();
+    painted.values.iter_mut().for_each(|value| *value += 20.0);
+    let carried = carried_up(&recipe(Start::Content), &painted, &content).unwrap();
+    for (carried, content) in carried.values.iter().zip(&content.values) {
+        assert!((carried - content - 20.0).abs() < 1e-2, "{carried} {content}");
+    }
+    // A run that does not start from the content has no claim to its structure.
+    let enlarged = coarse.resized(width, height).unwrap();
+    assert_eq!(carried_up(&recipe(Start::Noise), &coarse, &content).unwrap(), enlarged);
 }

@@ -128,7 +128,7 @@ fn plan_says_what_paint_takes_and_paints_nothing() {
     assert!(said.contains("96x72: 2 evaluations\nabout ") && said.contains("iB, about "), "{said}");
     let line: Value = serde_json::from_str(&plan(&["--json"])).unwrap();
     assert_eq!((line["width"].as_u64(), line["height"].as_u64()), (Some(96), Some(72)));
-    assert_eq!((line["evaluations"].as_u64(), line["history"].as_u64()), (Some(2), Some(100)));
+    assert_eq!((line["evaluations"].as_u64(), line["history"].as_u64()), (Some(2), Some(40)));
     assert_eq!(workshop.files(), before);
 
     let painted = workshop.succeed(

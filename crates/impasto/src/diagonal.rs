@@ -1,0 +1,186 @@
+//! How far each pixel moves for how much its gradient changes, learnt on the way.
+//!
+//! If the second derivative were diagonal, b_i of pixel i, every step s and its change of the gradient y would have
+//! y_i = b_i s_i. It is not, but the mean squares over many pairs still tell stiff places from soft ones. So two pictures
+//! of sums are kept, of the squares of s and of y over the pair's length (only their shapes count) and over the three
+//! colours, in which older pairs fade; and
+//!
+//! ```text
+//!   D_i = sqrt(sum s^2 / sum y^2)     over the 3 x 3 pixels around i
+//! ```
+//!
+//! stands for 1/b_i, up to a common factor that L-BFGS finds by itself. D is kept within fixed bounds, so it is positive,
+//! and it is 1 until enough pairs have been seen.
+
+use std::io;
+
+use rayon::prelude::*;
+
+use crate::bfloat16::Bfloat16;
+use crate::state::{Damaged, StateReader, StateWriter};
+
+/// What is left of a pair's share when the next one comes.
+const FADING: f32 = 0.9;
+
+/// Pairs before D is anything but 1.
+const LEAST_PAIRS: u64 = 10;
+
+/// The bounds of the square root of D.
+const ROOT_BOUNDS: (f32, f32) = (0.3, 3.0);
+
+/// D for pictures of one size.
+#[derive(Clone, Debug)]
+pub struct Diagonal {
+    width: usize,
+    height: usize,
+    pairs: u64,
+    /// `[height, width]`: faded sums of squares.
+    steps: Vec<f32>,
+    changes: Vec<f32>,
+    /// `[height, width]`: the square root of D; empty as long as D is 1.
+    root: Vec<f32>,
+}
+
+impl Diagonal {
+    /// D = 1 for pictures of `width` x `height` pixels.
+    pub fn new(width: usize, height: usize) -> Diagonal {
+        let empty = Vec::new;
+        Diagonal { width, height, pairs: 0, steps: empty(), changes: empty(), root: empty() }
+    }
+
+    /// Takes in a pair of pictures `[3, height, width]` with the sums of their squares, both above 0.
+    pub fn learn(&mut self, (step, step_square): (&[Bfloat16], f64), (change, change_square): (&[Bfloat16], f64)) {
+        let pixels = self.width * self.height;
+        self.pairs += 1;
+        self.steps.resize(pixels, 0.0);
+        self.changes.resize(pixels, 0.0);
+        add_squares(&mut self.steps, step, (1.0 / step_square) as f32);
+        add_squares(&mut self.changes, change, (1.0 / change_square) as f32);
+        self.settle();
+    }
+
+    /// Multiplies a picture `[3, height, width]` by the square root of D.
+    pub fn apply_root(&self, picture: &mut [f32]) {
+        if !self.root.is_empty() {
+            let rows = picture.par_chunks_mut(self.width).enumerate();
+            rows.for_each(|(row, values)| {
+                let root = &self.root[row % self.height * self.width..][..self.width];
+                values.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
+            });
+        }
+    }
+
+    /// Bytes that it takes for pictures of `values` values: three planes.
+    pub fn bytes(values: usize) -> u64 {
+        4 * values as u64
+    }
+
+    /// Writes what D depends on.
+    ///
+    /// # Errors
+    /// What the writer's target reports.
+    pub fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(self.pairs)?;
+        state.values(&self.steps)?;
+        state.values(&self.changes)
+    }
+
+    /// Becomes the D that was saved.
+    ///
+    /// # Errors
+    /// A state that cannot be.
+    pub fn restore(&mut self, state: &mut StateReader<'_>) -> Result<(), Damaged> {
+        self.pairs = state.count(u64::from(u32::MAX))?;
+        let pixels = if self.pairs > 0 { self.width * self.height } else { 0 };
+        (self.steps, self.changes) = (state.values(pixels)?, state.values(pixels)?);
+        self.settle();
+        Ok(())
+    }
+
+    /// D from the sums.
+    fn settle(&mut self) {
+        if self.pairs < LEAST_PAIRS {
+            self.root.clear();
+            return;
+        }
+        let (width, height, steps, changes) = (self.width, self.height, &self.steps, &self.changes);
+        self.root.resize(width * height, 1.0);
+        self.root.par_chunks_mut(width).enumerate().for_each_init(
+            || (vec![0.0; width + 2], vec![0.0; width + 2]),
+            |(step_columns, change_columns), (row, root)| {
+                let rows = row.saturating_sub(1)..(row + 2).min(height);
+                add_rows(step_columns, steps, width, rows.clone());
+                add_rows(change_columns, changes, width, rows);
+                for (x, root) in root.iter_mut().enumerate() {
+                    let around = |columns: &[f32]| columns[x] + columns[x + 1] + columns[x + 2];
+                    let (step, change) = (around(step_columns), around(change_columns));
+                    // Where neither has anything to say, nothing is known.
+                    let ratio = if change > 0.0 { step / change } else { 1.0 };
+                    *root = ratio.sqrt().sqrt().clamp(ROOT_BOUNDS.0, ROOT_BOUNDS.1);
+                }
+            },
+        );
+    }
+}
+
+/// Lets the sums fade and adds `factor` times the squares of the picture's values, the three colours together.
+fn add_squares(sums: &mut [f32], picture: &[Bfloat16], factor: f32) {
+    let pixels = sums.len();
+    sums.par_iter_mut().enumerate().with_min_len(1 << 12).for_each(|(pixel, sum)| {
+        let square = |plane: usize| {
+            let value = picture[plane * pixels + pixel].wide();
+            value * value
+        };
+        *sum = FADING * *sum + factor * (square(0) + square(1) + square(2));
+    });
+}
+
+/// Sums of some rows of a plane, with a zero on either side.
+fn add_rows(columns: &mut [f32], plane: &[f32], width: usize, rows: std::ops::Range<usize>) {
+    columns.fill(0.0);
+    for row in rows {
+        for (column, value) in columns[1..].iter_mut().zip(&plane[row * width..][..width]) {
+            *column += value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pairs of a diagonal second derivative that differs between the left and the right half.
+    fn learnt(left: f32, right: f32, pairs: usize) -> (Diagonal, Vec<f32>) {
+        let (width, height) = (16, 5);
+        let mut diagonal = Diagonal::new(width, height);
+        for pair in 0..pairs {
+            let step: Vec<f32> = (0..3 * width * height).map(|place| 1.0 + ((place * 7 + pair) % 5) as f32).collect();
+            let stiffness = |place: usize| if place % width < width / 2 { left } else { right };
+            let change: Vec<f32> = step.iter().enumerate().map(|(place, step)| stiffness(place) * step).collect();
+            let square = |values: &[f32]| values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
+            let rounded = |values: &[f32]| values.iter().map(|&value| Bfloat16::from(value)).collect::<Vec<_>>();
+            diagonal.learn((&rounded(&step), square(&step)), (&rounded(&change), square(&change)));
+        }
+        let mut ones = vec![1.0; 3 * width * height];
+        diagonal.apply_root(&mut ones);
+        (diagonal, ones)
+    }
+
+    #[test]
+    fn soft_places_move_further_in_proportion() {
+        let (_, root) = learnt(1.0, 4.0, 12);
+        // The square root of D, away from the seam: its ratio is that of the square roots of the stiffness.
+        for plane in 0..3 {
+            let (soft, stiff) = (root[plane * 80 + 34], root[plane * 80 + 44]);
+            assert!((soft / stiff - 2.0).abs() < 0.02, "{soft} {stiff}");
+        }
+    }
+
+    #[test]
+    fn it_is_one_until_enough_pairs_were_seen_and_bounded_ever_after() {
+        assert!(learnt(1.0, 4.0, LEAST_PAIRS as usize - 1).1.iter().all(|&root| root == 1.0));
+        let (_, root) = learnt(1.0, 1e9, 12);
+        assert!(root.iter().all(|root| (ROOT_BOUNDS.0..=ROOT_BOUNDS.1).contains(root)), "{root:?}");
+        assert!(root.contains(&ROOT_BOUNDS.1));
+    }
+}
