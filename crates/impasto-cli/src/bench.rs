@@ -116,11 +116,13 @@ impl Work {
         let preset = Some("authors".to_owned());
         let recipe = Recipe { preset, pool: Some(Pooling::Average), ..Recipe::default() }.resolve()?;
         let (side, limit) = (arguments.size as usize, arguments.memory_limit);
+        let request = SessionRequest { precision: arguments.precision, ..request(&recipe, side, side, limit) };
+        // A limit that is too low is said now, and not after the style's share of the work.
+        engine.session_bytes(&request)?;
         let style = random_image(&recipe, side, 1)?;
         let moments = style_moments(&recipe, engine, &style.values, side, side, limit)?;
         drop(style);
         let objective = Objective::new(&recipe, &[(moments, 1.0)]);
-        let request = SessionRequest { precision: arguments.precision, ..request(&recipe, side, side, limit) };
         let mut session = engine.session(&request)?;
         session.set_content(&random_image(&recipe, side, 2)?.values)?;
         let picture = random_image(&recipe, side, 3)?;
