@@ -8,7 +8,7 @@ mod figures;
 mod runs;
 mod weights;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -269,6 +269,17 @@ pub struct RunningArguments {
     /// Show the picture as it forms, on a terminal that can
     #[arg(long)]
     pub preview: bool,
+    /// Write losses, step length and pictures into this folder for TensorBoard (tensorboard --logdir DIR)
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
+}
+
+impl RunningArguments {
+    /// The same for one of several pictures: what is written of its run goes into a folder named after it.
+    pub fn of_one(&self, output: &Path) -> RunningArguments {
+        let log_dir = self.log_dir.as_ref().map(|folder| folder.join(output.file_stem().unwrap_or_default()));
+        RunningArguments { log_dir, ..self.clone() }
+    }
 }
 
 /// Options of `selftest`.

@@ -6,6 +6,7 @@
 
 mod args;
 mod bench;
+mod board;
 mod documents;
 mod engine;
 mod failure;

@@ -6,6 +6,7 @@ use impasto::checkpoint::Snapshot;
 use impasto::recorder::Recorder;
 use impasto::{Event, Rejection};
 
+use crate::board::Board;
 use crate::interrupt;
 use crate::show::{Progress, Show};
 
@@ -15,6 +16,7 @@ const EXPLOSION: f64 = 10.0;
 /// Watches one run.
 pub struct Observer<'run> {
     show: &'run mut Show,
+    board: &'run mut Board,
     started: Instant,
     recorder: Option<Recorder<'run>>,
     /// The loss of the last good picture; none yet is beyond every loss.
@@ -29,9 +31,14 @@ pub struct Observer<'run> {
 
 impl<'run> Observer<'run> {
     /// An observer of a run that begins or goes on now.
-    pub fn new(show: &'run mut Show, started: Instant, recorder: Option<Recorder<'run>>) -> Observer<'run> {
+    pub fn new(
+        show: &'run mut Show,
+        board: &'run mut Board,
+        started: Instant,
+        recorder: Option<Recorder<'run>>,
+    ) -> Observer<'run> {
         let (good_loss, rejections) = (f64::INFINITY, Vec::new());
-        Observer { show, started, recorder, good_loss, rejections, complained: [false; 2], is_kept: true }
+        Observer { show, board, started, recorder, good_loss, rejections, complained: [false; 2], is_kept: true }
     }
 
     /// Shows an event and writes it down.
@@ -55,6 +62,8 @@ impl<'run> Observer<'run> {
                 if let Some(Err(error)) = self.recorder.as_mut().map(|recorder| recorder.record(&iteration)) {
                     self.complain(0, &error);
                 }
+                let seconds = self.recorder.as_ref().map_or(progress.seconds, Recorder::seconds);
+                self.board.iteration(&iteration, seconds).iter().for_each(|sentence| self.show.note(sentence));
             }
             // A step that is taken back since it was too long is a part of the method; one that explodes is news.
             Event::StepRejected { evaluations, loss, rejection } => {

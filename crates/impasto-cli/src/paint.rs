@@ -21,6 +21,7 @@ use impasto::{Control, Images, Keeping, Outcome, PaintError, ResolvedRecipe, Sca
 use impasto_vgg::{CpuEngine, Engine};
 
 use crate::args::{PaintArguments, ResumeArguments, RunningArguments};
+use crate::board::Board;
 use crate::engine::{load_weights, open_engine};
 use crate::failure::{Failure, Status};
 use crate::forecast::{self, Intended};
@@ -76,6 +77,7 @@ fn carry_out(mut job: Job, output: Output) -> Result<(), Failure> {
     let intended = Intended { recipe: &recipe, engine: &engine, scales: &scales, images, styles: &read.styles };
     let memory_limit = intended.network_limit(job.running.memory_limit)?;
     intended.memory_bytes(memory_limit)?;
+    Board::prepare(job.running.log_dir.as_deref())?;
     let show = show(&job.running, &scales, output);
     notes.iter().for_each(|note| show.note(note));
     let forecast = match show.is_for_people() {
@@ -161,7 +163,9 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
     let clock = || started.elapsed().as_secs_f64();
     let recorder = kept.as_ref().map(|kept| kept.recorder(&clock)).transpose()?;
     let from = kept.as_mut().and_then(Kept::take_checkpoint);
-    let observer = RefCell::new(Observer::new(&mut show, started, recorder));
+    let iterations = from.as_ref().map_or(0, |from| from.place.iterations);
+    let mut board = Board::open(job.running.log_dir.as_deref(), &recipe, iterations)?;
+    let observer = RefCell::new(Observer::new(&mut show, &mut board, started, recorder));
     let images = Images { content: &read.content, styles: &read.styles, start: read.start.as_ref() };
     let keeping = Keeping { from, keep: &mut |snapshot| observer.borrow_mut().keep(snapshot) };
     let painted = paint_kept(&recipe, engine, images, memory_limit, keeping, &mut |event| {
@@ -171,6 +175,7 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
     let (seconds, is_kept) = observer.into_inner().settle();
     show.clear();
     let outcome = painted.map_err(paint_failure)?;
+    board.end(&outcome).iter().for_each(|sentence| show.note(sentence));
     job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|error| match &kept {
         Some(kept) => Failure::failed(format_args!(
             "{error}; then `impasto resume {}` goes on from the last checkpoint",

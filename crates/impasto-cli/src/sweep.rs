@@ -103,7 +103,7 @@ fn planned(arguments: &SweepArguments, choice: &[(&str, &str)]) -> Result<Planne
         recipe,
         keeping: KeepingArguments::default(),
         files: arguments.files.clone(),
-        running: arguments.running.clone(),
+        running: arguments.running.of_one(&path),
     };
     let recipe = Order::read(&paint_arguments)?.recipe;
     Ok(Planned { arguments: paint_arguments, recipe, path, label })

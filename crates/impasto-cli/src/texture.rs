@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, ReconstructArguments, TextureArguments};
+use crate::args::{
+    KeepingArguments, PaintArguments, RecipeArguments, ReconstructArguments, RunningArguments, TextureArguments,
+};
 use crate::failure::Failure;
 use crate::paint::paint;
 use crate::show::Output;
@@ -27,11 +29,11 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
             // The picture has the style image's shape; nothing else of a photo is asked for.
             content: Some(arguments.style.clone()),
             styles: vec![arguments.style.clone()],
+            running: running(&arguments.running, arguments.all_layers, &output),
             output: Some(output),
             recipe,
             keeping: KeepingArguments::default(),
             files: arguments.files.clone(),
-            running: arguments.running.clone(),
         }
     };
     if !arguments.all_layers {
@@ -56,11 +58,11 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         PaintArguments {
             content: Some(arguments.content.clone()),
             styles: Vec::new(),
+            running: running(&arguments.running, arguments.all_layers, &output),
             output: Some(output),
             recipe,
             keeping: KeepingArguments::default(),
             files: arguments.files.clone(),
-            running: arguments.running.clone(),
         }
     };
     if !arguments.all_layers {
@@ -71,6 +73,11 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         paint(&one(with_suffix(&arguments.output, layer), Some(layer.to_owned())), Output::default())?;
     }
     Ok(())
+}
+
+/// How one picture's run goes, where it is the only one or one of several.
+fn running(typed: &RunningArguments, is_one_of_several: bool, output: &Path) -> RunningArguments {
+    if is_one_of_several { typed.of_one(output) } else { typed.clone() }
 }
 
 /// The options, with this preset where neither a preset nor a recipe was given.

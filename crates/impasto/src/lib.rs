@@ -32,6 +32,7 @@ pub mod selftest;
 pub mod sheet;
 pub mod start;
 pub mod state;
+pub mod tensorboard;
 pub mod vectors;
 pub mod write;
 

@@ -9,6 +9,7 @@ mod full_disk;
 mod interrupt;
 #[cfg(unix)]
 mod kill;
+mod log_dir;
 mod measure;
 mod paint;
 #[cfg(unix)]
