@@ -5,6 +5,7 @@
 //! options are optional here: what is left out takes the value of the preset.
 
 mod figures;
+mod report;
 mod runs;
 mod weights;
 
@@ -18,6 +19,7 @@ use impasto_vgg::{Border, Pooling, Precision};
 use serde::de::DeserializeOwned;
 
 pub use figures::{ReconstructArguments, SweepArguments, TextureArguments, Variation};
+pub use report::ReportArguments;
 pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
@@ -63,6 +65,10 @@ pub enum Command {
     /// What would `paint` with these options take? Prints its memory and time, and paints nothing
     #[command(allow_negative_numbers = true)]
     Plan(Box<PlanArguments>),
+    /// Write a run on one page of HTML: pictures over time, curves, recipe, times
+    ///
+    /// The page holds everything and fetches nothing, so it can be sent and kept. A run that is not finished has one too.
+    Report(ReportArguments),
     /// Print the recipe that a picture carries; `paint --recipe` repeats it
     Recipe {
         /// The picture

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod base64;
 mod bench;
 mod board;
 mod documents;
@@ -20,6 +21,7 @@ mod observer;
 mod order;
 mod paint;
 mod preview;
+mod report;
 mod runs;
 mod selftest;
 mod show;
@@ -68,6 +70,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Resume(arguments) => paint::resume(arguments, output),
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
         Command::Plan(arguments) => forecast::plan(arguments, &mut output),
+        Command::Report(arguments) => report::report(arguments),
         Command::Recipe { picture } => recipe(picture, output),
         Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),

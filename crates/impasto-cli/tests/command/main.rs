@@ -12,6 +12,7 @@ mod kill;
 mod log_dir;
 mod measure;
 mod paint;
+mod report;
 #[cfg(unix)]
 mod runs;
 #[cfg(target_os = "linux")]
