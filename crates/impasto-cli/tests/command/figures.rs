@@ -1,5 +1,7 @@
 //! `texture`, `reconstruct` and `sweep`: the commands of the paper's figures.
 
+use std::path::Path;
+
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::{Recipe, ResolvedRecipe};
 
@@ -141,9 +143,11 @@ fn high_frequency_energy(picture: &impasto::Picture) -> f32 {
 #[test]
 fn denoise_takes_half_of_the_noise_and_costs_no_style() {
     let workshop = Workshop::new();
-    workshop.draw("painting.png", 64, 48, 1);
+    // A photograph and a painting: that noise is no part of a style is not true of every made-up pair of pictures.
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
+    let [photo, painting] = ["astronaut.png", "whirls.jpg"].map(|name| assets.join(name).to_str().unwrap().to_owned());
     let paint = |name: &str, more: &[&str]| {
-        let paint = ["paint", "photo.png", "painting.png", "-o", name, "--json", "--preset", "paper", "--size", "64"];
+        let paint = ["paint", &photo, &painting, "-o", name, "--json", "--preset", "paper", "--size", "64"];
         let less = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2", "--iterations", "80"];
         let lines = workshop.succeed(&[&paint[..], &less, more].concat());
         let losses = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());

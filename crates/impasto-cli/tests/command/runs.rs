@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use impasto::checkpoint::newest;
 use impasto::digest::sha256;
+use impasto::disk::is_temporary;
 use impasto::read::{ReadLimits, read_picture};
 use impasto::run_folder::{frames, last_metrics, read_metrics, read_record};
 use serde_json::Value;
@@ -151,6 +152,12 @@ fn damaged_checkpoints_are_named_and_the_other_is_taken() {
     std::fs::rename(workshop.path("run"), workshop.path("whole")).unwrap();
     stopped_by(&workshop, &words, 6, "-KILL");
     let run = workshop.path("run");
+    // What a killed save has left goes at the next start, be it refused or not: here it would count as a trace of one.
+    for entry in std::fs::read_dir(&run).unwrap().map(Result::unwrap) {
+        if is_temporary(entry.file_name().to_str().unwrap()) {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
     let (place, checkpoint) = newest(&run).newest.unwrap();
     let names = ["checkpoint-a", "checkpoint-b"];
     let damage = |name: &str, at: usize| {
