@@ -4,6 +4,7 @@
 //! typed; what a choice means, and whether it makes sense, is said by the recipe when it is resolved. That is why most
 //! options are optional here: what is left out takes the value of the preset.
 
+mod device;
 mod figures;
 mod report;
 mod runs;
@@ -18,6 +19,7 @@ use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
 use impasto_vgg::{Border, Pooling, Precision};
 use serde::de::DeserializeOwned;
 
+pub use device::{DeviceArguments, DeviceChoice};
 pub use figures::{ReconstructArguments, SweepArguments, TextureArguments, Variation};
 pub use report::ReportArguments;
 pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
@@ -80,6 +82,8 @@ pub enum Command {
     Weights(WeightsCommand),
     /// Does this build, on this processor, compute right? Prints the worst relative errors
     Selftest(SelftestArguments),
+    /// List what can compute here: the processor and the GPUs, and which of them `--device auto` takes
+    Devices(DevicesArguments),
     /// Time and memory of one evaluation: forward, losses and gradient
     Bench(BenchArguments),
     /// Print the completions for a shell
@@ -133,6 +137,9 @@ pub struct PlanArguments {
     /// How pictures are read.
     #[command(flatten)]
     pub files: FileArguments,
+    /// Where the network runs.
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<usize>,
@@ -256,10 +263,13 @@ pub struct FileArguments {
     pub lenient: bool,
 }
 
-/// How the program runs; nothing here changes the picture.
+/// How the program runs; nothing here changes the picture, but for the rounding of another device.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Running")]
 pub struct RunningArguments {
+    /// Where the network runs.
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<usize>,
@@ -297,9 +307,20 @@ pub struct SelftestArguments {
     /// Print one JSON object a file
     #[arg(long)]
     pub json: bool,
+    /// Where the network runs.
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<usize>,
+}
+
+/// Options of `devices`.
+#[derive(Args, Debug)]
+pub struct DevicesArguments {
+    /// Print one JSON object a device
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `bench`.
@@ -314,6 +335,9 @@ pub struct BenchArguments {
     /// Evaluations before them that are not; 0 spares minutes at sizes where one takes minutes
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub warm_up: u32,
+    /// Where the network runs.
+    #[command(flatten)]
+    pub device: DeviceArguments,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<usize>,

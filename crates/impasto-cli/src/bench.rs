@@ -28,12 +28,17 @@ const IMAGE_DEVIATION: f64 = 60.0;
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Figures {
+    /// `cpu` or `gpu`.
+    engine: String,
     size: u32,
     threads: usize,
     median_s: f64,
     min_s: f64,
     /// Of the whole process; null where the system does not say.
     peak_mib: Option<f64>,
+    /// Of the GPU's own memory, as planned; null where it has none.
+    device_mib: Option<f64>,
+    /// The instruction set, or the GPU's name.
     isa: String,
     precision: Precision,
     /// CRC-32C of the gradient's bytes, in hexadecimal.
@@ -47,7 +52,7 @@ struct Figures {
 pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Failure> {
     let (weights, notes) = load_weights(&arguments.weights)?;
     notes.iter().for_each(|note| say(note));
-    let engine = open_engine(weights, arguments.threads)?;
+    let engine = open_engine(&weights, arguments.threads, arguments.device.device, false)?;
     let description = engine.describe();
     if arguments.precision != Precision::F32 && !description.has_bf16 {
         return Err(Failure::failed(format_args!(
@@ -56,7 +61,7 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
             description.isa
         )));
     }
-    let mut work = Work::new(arguments, &engine)?;
+    let mut work = Work::new(arguments, &*engine)?;
     for _ in 0..arguments.warm_up {
         work.evaluate()?;
     }
@@ -69,12 +74,16 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
     }
     let total = seconds.iter().sum();
     seconds.sort_by(f64::total_cmp);
+    // With `auto`, another engine may have ended what one began.
+    let description = engine.describe();
     let figures = Figures {
+        engine: description.name,
         size: arguments.size,
         threads: description.threads,
         median_s: seconds[seconds.len() / 2],
         min_s: seconds[0],
         peak_mib: peak_mib(),
+        device_mib: work.device_mib(&*engine)?,
         isa: description.isa,
         precision: arguments.precision,
         gradient_crc32c: work.gradient_crc32c(),
@@ -128,6 +137,14 @@ impl Work {
         let picture = random_image(&recipe, side, 3)?;
         let gradient = vec![0.0; picture.values.len()];
         Ok(Work { objective, session, picture, gradient })
+    }
+
+    /// What the session takes of a GPU's own memory.
+    fn device_mib(&self, engine: &dyn Engine) -> Result<Option<f64>, EngineError> {
+        if !engine.describe().has_own_memory {
+            return Ok(None);
+        }
+        Ok(Some(engine.session_bytes(self.session.request())? as f64 / f64::from(1 << 20)))
     }
 
     fn evaluate(&mut self) -> Result<(), EngineError> {

@@ -5,19 +5,67 @@ use std::sync::Arc;
 
 use impasto::fetch::{RELEASES, cached_path, release};
 use impasto_vgg::formats::read_file;
-use impasto_vgg::{CpuEngine, CpuOptions, EngineError, Weights};
+use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Weights};
 
+use crate::args::DeviceChoice;
 use crate::failure::Failure;
+use crate::gpu;
+use crate::show::say;
 
-/// The engine for these weights; `threads` is `None` for all processors.
+/// The engine that a command runs: on the device that was asked for, with these weights; `threads` is `None` for all
+/// processors. What a person should know is said, unless `is_quiet`.
+///
+/// With `auto`, an engine on a GPU has one on the processor behind it.
+///
+/// # Errors
+/// IMPASTO_ISA asks for what is not there; the GPU that was asked for is not there.
+pub fn open_engine(
+    weights: &Arc<Weights>,
+    threads: Option<usize>,
+    device: DeviceChoice,
+    is_quiet: bool,
+) -> Result<Box<dyn Engine>, Failure> {
+    let note = move |sentence: &str| {
+        if !is_quiet {
+            say(sentence);
+        }
+    };
+    // The processor works beside a GPU too: losses, optimisers, resizing, and where the GPU fails.
+    let cpu = open_cpu(Arc::clone(weights), threads)?;
+    let gpu = match device {
+        DeviceChoice::Cpu => return Ok(Box::new(cpu)),
+        DeviceChoice::Gpu => return gpu::open(None, weights),
+        DeviceChoice::GpuNumber(number) => return gpu::open(Some(number), weights),
+        DeviceChoice::Auto => gpu::open_for_auto(weights),
+    };
+    match gpu {
+        Ok(None) => Ok(Box::new(cpu)),
+        Ok(Some(gpu)) => {
+            let told = move |error: &EngineError| note(&format!("{error}; going on with the processor"));
+            Ok(Box::new(FallbackEngine::new(gpu, Box::new(cpu), Box::new(told))))
+        }
+        Err(why) => {
+            note(&format!("{why}; painting on the processor"));
+            Ok(Box::new(cpu))
+        }
+    }
+}
+
+/// The processor's engine for these weights; `threads` is `None` for all processors.
 ///
 /// # Errors
 /// [`EngineError::Isa`] where IMPASTO_ISA asks for what is not there.
-pub fn open_engine(weights: Arc<Weights>, threads: Option<usize>) -> Result<CpuEngine, EngineError> {
+pub fn open_cpu(weights: Arc<Weights>, threads: Option<usize>) -> Result<CpuEngine, EngineError> {
     // What works beside the engine (resizing, losses, optimisers) shares rayon's own pool. Where that is running
     // already it keeps its threads: their number changes no result.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build_global();
     CpuEngine::new(weights, CpuOptions { threads, ..CpuOptions::default() })
+}
+
+/// What a recipe says of the engine that ran it: `cpu avx512`; asked again after a run that may have changed engines.
+pub fn engine_note(engine: &dyn Engine) -> String {
+    let description = engine.describe();
+    format!("{} {}", description.name, description.isa)
 }
 
 /// The file that weights come from, where they are not inside the program: a fetched release's by its name.

@@ -1,10 +1,10 @@
 //! What a run will take, told before it: for `impasto plan`, and at the start of `impasto paint`.
 
-use impasto::forecast::{Forecast, memory_bytes, seconds};
+use impasto::forecast::{Forecast, MemoryNeed, memory_need, seconds};
 use impasto::objective::request;
 use impasto::{Picture, ResolvedRecipe, Scale, scales};
 use impasto_vgg::cpu::memory::usable_bytes;
-use impasto_vgg::{CpuEngine, Engine, EngineError};
+use impasto_vgg::{Engine, EngineError};
 use serde::Serialize;
 
 use crate::args::{PaintArguments, PlanArguments};
@@ -19,7 +19,7 @@ pub struct Intended<'run> {
     /// The recipe, for the size at hand.
     pub recipe: &'run ResolvedRecipe,
     /// What would paint.
-    pub engine: &'run CpuEngine,
+    pub engine: &'run dyn Engine,
     /// The sizes, coarse to fine.
     pub scales: &'run [Scale],
     /// All images that were read.
@@ -33,7 +33,11 @@ impl Intended<'_> {
     /// the images and the optimiser leave. `None` where there is enough of it.
     pub fn network_limit(&self, asked: Option<u64>) -> Result<Option<u64>, EngineError> {
         let (None, Some(usable)) = (asked, usable_bytes()) else { return Ok(asked) };
-        let whole = self.memory_bytes(None)?;
+        if self.engine.describe().has_own_memory {
+            // What is free there, the engine finds out for itself.
+            return Ok(None);
+        }
+        let whole = self.memory_need(None)?.bytes;
         if whole <= usable {
             return Ok(None);
         }
@@ -43,16 +47,16 @@ impl Intended<'_> {
     }
 
     /// The most memory at once.
-    pub fn memory_bytes(&self, network_limit: Option<u64>) -> Result<u64, EngineError> {
+    pub fn memory_need(&self, network_limit: Option<u64>) -> Result<MemoryNeed, EngineError> {
         let pixels = self.images.iter().map(|image| (image.width * image.height) as u64).sum();
-        memory_bytes(self.recipe, self.engine, self.scales, pixels, &self.style_sizes(), network_limit)
+        memory_need(self.recipe, self.engine, self.scales, pixels, &self.style_sizes(), network_limit)
     }
 
     /// Memory and time; evaluates a small picture.
     pub fn forecast(&self, network_limit: Option<u64>) -> Result<Forecast, EngineError> {
-        let memory_bytes = self.memory_bytes(network_limit)?;
+        let memory = self.memory_need(network_limit)?;
         let seconds = seconds(self.recipe, self.engine, self.scales, &self.style_sizes())?;
-        Ok(Forecast { memory_bytes, seconds })
+        Ok(Forecast { memory, seconds })
     }
 
     fn style_sizes(&self) -> Vec<(usize, usize)> {
@@ -60,13 +64,21 @@ impl Intended<'_> {
     }
 }
 
-/// `about 1.9 GiB, about 9 minutes`
+/// `about 1.9 GiB, about 9 minutes`, and what of a GPU's own memory where it has any.
 pub fn sentence(forecast: &Forecast) -> String {
-    format!("about {}, about {}", memory(forecast.memory_bytes), time(forecast.seconds))
+    let on_device = match forecast.memory.device_bytes {
+        0 => String::new(),
+        bytes => format!(" and {} on the GPU", memory(bytes)),
+    };
+    format!("about {}{on_device}, about {}", memory(forecast.memory.bytes), time(forecast.seconds))
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn memory(bytes: u64) -> String {
-    match bytes as f64 / f64::from(1 << 20) {
+    match mib(bytes) {
         mib if mib < 1000.0 => format!("{:.0} MiB", (mib / 10.0).round() * 10.0),
         mib => format!("{:.1} GiB", mib / 1024.0),
     }
@@ -90,6 +102,8 @@ struct PlanLine {
     evaluations: u64,
     history: u32,
     memory_mib: f64,
+    /// Of a GPU with memory of its own; null where there is none.
+    device_mib: Option<f64>,
     seconds: f64,
 }
 
@@ -107,7 +121,7 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
     };
     let order = Order::read(&paint)?;
     let (weights, _) = load_weights(&order.recipe.weights)?;
-    let engine = open_engine(weights, arguments.threads)?;
+    let engine = open_engine(&weights, arguments.threads, arguments.device.device, arguments.json)?;
     let limits = read_limits(files);
     let read = |path: &std::path::Path| -> Result<Picture, Failure> {
         let picture = impasto::read::read_picture(path, &limits).map_err(Failure::failed)?.picture;
@@ -120,7 +134,7 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
     let full = scales[scales.len() - 1];
     let recipe = order.recipe_at(full.width, full.height);
     let images = styles.iter().chain([&content]).collect();
-    let intended = Intended { recipe: &recipe, engine: &engine, scales: &scales, images, styles: &styles };
+    let intended = Intended { recipe: &recipe, engine: &*engine, scales: &scales, images, styles: &styles };
     let forecast = intended.forecast(intended.network_limit(arguments.memory_limit)?)?;
     if arguments.json {
         output.json(&PlanLine {
@@ -129,7 +143,8 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
             height: full.height,
             evaluations: scales.iter().map(|scale| u64::from(scale.evaluations)).sum(),
             history: recipe.history,
-            memory_mib: forecast.memory_bytes as f64 / f64::from(1 << 20),
+            memory_mib: mib(forecast.memory.bytes),
+            device_mib: Some(mib(forecast.memory.device_bytes)).filter(|&mib| mib > 0.0),
             seconds: forecast.seconds,
         });
         return output.finish();
@@ -148,7 +163,10 @@ mod tests {
 
     #[test]
     fn a_forecast_reads_as_people_say_it() {
-        let said = |memory_bytes, seconds| sentence(&Forecast { memory_bytes, seconds });
+        let on =
+            |bytes, device_bytes, seconds| sentence(&Forecast { memory: MemoryNeed { bytes, device_bytes }, seconds });
+        let said = |bytes, seconds| on(bytes, 0, seconds);
+        assert_eq!(on(200 << 20, 3 << 30, 9.0), "about 200 MiB and 3.0 GiB on the GPU, about 9 seconds");
         assert_eq!(said(636 << 20, 64.2), "about 640 MiB, about 64 seconds");
         assert_eq!(said(1946 << 20, 540.0), "about 1.9 GiB, about 9 minutes");
         assert_eq!(said(9 << 30, 9000.0), "about 9.0 GiB, about 2.5 hours");

@@ -8,10 +8,13 @@ mod args;
 mod base64;
 mod bench;
 mod board;
+mod devices;
 mod documents;
 mod engine;
 mod failure;
 mod forecast;
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
+mod gpu;
 mod interrupt;
 mod job;
 mod keeping;
@@ -23,6 +26,8 @@ mod paint;
 mod preview;
 mod report;
 mod runs;
+#[cfg(all(feature = "gpu", debug_assertions))]
+mod rehearsal;
 mod selftest;
 mod show;
 mod sweep;
@@ -74,6 +79,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Recipe { picture } => recipe(picture, output),
         Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),
+        Command::Devices(arguments) => devices::devices(arguments, &mut output),
         Command::Bench(arguments) => bench::bench(arguments, &mut output),
         Command::Completions { shell } => {
             output.bytes(&documents::completions(*shell));

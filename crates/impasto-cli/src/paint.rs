@@ -18,11 +18,11 @@ use impasto::run::{content_at, style_at};
 use impasto::run_folder::{INPUTS, Inputs, LAYOUT, RESULT, Reading, RunRecord, Saving, read_record};
 use impasto::write::{OutputFormat, WriteOptions, encode_picture};
 use impasto::{Control, Images, Keeping, Outcome, PaintError, ResolvedRecipe, Scale, paint_kept};
-use impasto_vgg::{CpuEngine, Engine};
+use impasto_vgg::Engine;
 
 use crate::args::{PaintArguments, ResumeArguments, RunningArguments};
 use crate::board::Board;
-use crate::engine::{load_weights, open_engine};
+use crate::engine::{engine_note, load_weights, open_engine};
 use crate::failure::{Failure, Status};
 use crate::forecast::{self, Intended};
 use crate::interrupt;
@@ -63,9 +63,9 @@ pub fn resume(arguments: &ResumeArguments, output: Output) -> Result<(), Failure
 fn carry_out(mut job: Job, output: Output) -> Result<(), Failure> {
     let started = Instant::now();
     let (weights, mut notes) = load_weights(&job.weights)?;
-    let engine = open_engine(weights, job.running.threads)?;
-    let description = engine.describe();
-    job.order.recipe.engine = Some(format!("{} {}", description.name, description.isa));
+    let running = &job.running;
+    let engine = open_engine(&weights, running.threads, running.device.device, running.quiet)?;
+    job.order.recipe.engine = Some(engine_note(&*engine));
     interrupt::catch()?;
     let mut read = job.read_images(&mut notes)?;
 
@@ -74,9 +74,9 @@ fn carry_out(mut job: Job, output: Output) -> Result<(), Failure> {
     let full = scales[scales.len() - 1];
     let mut recipe = job.order.recipe_at(full.width, full.height);
     let images = read.styles.iter().chain([&read.content]).chain(&read.start).collect();
-    let intended = Intended { recipe: &recipe, engine: &engine, scales: &scales, images, styles: &read.styles };
+    let intended = Intended { recipe: &recipe, engine: &*engine, scales: &scales, images, styles: &read.styles };
     let memory_limit = intended.network_limit(job.running.memory_limit)?;
-    intended.memory_bytes(memory_limit)?;
+    intended.memory_need(memory_limit)?;
     Board::prepare(job.running.log_dir.as_deref())?;
     let show = show(&job.running, &scales, output);
     notes.iter().for_each(|note| show.note(note));
@@ -89,7 +89,7 @@ fn carry_out(mut job: Job, output: Output) -> Result<(), Failure> {
         Some(kept) if kept.goes_on() => recipe = kept.recipe(&recipe, &show),
         _ => forecast.iter().for_each(|forecast| show.note(forecast)),
     }
-    perform(Performance { job: &job, recipe, engine: &engine, read: &read, memory_limit, kept, started }, show)
+    perform(Performance { job: &job, recipe, engine: &*engine, read: &read, memory_limit, kept, started }, show)
 }
 
 /// Takes the folder that the run is kept in, if it is.
@@ -150,7 +150,7 @@ fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe,
 struct Performance<'run> {
     job: &'run Job,
     recipe: ResolvedRecipe,
-    engine: &'run CpuEngine,
+    engine: &'run dyn Engine,
     read: &'run ReadImages,
     memory_limit: Option<u64>,
     kept: Option<Kept>,
@@ -159,7 +159,7 @@ struct Performance<'run> {
 
 /// Paints, writes the picture, says how it went.
 fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> {
-    let Performance { job, recipe, engine, read, memory_limit, mut kept, started } = performance;
+    let Performance { job, mut recipe, engine, read, memory_limit, mut kept, started } = performance;
     let clock = || started.elapsed().as_secs_f64();
     let recorder = kept.as_ref().map(|kept| kept.recorder(&clock)).transpose()?;
     let from = kept.as_mut().and_then(Kept::take_checkpoint);
@@ -175,6 +175,8 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
     let (seconds, is_kept) = observer.into_inner().settle();
     show.clear();
     let outcome = painted.map_err(paint_failure)?;
+    // A device that failed may have handed the run to the processor.
+    recipe.engine = Some(engine_note(engine));
     board.end(&outcome).iter().for_each(|sentence| show.note(sentence));
     job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|error| match &kept {
         Some(kept) => Failure::failed(format_args!(
@@ -184,7 +186,7 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
         None => Failure::failed(error),
     })?;
     let way_on = kept.as_ref().map(|kept| way_on(kept.folder(), is_kept));
-    if let Some(kept) = kept.filter(|_| !outcome.interrupted) {
+    if let Some(kept) = kept.filter(|_| !outcome.interrupted && outcome.failure.is_none()) {
         kept.finish(&outcome, seconds)?;
     }
     finish(show, &outcome, &job.writing.path(), started, way_on)
@@ -244,7 +246,11 @@ fn finish(
     way_on: Option<String>,
 ) -> Result<(), Failure> {
     let done = DoneLine {
-        event: if outcome.interrupted { "interrupted" } else { "done" },
+        event: match &outcome.failure {
+            Some(_) => "failed",
+            None if outcome.interrupted => "interrupted",
+            None => "done",
+        },
         output: &output.to_string_lossy(),
         width: outcome.picture.width,
         height: outcome.picture.height,
@@ -255,6 +261,13 @@ fn finish(
         peak_mib: peak_mib(),
     };
     show.finish(&done)?;
+    if let Some(failure) = &outcome.failure {
+        return Err(Failure::failed(format_args!(
+            "{failure}; the picture so far, of {} evaluations, is {}",
+            outcome.evaluations,
+            output.display()
+        )));
+    }
     if outcome.interrupted {
         let way_on = way_on.map_or(String::new(), |way_on| format!("; {way_on}"));
         let sentence = format!(

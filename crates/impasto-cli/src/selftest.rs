@@ -4,7 +4,7 @@ use std::path::Path;
 
 use impasto::disk::read_file;
 use impasto::selftest::{EMBEDDED_GOLDEN, FEATURES_BOUND, GoldenFile, GoldenReport, LOSSES_BOUND, SelftestError};
-use impasto_vgg::{Engine, Weights};
+use impasto_vgg::{Engine, EngineDescription, Weights};
 use serde::Serialize;
 
 use crate::args::SelftestArguments;
@@ -31,19 +31,19 @@ struct Line<'run> {
 /// # Errors
 /// A wrong instruction set; a file that cannot be compared or is not ok, after all files had their turn.
 pub fn selftest(arguments: &SelftestArguments, output: &mut Output) -> Result<(), Failure> {
-    let engine = open_engine(Weights::embedded(), arguments.threads)?;
+    let engine = open_engine(&Weights::embedded(), arguments.threads, arguments.device.device, false)?;
     if !arguments.json {
         let description = engine.describe();
         output.line(&format!("engine {}, {}, {} threads", description.name, description.isa, description.threads));
     }
     let mut failures = Vec::new();
     let mut check = |name: &str, bytes: Result<Vec<u8>, Failure>| {
-        let report = bytes.and_then(|bytes| compare(Path::new(name), &bytes, &engine));
+        let report = bytes.and_then(|bytes| compare(Path::new(name), &bytes, &*engine));
         match report {
             Ok(report) => {
                 print(output, arguments.json, name, report);
                 if !report.ok {
-                    failures.push(wrong(name, &report));
+                    failures.push(wrong(name, &report, &engine.describe()));
                 }
             }
             Err(failure) => failures.push(failure),
@@ -70,11 +70,15 @@ fn compare(name: &Path, bytes: &[u8], engine: &dyn Engine) -> Result<GoldenRepor
     })
 }
 
-fn wrong(name: &str, report: &GoldenReport) -> Failure {
+fn wrong(name: &str, report: &GoldenReport, engine: &EngineDescription) -> Failure {
+    let (on, way_out) = match engine.name.as_str() {
+        "cpu" => ("this processor", "set IMPASTO_ISA=portable"),
+        _ => (engine.isa.as_str(), "paint with --device cpu"),
+    };
     Failure {
         status: Status::Failed,
         sentence: format!(
-            "{name}: this build computes wrong on this processor (features {:.1e} of {FEATURES_BOUND:.0e}, losses {:.1e} of {LOSSES_BOUND:.0e}, gradient {:.1e} and {:.1e}); set IMPASTO_ISA=portable, and please report it",
+            "{name}: this build computes wrong on {on} (features {:.1e} of {FEATURES_BOUND:.0e}, losses {:.1e} of {LOSSES_BOUND:.0e}, gradient {:.1e} and {:.1e}); {way_out}, and please report it",
             report.features, report.losses, report.gradient_max, report.gradient_l2
         ),
     }

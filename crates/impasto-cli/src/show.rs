@@ -104,7 +104,7 @@ struct IterationLine {
 /// The last line of `--json`.
 #[derive(Serialize)]
 pub struct DoneLine<'run> {
-    /// `done` or `interrupted`.
+    /// `done`, `interrupted`, or `failed` where the engine could not go on; there is a picture in each case.
     pub event: &'static str,
     /// The picture's path as typed.
     pub output: &'run str,

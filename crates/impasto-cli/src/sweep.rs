@@ -40,9 +40,11 @@ pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
         }
         report(arguments, &format!("{} of {}: {name}", place + 1, cells.len()));
         if let Err(failure) = paint(&cell.arguments, Output::default()) {
-            if failure.status == Status::Interrupted {
-                // The picture so far carries the recipe of the whole one, and would be taken for it.
+            // The picture so far carries the recipe of the whole one, and would be taken for it.
+            if is_painted(cell) {
                 remove_file_if_present(&RealDisk, &cell.path).map_err(Failure::failed)?;
+            }
+            if failure.status == Status::Interrupted {
                 let whole =
                     format!("interrupted at picture {} of {}; the same command goes on", place + 1, cells.len());
                 return Err(Failure { status: Status::Interrupted, sentence: whole });

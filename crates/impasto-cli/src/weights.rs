@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
-use crate::engine::{load_weights, open_engine, weights_file};
+use crate::engine::{load_weights, open_cpu, weights_file};
 use crate::failure::{Failure, Status};
 use crate::interrupt;
 use crate::order::same_file;
@@ -134,7 +134,7 @@ fn normalise(arguments: &NormaliseArguments) -> Result<(), Failure> {
     let images = images_of(&arguments.images).map_err(Failure::failed)?;
     let (weights, notes) = load_weights(&arguments.weights)?;
     notes.iter().for_each(|note| say(note));
-    let engine = open_engine(Arc::clone(&weights), arguments.threads)?;
+    let engine = open_cpu(Arc::clone(&weights), arguments.threads)?;
     let bar = ProgressBar::new(images.len() as u64);
     let means = mean_activations(&engine, &images, arguments.size as usize, &mut |_| bar.inc(1));
     bar.finish_and_clear();

@@ -81,6 +81,19 @@ pub struct Adapter {
     info: wgpu::AdapterInfo,
 }
 
+/// Files that a GPU's driver makes on Linux: at least one of them is there where any card is.
+const DEVICE_FILES: [&str; 6] =
+    ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0", "/dev/mali0", "/dev/nvhost-gpu"];
+
+/// Whether there can be a GPU at all, told without waking any driver: on Linux by the files that their drivers make. Where it
+/// cannot be told, `true`.
+///
+/// Asking this first spares machines without a GPU the loading of drivers, and what some of them print on that occasion.
+#[must_use]
+pub fn may_have_hardware() -> bool {
+    std::env::consts::OS != "linux" || DEVICE_FILES.iter().any(|file| std::path::Path::new(file).exists())
+}
+
 /// Every GPU of this machine that can run compute shaders, best first: by [`AdapterKind`], then as the system lists them.
 ///
 /// Where a card is there through two interfaces (Vulkan and DirectX 12), it is listed once, by the former. Empty where no

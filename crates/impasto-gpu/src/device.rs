@@ -38,8 +38,7 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SUBGROUP)
     .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS)
-    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES)
-    .union(wgpu::Features::PIPELINE_CACHE);
+    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
 
 impl Device {
     /// Opens an adapter: with its own limits, or, where its driver does not keep to what it named, with those that every

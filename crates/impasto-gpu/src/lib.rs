@@ -29,7 +29,7 @@ mod sums;
 mod walk;
 mod weights;
 
-pub use adapter::{Adapter, AdapterError, AdapterKind, GpuChoice, adapters, choose};
+pub use adapter::{Adapter, AdapterError, AdapterKind, GpuChoice, adapters, choose, may_have_hardware};
 pub use device::{Device, DeviceFault};
 pub use engine::GpuEngine;
 pub use faults::SimulatedFaults;

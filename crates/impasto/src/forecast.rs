@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use impasto_vgg::{Engine, EngineError, Moments, Precision};
+use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
 
 use crate::bfloat16::Bfloat16;
 use crate::objective::{Objective, request, style_moments};
@@ -42,11 +42,20 @@ pub const HISTORY_BYTES: u64 = 5 << 28;
 /// Least history that is chosen.
 pub const LEAST_HISTORY: u32 = 8;
 
+/// Most memory at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryNeed {
+    /// The processor's, in bytes.
+    pub bytes: u64,
+    /// A GPU's own, in bytes; 0 where the network runs in the processor's.
+    pub device_bytes: u64,
+}
+
 /// What a run will take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
-    /// Most memory at once, in bytes.
-    pub memory_bytes: u64,
+    /// Most memory at once.
+    pub memory: MemoryNeed,
     /// Time to the picture, in seconds, without the reading and writing of files.
     pub seconds: f64,
 }
@@ -60,38 +69,47 @@ pub fn affordable_history(most: u32, width: usize, height: usize) -> u32 {
     most.min(affordable.max(LEAST_HISTORY))
 }
 
-/// The memory that a run takes at most, in bytes. `image_pixels` counts the pixels of all images that were read,
+/// The memory that a run takes at most. `image_pixels` counts the pixels of all images that were read,
 /// `style_sizes` are the widths and heights of the style images among them.
 ///
 /// # Errors
 /// A picture for which even the least memory is more than the limit.
-pub fn memory_bytes(
+pub fn memory_need(
     recipe: &ResolvedRecipe,
     engine: &dyn Engine,
     scales: &[Scale],
     image_pixels: u64,
     style_sizes: &[(usize, usize)],
     memory_limit_bytes: Option<u64>,
-) -> Result<u64, EngineError> {
-    let Some(full) = scales.last() else { return Ok(PROGRAM_BYTES) };
+) -> Result<MemoryNeed, EngineError> {
+    let Some(full) = scales.last() else { return Ok(MemoryNeed { bytes: PROGRAM_BYTES, device_bytes: 0 }) };
     let planes = |pixels: u64| 12 * pixels;
-    let mut of_styles = 0;
+    let (mut of_styles, mut largest_session) = (0, 0);
+    let is_elsewhere = engine.describe().has_own_memory;
+    let mut session_bytes = |request: &SessionRequest| {
+        let bytes = engine.session_bytes(request)?;
+        largest_session = bytes.max(largest_session);
+        Ok::<u64, EngineError>(if is_elsewhere { 0 } else { bytes })
+    };
     for &style in style_sizes {
         let (width, height) = style_size(recipe, full, style);
         let mut request = request(recipe, width, height, memory_limit_bytes);
         request.content_taps.clear();
         if !request.style_taps.is_empty() {
-            of_styles = engine.session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
+            of_styles = session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
         }
     }
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
     // The content image at this size, the picture, its gradient, and the picture that is handed out.
-    let of_picture = engine.session_bytes(&request)?
+    let of_picture = session_bytes(&request)?
         + planes(4 * (full.width * full.height) as u64)
         + optimiser_bytes(recipe, full, values);
-    Ok(PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture))
+    Ok(MemoryNeed {
+        bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
+        device_bytes: if is_elsewhere { largest_session } else { 0 },
+    })
 }
 
 /// What the optimiser holds in the end: no more pairs than there are evaluations.

@@ -143,6 +143,9 @@ pub struct Outcome {
     /// Whether an observer stopped the run. The picture is then the one so far, carried up to the full size where it
     /// was stopped at a coarse one.
     pub interrupted: bool,
+    /// Why the engine could not go on, where it failed after the first accepted evaluation. The picture is then the one
+    /// so far, likewise.
+    pub failure: Option<EngineError>,
     /// Accepted evaluations.
     pub iterations: u32,
     /// Evaluations, rejected ones included.
@@ -261,6 +264,7 @@ pub fn paint_kept(
         observer,
         keep: keeping.keep,
         stopped: false,
+        failure: None,
         iterations: 0,
         evaluations: 0,
         losses: None,
@@ -277,8 +281,13 @@ pub fn paint_kept(
     let mut painted: Option<Picture> = None;
     let first = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_index);
     for (index, &scale) in scales.iter().enumerate().skip(first) {
-        painted = Some(run.paint_scale(index, scale, painted, from.take())?);
-        if run.stopped {
+        match run.paint_scale(index, scale, painted.as_ref(), from.take()) {
+            Ok(picture) => painted = Some(picture),
+            // The scale could not even begin: what the one before has painted is the picture so far.
+            Err(PaintError::Engine(error)) if painted.is_some() => run.failure = Some(error),
+            Err(error) => return Err(error),
+        }
+        if run.stopped || run.failure.is_some() {
             break;
         }
     }
@@ -288,8 +297,8 @@ pub fn paint_kept(
         true => with_colours_of(&content_at(recipe, images.content, full)?, picture),
         false => picture,
     };
-    let (interrupted, losses) = (run.stopped, run.losses.take());
-    Ok(Outcome { picture, interrupted, iterations: run.iterations, evaluations: run.evaluations, losses })
+    let (interrupted, failure, losses) = (run.stopped, run.failure.take(), run.losses.take());
+    Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
 /// With [`PrecisionChoice::Auto`], evaluations at the full size that use bfloat16 products both ways, at most, and at
@@ -327,6 +336,7 @@ struct Run<'a> {
     observer: &'a mut dyn FnMut(Event<'_>) -> Control,
     keep: &'a mut dyn FnMut(&Snapshot<'_>),
     stopped: bool,
+    failure: Option<EngineError>,
     iterations: u32,
     evaluations: u32,
     losses: Option<Losses>,
@@ -356,7 +366,7 @@ impl Run<'_> {
         &mut self,
         index: usize,
         scale: Scale,
-        painted: Option<Picture>,
+        painted: Option<&Picture>,
         from: Option<Checkpoint>,
     ) -> Result<Picture, PaintError> {
         let content = content_at(self.recipe, self.images.content, scale)?;
@@ -365,10 +375,11 @@ impl Run<'_> {
             Some(checkpoint) => (checkpoint.optimiser, Some(checkpoint.picture)),
             None => (optimiser(self.recipe, scale.width, scale.height), None),
         };
-        let mut picture = match from.or(painted) {
-            Some(painted) if (painted.width, painted.height) == (scale.width, scale.height) => painted,
-            Some(painted) => carried_up(self.recipe, &painted, &content)?,
-            None => {
+        let mut picture = match (from, painted) {
+            (Some(kept), _) => kept,
+            (None, Some(painted)) if (painted.width, painted.height) == (scale.width, scale.height) => painted.clone(),
+            (None, Some(painted)) => carried_up(self.recipe, painted, &content)?,
+            (None, None) => {
                 let (style, file) = (self.images.styles.first(), self.images.start);
                 let images = StartImages { content: &content, style, file };
                 start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?
@@ -398,7 +409,14 @@ impl Run<'_> {
                 session.set_content(&content.values)?;
                 optimiser.objective_changed();
             }
-            let losses = objective.evaluate(session.as_mut(), &picture.values, &mut gradient)?;
+            let losses = match objective.evaluate(session.as_mut(), &picture.values, &mut gradient) {
+                Ok(losses) => losses,
+                Err(error) if self.iterations > 0 => {
+                    self.failure = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
             self.evaluations += 1;
             let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
             self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), colours);
@@ -418,7 +436,9 @@ impl Run<'_> {
                 break;
             }
         }
-        picture.values.copy_from_slice(optimiser.good());
+        if !optimiser.good().is_empty() {
+            picture.values.copy_from_slice(optimiser.good());
+        }
         Ok(picture)
     }
 

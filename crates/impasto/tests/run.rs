@@ -1,6 +1,7 @@
 //! Whole runs through the network in f64, at sizes that it can bear.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size, Start, StyleFit, parse_layers};
 use impasto::{Control, Event, Images, Outcome, PaintError, Picture, ResolvedRecipe, paint, scales};
@@ -237,6 +238,115 @@ impl Session for FaultySession {
     fn set_precision(&mut self, precision: Precision) {
         self.inner.set_precision(precision);
     }
+}
+
+/// An engine that works for some calls of `forward` and `session` and then no more.
+struct Ending {
+    inner: ReferenceEngine,
+    calls_left: Arc<AtomicUsize>,
+}
+
+struct EndingSession {
+    inner: Box<dyn Session>,
+    calls_left: Arc<AtomicUsize>,
+}
+
+fn call(calls_left: &AtomicUsize) -> Result<(), EngineError> {
+    let left = calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+    left.map(drop).map_err(|_| EngineError::Device("the device was lost".into()))
+}
+
+impl Engine for Ending {
+    fn describe(&self) -> EngineDescription {
+        self.inner.describe()
+    }
+
+    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
+        call(&self.calls_left)?;
+        let (inner, calls_left) = (self.inner.session(request)?, Arc::clone(&self.calls_left));
+        Ok(Box::new(EndingSession { inner, calls_left }))
+    }
+
+    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
+        self.inner.session_bytes(request)
+    }
+}
+
+impl Session for EndingSession {
+    fn request(&self) -> &SessionRequest {
+        self.inner.request()
+    }
+
+    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
+        self.inner.set_content(image)
+    }
+
+    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
+        call(&self.calls_left)?;
+        self.inner.forward(image)
+    }
+
+    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
+        call(&self.calls_left)?;
+        self.inner.backward(gradients, pixel_gradient)
+    }
+
+    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
+        self.inner.feature_map(image, layer)
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        self.inner.set_precision(precision);
+    }
+}
+
+#[test]
+fn a_device_that_ends_anywhere_leaves_the_picture_so_far() {
+    let (content, style) = (waves(66, 66, 0.0), waves(40, 44, 2.0));
+    let recipe = Recipe {
+        size: Some(Size::LongEdge(64)),
+        levels: Some(2),
+        coarse_iterations: Some(2),
+        iterations: Some(2),
+        content_layers: Some(parse_layers("", "conv1_2").unwrap()),
+        style_layers: Some(parse_layers("", "conv1_1").unwrap()),
+        ..Recipe::default()
+    };
+    let recipe = recipe.resolve().unwrap();
+    let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+    // What an observer sees of a whole run: the picture after each accepted evaluation.
+    let mut seen = Vec::new();
+    let whole = paint(&recipe, &engine(), images, None, &mut |event| {
+        if let Event::Iteration(iteration) = event {
+            seen.push((iteration.evaluations, iteration.picture()));
+        }
+        Control::Continue
+    });
+    let whole = whole.unwrap();
+    assert_eq!(whole.failure, None);
+    let full = (whole.picture.width, whole.picture.height);
+    let (mut calls, mut failed) = (0, 0);
+    loop {
+        let ending = Ending { inner: engine(), calls_left: Arc::new(AtomicUsize::new(calls)) };
+        calls += 1;
+        match paint(&recipe, &ending, images, None, &mut |_| Control::Continue) {
+            // Nothing was painted yet.
+            Err(error) => assert!(matches!(error, PaintError::Engine(EngineError::Device(_))), "{error}"),
+            Ok(outcome) if outcome.failure.is_none() => {
+                assert_eq!(outcome, whole);
+                break;
+            }
+            Ok(outcome) => {
+                failed += 1;
+                assert!(!outcome.interrupted);
+                let (_, last) = seen.iter().rfind(|(evaluations, _)| *evaluations <= outcome.evaluations).unwrap();
+                assert_eq!(outcome.picture, last.resized(full.0, full.1).unwrap(), "after {} calls", calls - 1);
+            }
+        }
+    }
+    // The second evaluation, forward and back; then the finer size's: the style image's session and its way forward, the
+    // picture's session, two evaluations.
+    assert_eq!(failed, 2 + 2 + 1 + 4);
 }
 
 /// An engine that says it has bfloat16 products, and notes what is asked of it; its precision moves the losses a little.

@@ -23,6 +23,9 @@ pub const QUICK: [&str; 10] = [
     "conv2_2",
 ];
 
+/// A list of Vulkan drivers that has none in it.
+pub const NO_DRIVER: &str = "/nonexistent/driver.json";
+
 pub struct Workshop {
     folder: TempDir,
 }
@@ -57,6 +60,8 @@ impl Workshop {
         command.args(arguments).current_dir(self.folder.path()).env_remove("IMPASTO_ISA").env_remove("RUST_BACKTRACE");
         // What this machine has fetched is nothing to a test.
         command.env("IMPASTO_CACHE", self.path("cache"));
+        // Nor are its GPUs, but to the tests that are about them.
+        command.env("VK_DRIVER_FILES", NO_DRIVER).env("VK_ICD_FILENAMES", NO_DRIVER);
         command
     }
 
