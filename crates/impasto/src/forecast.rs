@@ -31,7 +31,7 @@ const BF16_TIME: f64 = 0.63;
 const MIXED_TIME: f64 = 0.82;
 
 /// What L-BFGS with a history of 100 adds to the time of an evaluation; Adam adds next to nothing.
-const LBFGS_TIME: f64 = 0.04;
+const LBFGS_TIME: f64 = 0.15;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
 const STYLE_TIME: f64 = 0.45;
