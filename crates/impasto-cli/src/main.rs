@@ -24,10 +24,10 @@ mod observer;
 mod order;
 mod paint;
 mod preview;
-mod report;
-mod runs;
 #[cfg(all(feature = "gpu", debug_assertions))]
 mod rehearsal;
+mod report;
+mod runs;
 mod selftest;
 mod show;
 mod sweep;

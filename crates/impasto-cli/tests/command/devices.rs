@@ -145,20 +145,25 @@ fn selftest_is_right_on_the_gpu() {
     assert!(said.starts_with("engine gpu, "), "{said}");
 }
 
-/// All five style layers and two sizes, at a small size: minutes in f64, a second here.
-const WHOLE: [&str; 12] = [
+/// Two sizes, of 4 and of 8 evaluations. With Adam, whose steps do not hang on the last bits of a loss as those of a line
+/// search do: so runs on two engines can be held against each other after a few steps.
+const WHOLE: [&str; 16] = [
     "--size",
-    "64",
+    "64x64",
     "--levels",
     "2",
     "--coarse-iterations",
-    "10",
+    "4",
     "--iterations",
-    "20",
+    "8",
+    "--optimizer",
+    "adam",
+    "--learning-rate",
+    "4",
     "--style-layers",
-    "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1",
+    "conv1_1,conv2_1,conv3_1",
     "--content-layers",
-    "conv4_2",
+    "conv3_2",
 ];
 
 #[test]
@@ -200,9 +205,9 @@ fn lose(workshop: &Workshop, output: &str, device: &str, at: usize) -> std::proc
     command.output().unwrap()
 }
 
-/// Evaluations of the way forward: 1 is the style image's, then 10 at the coarse size, the style image's, 20.
+/// Evaluations of the way forward: 1 is the style image's, then 4 at the coarse size, the style image's, 8.
 #[cfg(debug_assertions)]
-const LOSSES: [usize; 4] = [5, 11, 12, 25];
+const LOSSES: [usize; 4] = [3, 5, 6, 10];
 
 #[test]
 #[cfg(debug_assertions)]
@@ -235,13 +240,13 @@ fn with_auto_the_run_goes_on_with_the_processor() {
     let mut more = WHOLE.to_vec();
     more.extend(["--json", "--device", "cpu"]);
     let cpu = painted(&succeed(command(&workshop, &paint_arguments("cpu.png", &more))).0);
-    for at in [1, 5, 11, 12, 25] {
+    for at in [1].into_iter().chain(LOSSES) {
         let output = lose(&workshop, "out.png", "auto", at);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{at}: {said}");
         assert!(said.contains("was lost") && said.contains("going on with the processor"), "{said}");
         let done = painted(&String::from_utf8(output.stdout).unwrap());
-        assert_eq!((&done["event"], &done["evaluations"]), (&"done".into(), &30.into()));
+        assert_eq!((&done["event"], &done["evaluations"]), (&"done".into(), &12.into()));
         assert!(is_near(&done, &cpu), "{at}: {done} and {cpu}");
         let recipe: Value = serde_json::from_str(&read_recipe(&workshop.path("out.png")).unwrap()).unwrap();
         assert!(recipe["engine"].as_str().unwrap().contains(", then cpu "), "{recipe}");
