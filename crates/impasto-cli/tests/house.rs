@@ -96,10 +96,10 @@ fn unsafe_stands_only_where_it_may_and_says_why_it_is_sound() {
     let mut complaints = Vec::new();
     for source in sources() {
         let may = UNSAFE_FILES.iter().any(|(path, _)| *path == source.path);
-        for (number, line) in source.code().filter(|(_, line)| has_word(line, "unsafe")) {
+        for (number, _) in source.code().filter(|(_, line)| has_word(line, "unsafe")) {
             if !may {
                 complaints.push(format!("{}:{number}: unsafe may not stand here", source.path));
-            } else if !line.contains("unsafe fn") && !is_explained(&source, number) {
+            } else if !is_explained(&source, number) {
                 complaints.push(format!("{}:{number}: no SAFETY line", source.path));
             }
         }

@@ -45,6 +45,7 @@ fn mapped_bytes(layout: Layout) -> usize {
 // SAFETY: small layouts are passed on to the system's allocator; guarded ones get fresh pages of their own that hold the
 // layout at its alignment (at most a page), and `dealloc` finds their start by rounding down.
 unsafe impl GlobalAlloc for GuardedPages {
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() < GUARDED_BYTES || layout.align() > PAGE_BYTES {
             // SAFETY: the caller's promise.
@@ -70,6 +71,7 @@ unsafe impl GlobalAlloc for GuardedPages {
         }
     }
 
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         if layout.size() < GUARDED_BYTES || layout.align() > PAGE_BYTES {
             // SAFETY: the caller's promise: it came from the same branch of `alloc`.

@@ -17,18 +17,21 @@ static ALLOCATOR: Noting = Noting;
 
 // SAFETY: every call is passed on to the system's allocator as it is.
 unsafe impl GlobalAlloc for Noting {
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LARGEST_BYTES.fetch_max(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         LARGEST_BYTES.fetch_max(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc_zeroed(layout) }
     }
 
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }

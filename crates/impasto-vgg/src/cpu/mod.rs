@@ -11,8 +11,7 @@
 //! **Architecture Invariant:** results are the same bits whatever the number of threads, the height of the bands and what
 //! is kept between the way forward and the way back: every sum runs in an order that is fixed by absolute positions.
 
-// These three, and nothing else, may say `unsafe`.
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "the only pointer arithmetic: slices of one map that several threads write")]
 pub mod buffer;
 pub mod direct;
 pub mod distance;
@@ -22,14 +21,14 @@ mod maps;
 pub mod memory;
 pub mod moments;
 #[cfg(target_arch = "aarch64")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "loads and stores of vectors, behind a token that proves the processor")]
 pub mod neon;
 pub mod portable;
 mod session;
 mod taps;
 pub mod winograd;
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "loads and stores of vectors, behind a token that proves the processor")]
 pub mod x86;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -25,18 +25,21 @@ fn count(bytes: i64) {
 // SAFETY: every call is passed on to the system's allocator as it is. (Growing a block is left to the trait, which holds the
 // old and the new one for a moment, as the system may: so it is counted.)
 unsafe impl GlobalAlloc for Counting {
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as i64);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as i64);
         // SAFETY: the caller's promise.
         unsafe { System.alloc_zeroed(layout) }
     }
 
+    // SAFETY: asks of its caller what the trait asks, and no more.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as i64));
         // SAFETY: the caller's promise.
