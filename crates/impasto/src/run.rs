@@ -411,7 +411,8 @@ impl Run<'_> {
             }
             let losses = match objective.evaluate(session.as_mut(), &picture.values, &mut gradient) {
                 Ok(losses) => losses,
-                Err(error) if self.iterations > 0 => {
+                // Before this scale has a picture of its own, the one that the scale before has painted counts.
+                Err(error) if !optimiser.good().is_empty() => {
                     self.failure = Some(error);
                     break;
                 }
