@@ -15,7 +15,6 @@
 use std::io;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::optimiser::{Optimiser, Rejection, Step};
 use crate::state::{Damaged, StateReader, StateWriter};
@@ -31,7 +30,7 @@ const EXPLODED: f64 = 100.0;
 const CHUNK: usize = 1 << 14;
 
 /// Adam's state; all vectors have the picture's length.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Adam {
     rate: f64,
     clamp: bool,

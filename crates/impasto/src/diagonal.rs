@@ -18,6 +18,7 @@ use rayon::prelude::*;
 
 use crate::bfloat16::Bfloat16;
 use crate::state::{Damaged, StateReader, StateWriter};
+use crate::vectors::CHUNK;
 
 /// What is left of a pair's share when the next one comes.
 const FADING: f32 = 0.9;
@@ -54,8 +55,8 @@ impl Diagonal {
         self.pairs += 1;
         self.steps.resize(pixels, 0.0);
         self.changes.resize(pixels, 0.0);
-        add_squares(&mut self.steps, step, (1.0 / step_square) as f32);
-        add_squares(&mut self.changes, change, (1.0 / change_square) as f32);
+        add_squares(&mut self.steps, step, (1.0 / step_square.sqrt()) as f32);
+        add_squares(&mut self.changes, change, (1.0 / change_square.sqrt()) as f32);
         self.settle();
     }
 
@@ -111,9 +112,10 @@ impl Diagonal {
                 let rows = row.saturating_sub(1)..(row + 2).min(height);
                 add_rows(step_columns, steps, width, rows.clone());
                 add_rows(change_columns, changes, width, rows);
-                for (x, root) in root.iter_mut().enumerate() {
-                    let around = |columns: &[f32]| columns[x] + columns[x + 1] + columns[x + 2];
-                    let (step, change) = (around(step_columns), around(change_columns));
+                let around = |columns: &[f32]| columns[0] + columns[1] + columns[2];
+                let windows = step_columns.windows(3).zip(change_columns.windows(3));
+                for (root, (steps, changes)) in root.iter_mut().zip(windows) {
+                    let (step, change) = (around(steps), around(changes));
                     // Where neither has anything to say, nothing is known.
                     let ratio = if change > 0.0 { step / change } else { 1.0 };
                     *root = ratio.sqrt().sqrt().clamp(ROOT_BOUNDS.0, ROOT_BOUNDS.1);
@@ -123,15 +125,18 @@ impl Diagonal {
     }
 }
 
-/// Lets the sums fade and adds `factor` times the squares of the picture's values, the three colours together.
+/// Lets the sums fade and adds the squares of `factor` times the picture's values, the three colours together.
 fn add_squares(sums: &mut [f32], picture: &[Bfloat16], factor: f32) {
     let pixels = sums.len();
-    sums.par_iter_mut().enumerate().with_min_len(1 << 12).for_each(|(pixel, sum)| {
-        let square = |plane: usize| {
-            let value = picture[plane * pixels + pixel].wide();
-            value * value
-        };
-        *sum = FADING * *sum + factor * (square(0) + square(1) + square(2));
+    let (red, rest) = picture.split_at(pixels);
+    let (green, blue) = rest.split_at(pixels);
+    let colours = red.par_chunks(CHUNK).zip(green.par_chunks(CHUNK)).zip(blue.par_chunks(CHUNK));
+    sums.par_chunks_mut(CHUNK).zip(colours).for_each(|(sums, ((red, green), blue))| {
+        for (sum, ((red, green), blue)) in sums.iter_mut().zip(red.iter().zip(green).zip(blue)) {
+            // Scaled before it is squared: the square of a large change of the gradient is beyond an f32.
+            let [red, green, blue] = [red, green, blue].map(|value| factor * value.wide());
+            *sum = FADING * *sum + (red * red + green * green + blue * blue);
+        }
     });
 }
 
@@ -182,5 +187,11 @@ mod tests {
         let (_, root) = learnt(1.0, 1e9, 12);
         assert!(root.iter().all(|root| (ROOT_BOUNDS.0..=ROOT_BOUNDS.1).contains(root)), "{root:?}");
         assert!(root.contains(&ROOT_BOUNDS.1));
+    }
+
+    #[test]
+    fn changes_whose_squares_are_beyond_an_f32_teach_the_same() {
+        // Large weights of the style make such gradients.
+        assert_eq!(learnt(2_f32.powi(96), 2_f32.powi(98), 12).1, learnt(1.0, 4.0, 12).1);
     }
 }

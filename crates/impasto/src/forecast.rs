@@ -30,8 +30,9 @@ const PROGRAM_BYTES: u64 = 56 << 20;
 const BF16_TIME: f64 = 0.63;
 const MIXED_TIME: f64 = 0.82;
 
-/// What L-BFGS with a history of 100 adds to the time of an evaluation; Adam adds next to nothing.
-const LBFGS_TIME: f64 = 0.15;
+/// What L-BFGS adds to the time of an evaluation, whatever it remembers, and for each pair; Adam adds next to nothing.
+const LBFGS_TIME: f64 = 0.015;
+const LBFGS_PAIR_TIME: f64 = 0.0007;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
 const STYLE_TIME: f64 = 0.45;
@@ -140,7 +141,7 @@ pub fn seconds(
 ) -> Result<f64, EngineError> {
     let each = seconds_of_a_pixel(recipe, engine)?;
     let with_optimiser = match recipe.optimizer {
-        OptimizerKind::Lbfgs => LBFGS_TIME * f64::from(recipe.history) / 100.0,
+        OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
         OptimizerKind::Adam => 0.0,
     };
     let of_scale = |(index, scale): (usize, &Scale)| {

@@ -30,11 +30,13 @@
 use std::collections::VecDeque;
 use std::io;
 
+use rayon::prelude::*;
+
 use crate::bfloat16::Bfloat16;
 use crate::optimiser::{Optimiser, Rejection, Step};
 use crate::preconditioner::Preconditioner;
 use crate::state::{Damaged, StateReader, StateWriter};
-use crate::vectors::{add_scaled, all_finite, dot, dots, for_each_pair, round_into, widen_into};
+use crate::vectors::{CHUNK, add_scaled, all_finite, change_each, combine_into, dot, dots, round_into, widen_into};
 
 /// Root mean square of the first step at most, in units of 0..255.
 const LONGEST_PLAIN_STEP: f64 = 8.0;
@@ -77,6 +79,8 @@ pub struct Lbfgs {
     reach: f64,
     /// Oldest first.
     pairs: VecDeque<Pair>,
+    /// Room for the pair that comes next: the newest may be refused, so the oldest does not make room before it is in.
+    spare: Option<Pair>,
     /// P, if it is not the identity.
     preconditioner: Option<Preconditioner>,
     /// Room for a picture.
@@ -100,6 +104,7 @@ impl Lbfgs {
             direction: Vec::new(),
             reach: 1.0,
             pairs: VecDeque::new(),
+            spare: None,
             preconditioner,
             scratch: Vec::new(),
             rejections: 0,
@@ -125,18 +130,9 @@ impl Lbfgs {
         self.rejections = 0;
     }
 
-    fn forget_oldest(&mut self) -> Option<Pair> {
-        let oldest = self.pairs.pop_front();
-        for pair in &mut self.pairs {
-            pair.older_steps_dot_change.drain(..1);
-        }
-        oldest
-    }
-
     /// Adds the pair of this picture and the last good one, unless the loss does not curve upwards along it.
     fn remember(&mut self, picture: &[f32], gradient: &[f32]) {
-        let oldest = if self.pairs.len() == self.capacity { self.forget_oldest() } else { None };
-        let mut pair = oldest.unwrap_or_else(|| Pair {
+        let mut pair = self.spare.take().unwrap_or_else(|| Pair {
             step: vec![Bfloat16::default(); picture.len()],
             change: vec![Bfloat16::default(); picture.len()],
             older_steps_dot_change: Vec::new(),
@@ -144,10 +140,10 @@ impl Lbfgs {
             change_dot_change: 0.0,
         });
         self.scratch.resize(picture.len(), 0.0);
-        difference(&mut self.scratch, picture, &self.position);
+        combine_into(&mut self.scratch, picture, &self.position, |picture, position| picture - position);
         round_into(&mut pair.step, &mut self.scratch);
         let step_square = dot(&self.scratch, &self.scratch);
-        difference(&mut self.scratch, gradient, &self.gradient);
+        combine_into(&mut self.scratch, gradient, &self.gradient, |gradient, before| gradient - before);
         round_into(&mut pair.change, &mut self.scratch);
         let change_square = dot(&self.scratch, &self.scratch);
         pair.step_dot_change = dot(&pair.step, &self.scratch);
@@ -162,6 +158,19 @@ impl Lbfgs {
                 }
             };
             self.pairs.push_back(pair);
+            self.forget_beyond_capacity();
+        } else {
+            self.spare = Some(pair);
+        }
+    }
+
+    fn forget_beyond_capacity(&mut self) {
+        if self.pairs.len() > self.capacity {
+            self.spare = self.pairs.pop_front();
+            for pair in &mut self.pairs {
+                // The newest pair's row is not filled yet.
+                pair.older_steps_dot_change.drain(..1.min(pair.older_steps_dot_change.len()));
+            }
         }
     }
 
@@ -199,7 +208,7 @@ impl Lbfgs {
         let slope = dot(&self.direction, &self.gradient);
         // No curvature is known. A loss that would fall in a straight line to 0 would get there at loss / slope (Polyak).
         self.reach = if slope > 0.0 { (self.plain_step / length).min(self.loss / slope) } else { 0.0 };
-        for_each_pair(&mut self.direction, &self.gradient, |value, _| *value = -*value);
+        change_each(&mut self.direction, |value| -value);
     }
 
     /// direction = -Z H Z g.
@@ -231,7 +240,7 @@ impl Lbfgs {
 
         let newest = &self.pairs[count - 1];
         let scale = (newest.step_dot_change / newest.change_dot_change) as f32;
-        for_each_pair(&mut direction, &self.gradient, |value, _| *value *= scale);
+        change_each(&mut direction, |value| scale * value);
         if let Some(preconditioner) = &mut preconditioner {
             preconditioner.apply(&mut direction);
         }
@@ -245,7 +254,7 @@ impl Lbfgs {
         }
         add_scaled(&mut direction, &steps, &factors);
 
-        for_each_pair(&mut direction, &self.gradient, |value, _| *value = -*value);
+        change_each(&mut direction, |value| -value);
         (self.direction, self.preconditioner) = (direction, preconditioner);
         self.hold_bounds();
     }
@@ -258,17 +267,17 @@ impl Lbfgs {
     /// Writes the trial picture: `position + reach direction`.
     fn propose(&self, picture: &mut [f32]) {
         let (reach, clamp) = (self.reach as f32, self.clamp);
-        picture.copy_from_slice(&self.position);
-        for_each_pair(picture, &self.direction, |value, direction| {
-            let moved = *value + reach * direction;
-            *value = if clamp { moved.clamp(0.0, 255.0) } else { moved };
+        combine_into(picture, &self.position, &self.direction, |position, direction| {
+            let moved = position + reach * direction;
+            if clamp { moved.clamp(0.0, 255.0) } else { moved }
         });
     }
 
     /// The fall that the gradient predicts for the step to `picture`; negative.
     fn predicted_fall(&self, picture: &[f32]) -> f64 {
         // g (x - p) without a vector for x - p; both products are sums in f64 of f32 values.
-        dot(&self.gradient, picture) - dot(&self.gradient, &self.position)
+        let products = dots(&[&self.gradient], &[picture, &self.position]);
+        products[0] - products[1]
     }
 
     /// Shortens the step after a rejection; drops the history when that has not helped.
@@ -321,7 +330,7 @@ impl Optimiser for Lbfgs {
 
     fn bytes(&self, values: usize) -> u64 {
         let preconditioner = if self.preconditioner.is_some() { Preconditioner::bytes(values) } else { 0 };
-        let pairs = 2 * self.capacity * size_of::<Bfloat16>();
+        let pairs = 2 * (self.capacity + 1) * size_of::<Bfloat16>();
         let pictures = 4 * size_of::<f32>();
         ((pairs + pictures) * values) as u64 + preconditioner
     }
@@ -379,22 +388,16 @@ impl Optimiser for Lbfgs {
     }
 }
 
-/// target = a - b.
-fn difference(target: &mut [f32], a: &[f32], b: &[f32]) {
-    target.copy_from_slice(a);
-    for_each_pair(target, b, |value, b| *value -= b);
-}
-
 /// Zeroes `vector` where a value lies on a bound and its gradient pushes it outwards.
 fn hold_bounds(clamp: bool, vector: &mut [f32], position: &[f32], gradient: &[f32]) {
     if !clamp {
         return;
     }
-    use rayon::prelude::*;
-    vector.par_iter_mut().zip(position).zip(gradient).with_min_len(1 << 12).for_each(
-        |((value, &position), &gradient)| {
-            if (position <= 0.0 && gradient > 0.0) || (position >= 255.0 && gradient < 0.0) {
-                *value = 0.0;
+    vector.par_chunks_mut(CHUNK).zip(position.par_chunks(CHUNK)).zip(gradient.par_chunks(CHUNK)).for_each(
+        |((vector, position), gradient)| {
+            for ((value, &position), &gradient) in vector.iter_mut().zip(position).zip(gradient) {
+                let is_held = (position <= 0.0 && gradient > 0.0) || (position >= 255.0 && gradient < 0.0);
+                *value = if is_held { 0.0 } else { *value };
             }
         },
     );

@@ -56,3 +56,44 @@ impl Preconditioner {
         self.diagonal.restore(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(count: usize, step: f64) -> Vec<f32> {
+        (0..count).map(|place| libm::sin(step * (place + 1) as f64) as f32).collect()
+    }
+
+    fn product(a: &[f32], b: &[f32]) -> f64 {
+        a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    }
+
+    #[test]
+    fn it_is_symmetric_and_positive_with_what_it_has_learnt() {
+        let (width, height) = (23, 18);
+        let count = 3 * width * height;
+        let mut preconditioner = Preconditioner::new(width, height, 0.65);
+        let applied = |preconditioner: &mut Preconditioner, vector: &[f32]| {
+            let mut vector = vector.to_vec();
+            preconditioner.apply(&mut vector);
+            vector
+        };
+        let (a, b) = (wave(count, 0.31), wave(count, 1.7));
+        let unlearnt = applied(&mut preconditioner, &a);
+        for pair in 0..20 {
+            // The right half is stiffer.
+            let step = wave(count, 0.9 + 0.1 * f64::from(pair));
+            let stiffness = |place: usize| if place % width < width / 2 { 1.0 } else { 9.0 };
+            let change: Vec<f32> = step.iter().enumerate().map(|(place, step)| stiffness(place) * step).collect();
+            let rounded = |values: &[f32]| values.iter().map(|&value| Bfloat16::from(value)).collect::<Vec<_>>();
+            preconditioner
+                .learn((&rounded(&step), product(&step, &step)), (&rounded(&change), product(&change, &change)));
+        }
+        let (of_a, of_b) = (applied(&mut preconditioner, &a), applied(&mut preconditioner, &b));
+        let scale = (product(&of_a, &of_a) * product(&b, &b)).sqrt();
+        assert!((product(&of_a, &b) - product(&a, &of_b)).abs() < 1e-5 * scale);
+        assert!(product(&of_a, &a) > 0.0 && product(&of_b, &b) > 0.0);
+        assert!(of_a.iter().zip(&unlearnt).any(|(after, before)| (after - before).abs() > 0.1));
+    }
+}

@@ -17,13 +17,12 @@
 //! numbers in the same order for any number of threads.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Sides shorter than this are not halved again, in pixels.
 const SHORTEST_SIDE_PX: usize = 4;
 
 /// A level below the picture's own: three planes `[3, height, width]`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 struct Level {
     width: usize,
     height: usize,
@@ -31,7 +30,7 @@ struct Level {
 }
 
 /// P for pictures of one size, with the buffers that it needs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Pyramid {
     width: usize,
     height: usize,
@@ -107,10 +106,10 @@ fn halve((width, height, fine): (usize, usize, &[f32]), coarse: &mut Level) {
                     *sum += tap * value;
                 }
             }
-            for (x, coarse) in coarse.iter_mut().enumerate() {
-                let at = &column_sums[2 * x..2 * x + 4];
+            let (pairs, _) = column_sums.as_chunks::<2>();
+            for (coarse, (here, next)) in coarse.iter_mut().zip(pairs.iter().zip(&pairs[1..])) {
                 // Twice the filter's sum: wide patterns keep their length as their samples become a quarter.
-                *coarse = 2.0 * (TAPS[0] * (at[0] + at[3]) + TAPS[1] * (at[1] + at[2]));
+                *coarse = 2.0 * (TAPS[0] * (here[0] + next[1]) + TAPS[1] * (here[1] + next[0]));
             }
         },
     );
@@ -146,11 +145,17 @@ fn weigh_and_add(
                     *sum += factor * value;
                 }
             }
-            for (x, fine) in fine.iter_mut().enumerate() {
-                // The place of x's own coarse column; its neighbour lies before an even x and behind an odd one.
-                let own = x / 2 + 1;
-                let other = if x % 2 == 0 { own - 1 } else { own + 1 };
-                *fine = fine_weight * *fine + (TAPS[1] * column_sums[own] + TAPS[0] * column_sums[other]);
+            // Two columns have one coarse column for their own; the other lies before the even and behind the odd one.
+            let weighed = |fine: f32, own: f32, other: f32| fine_weight * fine + (TAPS[1] * own + TAPS[0] * other);
+            let (before, (own, behind)) = (&column_sums[..], (&column_sums[1..], &column_sums[2..]));
+            let (fine_pairs, last) = fine.as_chunks_mut::<2>();
+            for (fine, (&before, (&own, &behind))) in
+                fine_pairs.iter_mut().zip(before.iter().zip(own.iter().zip(behind)))
+            {
+                *fine = [weighed(fine[0], own, before), weighed(fine[1], own, behind)];
+            }
+            if let [last] = last {
+                *last = weighed(*last, own[width / 2], before[width / 2]);
             }
         },
     );

@@ -5,7 +5,15 @@
 //! sums are added in their order. Several vectors are taken together chunk by chunk,
 //! so that what they share is read from memory once. Vectors that are kept for long may be in bfloat16; products and sums
 //! of them are the same as of the f32 values that they stand for.
+//!
+//! The loops are plain ones, which the compiler makes vectors of, once for each instruction set: the work on a chunk is a
+//! [`Task`] that runs inside the network's own dispatch. Nothing is fused or put in another order, so the bits are the same
+//! on all of them.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use impasto_vgg::cpu::isa::{InstructionSet, Isa, Lanes, Task};
 use rayon::prelude::*;
 
 use crate::bfloat16::Bfloat16;
@@ -17,14 +25,14 @@ pub trait Element: Copy + Sync {
 }
 
 impl Element for f32 {
-    #[inline]
+    #[inline(always)]
     fn wide(self) -> f32 {
         self
     }
 }
 
 impl Element for Bfloat16 {
-    #[inline]
+    #[inline(always)]
     fn wide(self) -> f32 {
         self.wide()
     }
@@ -33,54 +41,99 @@ impl Element for Bfloat16 {
 /// Values in a chunk: 16 KiB, so that a chunk of each operand stays in the first cache.
 pub const CHUNK: usize = 1 << 12;
 
-/// Partial sums kept side by side. So many, that the compiler keeps the loop over them a loop and makes vectors of it;
-/// fewer are unrolled into scalars.
+/// Partial sums kept side by side: whole vectors of them on every instruction set.
 const LANES: usize = 256;
 
+/// Products that are summed in f32 before they are taken into f64.
+const RUN: usize = 8;
+
+/// Sums in f64 kept side by side, so that one addition need not wait for the one before.
+const WIDE_LANES: usize = 32;
+
+/// The instruction set in use: as IMPASTO_ISA has it, or the best. (What IMPASTO_ISA may not name, the engine says.)
+fn instruction_set() -> InstructionSet {
+    static SET: OnceLock<InstructionSet> = OnceLock::new();
+    *SET.get_or_init(|| InstructionSet::from_environment().unwrap_or_else(|_| InstructionSet::best()))
+}
+
 /// The products of `a` and `b`, summed.
+#[inline(always)]
 fn dot_of_chunk<A: Element>(a: &[A], b: &[f32]) -> f64 {
-    let (a_runs, a_rest) = a.as_chunks::<{ 8 * LANES }>();
-    let (b_runs, b_rest) = b.as_chunks::<{ 8 * LANES }>();
-    let mut sums = [0.0_f64; 4];
+    let (a_runs, a_rest) = a.as_chunks::<{ RUN * LANES }>();
+    let (b_runs, b_rest) = b.as_chunks::<{ RUN * LANES }>();
+    let mut sums = [0.0_f64; WIDE_LANES];
     for (a, b) in a_runs.iter().zip(b_runs) {
-        let mut run = [0.0_f32; LANES];
-        for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
-            for ((run, a), b) in run.iter_mut().zip(a).zip(b) {
-                *run += a.wide() * b;
+        for first in (0..LANES).step_by(WIDE_LANES) {
+            let mut run = [0.0_f32; WIDE_LANES];
+            for row in 0..RUN {
+                let place = row * LANES + first;
+                for ((run, a), b) in run.iter_mut().zip(&a[place..][..WIDE_LANES]).zip(&b[place..][..WIDE_LANES]) {
+                    *run += a.wide() * b;
+                }
             }
-        }
-        for four in run.as_chunks::<4>().0 {
-            for (sum, &run) in sums.iter_mut().zip(four) {
+            for (sum, run) in sums.iter_mut().zip(run) {
                 *sum += f64::from(run);
             }
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a.wide()) * f64::from(b)).sum();
-    sums.iter().sum::<f64>() + rest
+    let mut rest = 0.0;
+    for (&a, &b) in a_rest.iter().zip(b_rest) {
+        rest += f64::from(a.wide()) * f64::from(b);
+    }
+    for sum in sums {
+        rest += sum;
+    }
+    rest
+}
+
+/// Asks for a chunk that is read soon: the processor does not know that one vector's chunk follows another's.
+#[inline(always)]
+fn prefetch<I: Isa, A: Element>(isa: I, chunk: &[A]) {
+    for line in chunk.chunks(size_of::<Lanes>() / size_of::<A>()) {
+        isa.prefetch(line.as_ptr().cast());
+    }
+}
+
+/// The scalar products of a chunk of each of `vectors` with that of each of `others`.
+struct DotsOfChunk<'a, A> {
+    vectors: &'a [&'a [A]],
+    others: &'a [&'a [f32]],
+    range: Range<usize>,
+}
+
+impl<A: Element> Task for DotsOfChunk<'_, A> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) -> Vec<f64> {
+        let mut sums = Vec::with_capacity(self.vectors.len() * self.others.len());
+        for (place, vector) in self.vectors.iter().enumerate() {
+            if let Some(next) = self.vectors.get(place + 1) {
+                prefetch(isa, &next[self.range.clone()]);
+            }
+            for other in self.others {
+                sums.push(dot_of_chunk(&vector[self.range.clone()], &other[self.range.clone()]));
+            }
+        }
+        sums
+    }
 }
 
 /// The scalar product of two vectors of one length.
 pub fn dot<A: Element>(a: &[A], b: &[f32]) -> f64 {
-    let of_chunks: Vec<f64> = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)).map(|(a, b)| dot_of_chunk(a, b)).collect();
-    of_chunks.iter().sum()
+    dots(&[a], &[b])[0]
 }
 
 /// The scalar products of each of `vectors` with each of `others`: for vector i and other j at place
 /// `i * others.len() + j`. Every vector is read once.
 pub fn dots<A: Element>(vectors: &[&[A]], others: &[&[f32]]) -> Vec<f64> {
-    let products = vectors.len() * others.len();
+    let (products, set) = (vectors.len() * others.len(), instruction_set());
     let length = others.first().map_or(0, |other| other.len());
     let of_chunks: Vec<Vec<f64>> = (0..length.div_ceil(CHUNK))
         .into_par_iter()
         .map(|chunk| {
             let range = chunk * CHUNK..length.min((chunk + 1) * CHUNK);
-            let mut sums = Vec::with_capacity(products);
-            for vector in vectors {
-                for other in others {
-                    sums.push(dot_of_chunk(&vector[range.clone()], &other[range.clone()]));
-                }
-            }
-            sums
+            set.run(DotsOfChunk { vectors, others, range })
         })
         .collect();
     let mut totals = vec![0.0; products];
@@ -92,17 +145,38 @@ pub fn dots<A: Element>(vectors: &[&[A]], others: &[&[f32]]) -> Vec<f64> {
     totals
 }
 
-/// Adds `factors[i] * vectors[i]` for each i to `base`, in their order; `base` is read and written once.
-pub fn add_scaled<A: Element>(base: &mut [f32], vectors: &[&[A]], factors: &[f64]) {
-    base.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, base)| {
-        let start = chunk * CHUNK;
-        for (vector, &factor) in vectors.iter().zip(factors) {
+/// Adds each of `vectors`, from `start` on and times its factor, to `base`.
+struct AddToChunk<'a, A> {
+    base: &'a mut [f32],
+    vectors: &'a [&'a [A]],
+    factors: &'a [f64],
+    start: usize,
+}
+
+impl<A: Element> Task for AddToChunk<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let end = self.start + self.base.len();
+        for (place, (vector, &factor)) in self.vectors.iter().zip(self.factors).enumerate() {
+            if let Some(next) = self.vectors.get(place + 1) {
+                prefetch(isa, &next[self.start..end]);
+            }
             let factor = factor as f32;
-            for (base, value) in base.iter_mut().zip(&vector[start..]) {
+            for (base, value) in self.base.iter_mut().zip(&vector[self.start..]) {
                 *base += factor * value.wide();
             }
         }
-    });
+    }
+}
+
+/// Adds `factors[i] * vectors[i]` for each i to `base`, in their order; `base` is read and written once.
+pub fn add_scaled<A: Element>(base: &mut [f32], vectors: &[&[A]], factors: &[f64]) {
+    let set = instruction_set();
+    base.par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(chunk, base)| set.run(AddToChunk { base, vectors, factors, start: chunk * CHUNK }));
 }
 
 /// Rounds each value of `vector` to bfloat16, into `rounded` too.
@@ -124,11 +198,20 @@ pub fn widen_into(vector: &mut [f32], rounded: &[Bfloat16]) {
     });
 }
 
-/// Applies `change` to each value of `base` and the value of `other` beside it.
-pub fn for_each_pair(base: &mut [f32], other: &[f32], change: impl Fn(&mut f32, f32) + Sync) {
-    base.par_chunks_mut(CHUNK).zip(other.par_chunks(CHUNK)).for_each(|(base, other)| {
-        for (base, &other) in base.iter_mut().zip(other) {
-            change(base, other);
+/// Replaces each value of `vector` by `changed` of it.
+pub fn change_each(vector: &mut [f32], changed: impl Fn(f32) -> f32 + Sync) {
+    vector.par_chunks_mut(CHUNK).for_each(|vector| {
+        for value in vector {
+            *value = changed(*value);
+        }
+    });
+}
+
+/// Writes `combined` of each value of `a` and the value of `b` beside it into `target`.
+pub fn combine_into(target: &mut [f32], a: &[f32], b: &[f32], combined: impl Fn(f32, f32) -> f32 + Sync) {
+    target.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK)).for_each(|((target, a), b)| {
+        for ((target, &a), &b) in target.iter_mut().zip(a).zip(b) {
+            *target = combined(a, b);
         }
     });
 }
@@ -178,6 +261,23 @@ mod tests {
         for threads in [2, 3, 5] {
             assert_eq!(with(1), with(threads), "{threads} threads");
         }
+    }
+
+    /// Checkpoints of a run go on with the same bytes on another instruction set's sums too.
+    #[test]
+    fn any_instruction_set_gives_the_same_bits() {
+        let (mut a, b) = (wave(10_000, 0.013), wave(10_000, 0.7));
+        let mut rounded = vec![Bfloat16::default(); a.len()];
+        round_into(&mut rounded, &mut a);
+        let with = |set: InstructionSet| {
+            let (vectors, others, mut base) = ([&rounded[..], &rounded[..]], [&b[..], &a[..]], b.clone());
+            let sums = set.run(DotsOfChunk { vectors: &vectors, others: &others, range: 0..a.len() });
+            set.run(AddToChunk { base: &mut base, vectors: &vectors, factors: &[1.7, -0.3], start: 0 });
+            (sums, base)
+        };
+        let mut sets = InstructionSet::available().into_iter().map(with);
+        let first = sets.next().unwrap();
+        assert!(sets.all(|other| other == first));
     }
 
     #[test]

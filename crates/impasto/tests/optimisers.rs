@@ -52,6 +52,32 @@ fn run(
 }
 
 #[test]
+fn a_pair_that_is_refused_does_not_drive_out_the_oldest() {
+    let bowl = Bowl::new(8, 50.0);
+    let mut lbfgs = Lbfgs::new(1, false, None);
+    let mut picture = vec![100.0; 8];
+    let (mut before, mut gradient_before) = (Vec::new(), Vec::new());
+    let mut loss = 0.0;
+    for _ in 0..3 {
+        let at = bowl.at(&picture);
+        (loss, before, gradient_before) = (at.0, picture.clone(), at.1);
+        assert_eq!(lbfgs.advance(&mut picture, loss, &gradient_before), Step::Accepted);
+    }
+    // Falls as it should, but curves downwards.
+    let gradient: Vec<f32> = (picture.iter().zip(&before))
+        .zip(&gradient_before)
+        .map(|((value, before), gradient)| gradient - 0.01 * (value - before))
+        .collect();
+    let start = picture.clone();
+    assert_eq!(lbfgs.advance(&mut picture, loss / 2.0, &gradient), Step::Accepted);
+    // The pair that it has bends the step away from the gradient.
+    let step: Vec<f32> = picture.iter().zip(&start).map(|(value, start)| value - start).collect();
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let cosine = product(&step, &gradient) / (product(&step, &step) * product(&gradient, &gradient)).sqrt();
+    assert!((-0.999..0.0).contains(&cosine), "{cosine}");
+}
+
+#[test]
 fn lbfgs_finds_the_bottom_of_a_bowl_and_never_climbs() {
     let bowl = Bowl::new(60, 1000.0);
     let mut lbfgs = Lbfgs::new(20, false, None);

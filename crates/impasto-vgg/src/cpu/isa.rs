@@ -137,6 +137,7 @@ pub(super) fn portable_mul_add_bf16<I: Isa>(isa: I, a: I::Vector, b: I::Vector, 
 }
 
 /// `value` rounded to bfloat16 (nearest, ties to even), as the lower sixteen bits.
+#[inline]
 pub fn bf16_bits(value: f32) -> u32 {
     let bits = value.to_bits();
     if value.is_nan() {
