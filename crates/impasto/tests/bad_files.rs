@@ -169,10 +169,15 @@ fn peak_since_last_call_mib() -> u64 {
 fn sizes_beyond_the_limits_are_refused_from_the_header() {
     for extension in ["png", "bmp", "tif", "webp"] {
         let bytes = declaring(extension, 100_000, 100_000);
-        let start = Instant::now();
-        let error = decode(&bytes).unwrap_err();
-        assert!(matches!(error, ReadError::Side { width: 100_000, height: 100_000, .. }), "{extension}: {error}");
-        assert!(start.elapsed() < Duration::from_millis(500), "{extension}: {:?}", start.elapsed());
+        let seconds = || {
+            let start = Instant::now();
+            let error = decode(&bytes).unwrap_err();
+            assert!(matches!(error, ReadError::Side { width: 100_000, height: 100_000, .. }), "{extension}: {error}");
+            start.elapsed()
+        };
+        // The least of several: a busy machine may hold up any one of them.
+        let least = (0..5).map(|_| seconds()).min().unwrap();
+        assert!(least < Duration::from_millis(500), "{extension}: {least:?}");
     }
     for extension in ["png", "bmp", "tif", "webp", "gif", "jpg"] {
         let error = decode(&declaring(extension, 60_000, 60_000)).unwrap_err();

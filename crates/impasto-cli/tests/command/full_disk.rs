@@ -1,13 +1,14 @@
 //! A full disk, a read-only one: the run goes on or stops in a sentence, and its last good checkpoint is whole.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use impasto::checkpoint::newest;
+use impasto::disk::is_temporary;
 use impasto::run_folder::{RECORD, RESULT};
 
 use crate::kill::{TWO_SIZES, traces};
+use crate::watched::{AHEAD, Ended, Watched};
 use crate::workshop::{Workshop, files_of};
 
 /// A disk of its own, for as long as this lives.
@@ -51,6 +52,29 @@ fn paint<'words>(folder: &'words str, more: &[&'words str]) -> Vec<&'words str> 
     words
 }
 
+/// As [`paint`], but so long that a program of which five lines were read is on its way still.
+fn paint_for_longer<'words>(folder: &'words str, more: &[&'words str]) -> Vec<&'words str> {
+    const { assert!(5 + AHEAD < 60) };
+    let mut words = paint(folder, more);
+    let place = words.iter().position(|word| *word == "--iterations").unwrap();
+    words[place + 1] = "60";
+    words
+}
+
+/// Halts the program where it is not in the middle of a file that would take or give room later.
+fn halt_between_writes(watched: &Watched, folder: &Path) {
+    loop {
+        watched.signal("STOP");
+        while !watched.is_halted() {
+            std::thread::yield_now();
+        }
+        if !files_of(folder).keys().any(|path| is_temporary(path.file_name().unwrap().to_str().unwrap())) {
+            return;
+        }
+        watched.signal("CONT");
+    }
+}
+
 #[test]
 fn a_disk_too_small_for_checkpoints_does_not_stop_a_run() {
     let workshop = Workshop::new();
@@ -70,19 +94,13 @@ fn a_disk_too_small_for_checkpoints_does_not_stop_a_run() {
 fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
     let workshop = Workshop::new();
     let Some(disk) = SmallDisk::mount(workshop.path("disk"), "size=2m") else { return };
-    workshop.succeed(&paint("whole", &["--quiet"]));
-    let mut command = workshop.command(&paint("disk/run", &["--json"]));
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    for _ in 0..5 {
-        stdout.read_line(&mut line).unwrap();
-    }
+    workshop.succeed(&paint_for_longer("whole", &["--quiet"]));
+    let watched = Watched::after(&workshop, &paint_for_longer("disk/run", &[]), 5);
+    halt_between_writes(&watched, &workshop.path("disk"));
     disk.fill();
-    stdout.read_to_string(&mut line).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    watched.signal("CONT");
+    let Ended { status, said, .. } = watched.end();
+    assert_eq!(status, Some(1), "{said}");
     let last = said.lines().last().unwrap();
     assert!(last.contains(RESULT) && last.contains("No space left") && last.contains("impasto resume"), "{said}");
     let found = newest(&workshop.path("disk/run"));
@@ -100,17 +118,11 @@ fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
 fn a_read_only_disk_is_named_and_left_alone() {
     let workshop = Workshop::new();
     let Some(disk) = SmallDisk::mount(workshop.path("disk"), "size=8m") else { return };
-    workshop.succeed(&paint("whole", &["--quiet"]));
-    let mut child = workshop.command(&paint("disk/run", &["--json"])).stdout(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    for _ in 0..5 {
-        stdout.read_line(&mut String::new()).unwrap();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    workshop.succeed(&paint_for_longer("whole", &["--quiet"]));
+    Watched::after(&workshop, &paint_for_longer("disk/run", &[]), 5).kill(&workshop);
     disk.remount("ro");
     let before = files_of(&workshop.path("disk"));
-    for words in [paint("disk/other", &[]), paint("disk/run", &[]), vec!["resume", "disk/run"]] {
+    for words in [paint("disk/other", &[]), paint_for_longer("disk/run", &[]), vec!["resume", "disk/run"]] {
         let output = workshop.run(&words);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");

@@ -1,33 +1,22 @@
 //! Ctrl-C: the picture so far is written, whole, and the exit status is 130.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-
 use impasto::read::{ReadLimits, read_picture};
 use serde_json::Value;
 
+use crate::watched::{Ended, Watched};
 use crate::workshop::{Workshop, paint_arguments};
-
-fn press_ctrl_c(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-}
 
 /// Starts a run that would take hours, and presses Ctrl-C `times` times after its first evaluation.
 fn interrupted(workshop: &Workshop, more: &[&str], times: usize) -> (Option<i32>, Vec<Value>, String) {
-    let arguments = paint_arguments("out.png", &[&["--iterations", "1000000", "--json"], more].concat());
-    let mut child = workshop.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut first = String::new();
-    stdout.read_line(&mut first).unwrap();
+    let arguments = paint_arguments("out.png", &[&["--iterations", "1000000"], more].concat());
+    let mut watched = Watched::start(workshop, &arguments);
+    let first = watched.line().unwrap();
     for _ in 0..times {
-        press_ctrl_c(&child);
+        watched.signal("INT");
     }
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    let lines = first.lines().chain(rest.lines()).map(|line| serde_json::from_str(line).expect(line));
-    (child.wait().unwrap().code(), lines.collect(), said)
+    let Ended { status, lines, said } = watched.end();
+    let lines = [first].into_iter().chain(lines).map(|line| serde_json::from_str(&line).expect(&line));
+    (status, lines.collect(), said)
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod bad_input;
 mod devices;
 mod documents;
 mod figures;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(unix)]
 mod interrupt;
@@ -18,5 +18,7 @@ mod report;
 mod runs;
 #[cfg(target_os = "linux")]
 mod system_calls;
+#[cfg(unix)]
+mod watched;
 mod weights;
 mod workshop;
