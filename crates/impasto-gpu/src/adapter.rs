@@ -227,7 +227,16 @@ impl Adapter {
     /// # Errors
     /// [`AdapterError::Refused`], also where a driver does not keep to the limits that it named.
     pub fn open(&self) -> Result<Device, AdapterError> {
-        Device::open(&self.adapter, &self.info)
+        self.open_as_if_binding(u64::MAX)
+    }
+
+    /// As [`Adapter::open`], as an adapter whose shaders see no more than `binding_bytes` of a buffer at once, which the
+    /// device then holds its user to: for tests of what is done on such an adapter.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_as_if_binding(&self, binding_bytes: u64) -> Result<Device, AdapterError> {
+        Device::open(&self.adapter, &self.info, binding_bytes)
             .map_err(|reason| AdapterError::Refused { name: self.name().to_owned(), reason })
     }
 }

@@ -7,10 +7,11 @@ use impasto_vgg::profile::Step;
 use impasto_vgg::{Distance, EngineError};
 
 use crate::bindings::Maker;
+use crate::device::Device;
 use crate::maps::{self, Ring, runs};
 use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
 use crate::recorder::{Recorder, Work};
-use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, TILE_QUADS, TapShape, batch};
+use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, TapShape, batch};
 use crate::stopwatch::Label;
 use crate::sums::{Sums, totals};
 
@@ -24,24 +25,34 @@ pub struct ContentTap {
     pub(crate) twice_weight: f32,
 }
 
-/// A part of a content target that a shader may see at once: some tiles of channels.
+/// A part of a content target that a shader may see at once: some rows of all channels, `[channels / 4][rows][width]`
+/// vec4 f32.
 #[derive(Debug)]
 pub(crate) struct Piece {
-    pub(crate) tiles: Range<usize>,
+    /// They begin at a multiple of [`TILE_ROWS`] and end at one or at the map's end.
+    pub(crate) rows: Range<usize>,
     pub(crate) buffer: wgpu::Buffer,
     observe: wgpu::BindGroup,
+}
+
+impl Piece {
+    /// Those of these rows that it holds.
+    pub(crate) fn shared_with(&self, rows: &Range<usize>) -> Option<Range<usize>> {
+        let shared = self.rows.start.max(rows.start)..self.rows.end.min(rows.end);
+        (!shared.is_empty()).then_some(shared)
+    }
 }
 
 impl ContentTap {
     /// A tap on a map, its target cut so that no part is larger than a shader may see.
     pub fn new(make: Maker<'_>, shape: TapShape, features: &Ring) -> ContentTap {
-        let most = make.device.limits().max_storage_buffer_binding_size / shape.target_tile_bytes();
-        let tiles = (most as usize).clamp(1, shape.tiles());
-        let pieces = (0..shape.tiles()).step_by(tiles).map(|first| {
-            let tiles = first..(first + tiles).min(shape.tiles());
-            let buffer = maps::create(make.device, shape.target_tile_bytes() * tiles.len() as u64);
+        let most = make.device.binding_limit_bytes() / shape.target_row_bytes();
+        let at_once = (most as usize / TILE_ROWS * TILE_ROWS).max(TILE_ROWS);
+        let pieces = (0..shape.height).step_by(at_once).map(|first| {
+            let rows = first..(first + at_once).min(shape.height);
+            let buffer = maps::create(make.device, shape.target_row_bytes() * rows.len() as u64);
             let observe = make.bind(Family::Distance, &[&features.buffer, &buffer, make.partials]);
-            Piece { tiles, buffer, observe }
+            Piece { rows, buffer, observe }
         });
         ContentTap { shape, sums: Sums::new(make, shape.tiles()), pieces: pieces.collect(), twice_weight: 0.0 }
     }
@@ -59,34 +70,49 @@ impl ContentTap {
         features: &Ring,
         rows: Range<usize>,
     ) -> Result<(), EngineError> {
+        for piece in &self.pieces {
+            if let Some(rows) = piece.shared_with(&rows) {
+                self.observe_piece(pipelines, recorder, features, piece, rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes rows in that a piece of the target holds.
+    fn observe_piece(
+        &self,
+        pipelines: &Pipelines,
+        recorder: &mut Recorder,
+        features: &Ring,
+        piece: &Piece,
+        rows: Range<usize>,
+    ) -> Result<(), EngineError> {
         let TapShape { layer, height, width, .. } = self.shape;
-        let (chunks, stride) = (self.shape.chunks(&rows), self.shape.tiles());
+        let (chunks, tiles) = (self.shape.chunks(&rows), self.shape.tiles());
         let pipeline = pipelines.get(Kernel::Distance);
-        let most = batch(chunks, stride as u64 * FLOAT_BYTES);
+        let most = batch(chunks, tiles as u64 * FLOAT_BYTES);
         for first in (0..chunks).step_by(most) {
             let count = most.min(chunks - first);
-            for Piece { tiles, observe, .. } in &self.pieces {
-                let parameters = [
-                    rows.start,
-                    first,
-                    self.shape.chunks_across(),
-                    height,
-                    width,
-                    features.rows as usize,
-                    tiles.start,
-                    tiles.len(),
-                    stride,
-                ]
-                .map(|value| value as u32);
-                recorder.dispatch(&Work {
-                    pipeline: &pipeline,
-                    bindings: observe,
-                    parameters: &parameters,
-                    workgroups: (count * tiles.len()) as u32,
-                    label: Label { step: Step::Observe, layer, positions: 0.0 },
-                    flop: (3 * TILE_CHANNELS * TILE_ROWS * CHUNK_COLUMNS) as f64,
-                })?;
-            }
+            let parameters = [
+                rows.start,
+                first,
+                self.shape.chunks_across(),
+                height,
+                width,
+                features.rows as usize,
+                piece.rows.start,
+                piece.rows.len(),
+                tiles,
+            ]
+            .map(|value| value as u32);
+            recorder.dispatch(&Work {
+                pipeline: &pipeline,
+                bindings: &piece.observe,
+                parameters: &parameters,
+                workgroups: (count * tiles) as u32,
+                label: Label { step: Step::Observe, layer, positions: 0.0 },
+                flop: (3 * TILE_CHANNELS * TILE_ROWS * CHUNK_COLUMNS) as f64,
+            })?;
             self.sums.add(pipelines, recorder, layer, count)?;
         }
         Ok(())
@@ -95,15 +121,16 @@ impl ContentTap {
     /// Takes rows of the features in as the content image's.
     pub fn set_content(&self, recorder: &mut Recorder, features: &Ring, rows: Range<usize>) {
         let line = self.shape.width as u64 * 4 * FLOAT_BYTES;
-        for Piece { tiles, buffer, .. } in &self.pieces {
-            for plane in 0..tiles.len() * TILE_QUADS {
-                let from_plane = ((tiles.start * TILE_QUADS + plane) * features.rows as usize) as u64;
-                let to_plane = (plane * self.shape.height) as u64;
+        for piece in &self.pieces {
+            let Some(rows) = piece.shared_with(&rows) else { continue };
+            for quad in 0..self.shape.quads() {
+                let from_plane = (quad * features.rows as usize) as u64;
+                let to_plane = (quad * piece.rows.len()) as u64;
                 for run in runs(rows.clone(), features.rows as usize) {
                     let from = (from_plane + (run.start % features.rows as usize) as u64) * line;
-                    let to = (to_plane + run.start as u64) * line;
+                    let to = (to_plane + (run.start - piece.rows.start) as u64) * line;
                     let bytes = run.len() as u64 * line;
-                    recorder.encoder().copy_buffer_to_buffer(&features.buffer, from, buffer, to, bytes);
+                    recorder.encoder().copy_buffer_to_buffer(&features.buffer, from, &piece.buffer, to, bytes);
                 }
             }
         }
@@ -126,8 +153,26 @@ impl ContentTap {
         self.twice_weight = (2.0 * by_distance) as f32;
     }
 
-    /// The parts of the target, first channel first.
-    pub fn targets(&self) -> impl Iterator<Item = &wgpu::Buffer> {
-        self.pieces.iter().map(|piece| &piece.buffer)
+    /// The content image's features, `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// A device that was lost or refused the work.
+    pub fn target(&self, device: &Device, recorder: &mut Recorder) -> Result<Vec<f32>, EngineError> {
+        let TapShape { height, width, channels, .. } = self.shape;
+        let mut values = vec![0.0; channels * height * width];
+        for Piece { rows, buffer, .. } in &self.pieces {
+            let readable = maps::create_readable(device, buffer.size());
+            recorder.encoder().copy_buffer_to_buffer(buffer, 0, &readable, 0, buffer.size());
+            recorder.read(&readable, buffer.size(), |bytes| {
+                let (floats, _) = bytes.as_chunks::<4>();
+                for (channel, plane) in values.chunks_exact_mut(height * width).enumerate() {
+                    let quad = &floats[channel / 4 * 4 * rows.len() * width..];
+                    let own = plane[rows.start * width..rows.end * width].iter_mut();
+                    own.zip(quad[channel % 4..].iter().step_by(4))
+                        .for_each(|(value, &bytes)| *value = f32::from_ne_bytes(bytes));
+                }
+            })?;
+        }
+        Ok(values)
     }
 }

@@ -42,12 +42,19 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
 
 impl Device {
     /// Opens an adapter: with its own limits, or, where its driver does not keep to what it named, with those that every
-    /// WebGPU adapter has, and without any feature that can be done without.
-    pub(crate) fn open(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> Result<Device, String> {
+    /// WebGPU adapter has, and without any feature that can be done without. Of a buffer, a shader sees no more than
+    /// `binding_bytes` at once.
+    pub(crate) fn open(
+        adapter: &wgpu::Adapter,
+        info: &wgpu::AdapterInfo,
+        binding_bytes: u64,
+    ) -> Result<Device, String> {
         let request = |required_features: wgpu::Features, required_limits: wgpu::Limits| {
             let memory_hints = wgpu::MemoryHints::MemoryUsage;
             let label = Some("impasto");
             let rest = wgpu::DeviceDescriptor::default();
+            let max_storage_buffer_binding_size = required_limits.max_storage_buffer_binding_size.min(binding_bytes);
+            let required_limits = wgpu::Limits { max_storage_buffer_binding_size, ..required_limits };
             let descriptor = wgpu::DeviceDescriptor { label, required_features, required_limits, memory_hints, ..rest };
             pollster::block_on(adapter.request_device(&descriptor))
         };
@@ -80,6 +87,13 @@ impl Device {
     #[must_use]
     pub fn limits(&self) -> wgpu::Limits {
         self.device.limits()
+    }
+
+    /// The largest part of a buffer that a shader may see at once, in bytes.
+    #[must_use]
+    pub fn binding_limit_bytes(&self) -> u64 {
+        let limits = self.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
     /// What it can do beyond the least.

@@ -8,7 +8,7 @@ use impasto_vgg::{Engine, EngineDescription, EngineError, Plan, Session, Session
 
 use crate::device::{Device, DeviceFault};
 use crate::faults::{FaultClock, SimulatedFaults};
-use crate::memory::{CANDIDATES, Footprint};
+use crate::memory::{Footprint, candidates};
 use crate::pipelines::Pipelines;
 use crate::recorder::Pace;
 use crate::session::GpuSession;
@@ -68,17 +68,38 @@ impl GpuEngine {
         GpuSession::new(self.clone(), request, self.plans(request)?)
     }
 
-    /// The plans that fit what may be taken, the fastest first.
+    /// The plans that fit what may be taken, the fastest first, each of which takes less than the one before.
     fn plans(&self, request: &SessionRequest) -> Result<VecDeque<Plan>, EngineError> {
         request.check()?;
-        let strategies = self.strategy.as_ref().map_or(CANDIDATES.as_slice(), std::slice::from_ref);
-        let plans = strategies.iter().map(|&strategy| Plan::new(request, strategy));
-        let plans: Vec<(Footprint, Plan)> = plans.map(|plan| (Footprint::new(request, &plan), plan)).collect();
-        let limits = self.shared.device.limits();
-        let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        let fitting = plans.into_iter().filter(|(footprint, _)| footprint.largest_binding <= binding);
-        let fitting: Vec<(Footprint, Plan)> = fitting.collect();
-        let Some(least) = fitting.iter().map(|(footprint, _)| footprint.bytes).min() else {
+        let strategies = self.strategy.map_or_else(|| candidates().collect(), |strategy| vec![strategy]);
+        let plans = strategies.into_iter().map(|strategy| Plan::new(request, strategy));
+        let fitting = self.within_bindings(request, plans)?;
+        let least = fitting.back().map_or(0, |(bytes, _)| *bytes);
+        let limit = self.limit(request);
+        SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() }.check_memory(least)?;
+        Ok(fitting.into_iter().filter(|(bytes, _)| *bytes <= limit).map(|(_, plan)| plan).collect())
+    }
+
+    /// Those of these plans of which a shader sees enough at once, with their bytes, less those that take no less than one
+    /// before.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn within_bindings(
+        &self,
+        request: &SessionRequest,
+        plans: impl Iterator<Item = Plan>,
+    ) -> Result<VecDeque<(u64, Plan)>, EngineError> {
+        let binding = self.shared.device.binding_limit_bytes();
+        let mut fitting: VecDeque<(u64, Plan)> = VecDeque::new();
+        for plan in plans {
+            let Footprint { bytes, largest_binding } = Footprint::new(request, &plan);
+            let is_less = fitting.back().is_none_or(|(least, _)| bytes < *least);
+            if largest_binding <= binding && is_less {
+                fitting.push_back((bytes, plan));
+            }
+        }
+        if fitting.is_empty() {
             return Err(EngineError::Device(format!(
                 "{} shows a shader at most {} MiB at once, too little for {}x{}; lower --size, or paint with --device cpu",
                 self.shared.device.name(),
@@ -86,11 +107,8 @@ impl GpuEngine {
                 request.width,
                 request.height
             )));
-        };
-        let limit = self.limit(request);
-        SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() }.check_memory(least)?;
-        let plans = fitting.into_iter().filter(|(footprint, _)| footprint.bytes <= limit).map(|(_, plan)| plan);
-        Ok(plans.collect())
+        }
+        Ok(fitting)
     }
 
     /// What a session may take. How much a card has free, drivers do not say: it is tried. A device that shares the

@@ -8,7 +8,7 @@ use impasto_vgg::profile::Step;
 use crate::bindings::Maker;
 use crate::content::ContentTap;
 use crate::maps::Ring;
-use crate::pipelines::{Family, Kernel, Pipelines};
+use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
 use crate::recorder::{Recorder, Work};
 use crate::shape::TapShape;
 use crate::stopwatch::Label;
@@ -23,8 +23,8 @@ pub struct Injection {
     shape: TapShape,
     features_rows: usize,
     gradient_rows: usize,
-    /// Tiles of channels that one group of bindings serves: all, or a piece of the content target.
-    pieces: Vec<(Range<usize>, wgpu::BindGroup)>,
+    /// A group of bindings for each piece of the content target; one where there is none.
+    bindings: Vec<wgpu::BindGroup>,
 }
 
 impl Injection {
@@ -41,11 +41,16 @@ impl Injection {
         let bind = |target: &wgpu::Buffer| {
             make.bind(Family::Injection, &[&features.buffer, panel, means, target, &gradient.buffer])
         };
-        let pieces = match content {
-            Some(content) => content.pieces.iter().map(|piece| (piece.tiles.clone(), bind(&piece.buffer))).collect(),
-            None => vec![(0..shape.tiles(), bind(unused))],
+        let bindings = match content {
+            Some(content) => content.pieces.iter().map(|piece| bind(&piece.buffer)).collect(),
+            None => vec![bind(unused)],
         };
-        Some(Injection { shape, features_rows: features.rows as usize, gradient_rows: gradient.rows as usize, pieces })
+        Some(Injection {
+            shape,
+            features_rows: features.rows as usize,
+            gradient_rows: gradient.rows as usize,
+            bindings,
+        })
     }
 
     /// Sets rows of the gradient.
@@ -59,40 +64,52 @@ impl Injection {
         taps: (Option<&StyleTap>, Option<&ContentTap>),
         rows: Range<usize>,
     ) -> Result<(), EngineError> {
-        let (style, content) = taps;
-        let TapShape { layer, height, width, channels } = self.shape;
-        let quads = if style.is_some_and(|tap| tap.has_second) { channels / 4 } else { 0 };
-        let pipeline = pipelines.get(Kernel::Injection);
-        for (tiles, bindings) in &self.pieces {
-            let counts = [
-                rows.start,
-                rows.end,
-                height,
-                width,
-                self.features_rows,
-                self.gradient_rows,
-                tiles.start,
-                tiles.len(),
-                quads,
-                channels / 4,
-                usize::from(style.is_some_and(|tap| tap.has_mean)),
-                usize::from(content.is_some()),
-            ];
-            let mut parameters = counts.map(|value| value as u32).to_vec();
-            parameters.push(content.map_or(0.0, |tap| tap.twice_weight).to_bits());
-            recorder.dispatch(&Work {
-                pipeline: &pipeline,
-                bindings,
-                parameters: &parameters,
-                workgroups: ((rows.len() * width).div_ceil(TILE_POSITIONS) * tiles.len()) as u32,
-                label: Label {
-                    step: Step::Inject,
-                    layer,
-                    positions: (rows.len() * width * tiles.len()) as f64 / self.shape.tiles() as f64,
-                },
-                flop: (2 * TILE_POSITIONS * 64 * (4 * quads).max(16)) as f64,
-            })?;
+        let Some(content) = taps.1 else {
+            return self.inject_piece(pipelines, recorder, taps, &self.bindings[0], (rows, 0..self.shape.height));
+        };
+        for (piece, bindings) in content.pieces.iter().zip(&self.bindings) {
+            if let Some(rows) = piece.shared_with(&rows) {
+                self.inject_piece(pipelines, recorder, taps, bindings, (rows, piece.rows.clone()))?;
+            }
         }
         Ok(())
+    }
+
+    /// Sets rows that a piece of the content target holds, which has rows of its own.
+    fn inject_piece(
+        &self,
+        pipelines: &Pipelines,
+        recorder: &mut Recorder,
+        (style, content): (Option<&StyleTap>, Option<&ContentTap>),
+        bindings: &wgpu::BindGroup,
+        (rows, target_rows): (Range<usize>, Range<usize>),
+    ) -> Result<(), EngineError> {
+        let TapShape { layer, width, .. } = self.shape;
+        let (tiles, all_quads) = (self.shape.tiles(), self.shape.quads());
+        let quads = if style.is_some_and(|tap| tap.has_second) { all_quads } else { 0 };
+        let counts = [
+            rows.start,
+            rows.end,
+            width,
+            self.features_rows,
+            self.gradient_rows,
+            target_rows.start,
+            target_rows.len(),
+            tiles,
+            quads,
+            all_quads,
+            usize::from(style.is_some_and(|tap| tap.has_mean)),
+            usize::from(content.is_some()),
+        ];
+        let mut parameters = counts.map(|value| value as u32).to_vec();
+        parameters.push(content.map_or(0.0, |tap| tap.twice_weight).to_bits());
+        recorder.dispatch(&Work {
+            pipeline: &pipelines.get(Kernel::Injection),
+            bindings,
+            parameters: &parameters,
+            workgroups: ((rows.len() * width).div_ceil(TILE_POSITIONS) * tiles) as u32,
+            label: Label { step: Step::Inject, layer, positions: (rows.len() * width) as f64 },
+            flop: (2 * TILE_POSITIONS * TILE_CHANNELS * (4 * quads).max(16)) as f64,
+        })
     }
 }

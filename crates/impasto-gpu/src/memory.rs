@@ -12,19 +12,23 @@ use crate::weights;
 /// More rows than any picture has.
 const ALL_ROWS: usize = 1 << 24;
 
-/// From the fastest to the one that takes the least memory: the picture in one piece, with nothing computed twice or with
-/// the largest maps spared, then in bands that are still work enough for a large card, and down to rows of a tile.
-pub const CANDIDATES: [Strategy; 9] = [
-    Strategy { computed_again: 0, band_rows: ALL_ROWS, chunk_tiles: 1 },
-    Strategy { computed_again: 1, band_rows: 1024, chunk_tiles: 1024 },
-    Strategy { computed_again: 4, band_rows: 512, chunk_tiles: 512 },
-    Strategy { computed_again: 7, band_rows: 512, chunk_tiles: 512 },
-    Strategy { computed_again: LAYER_COUNT, band_rows: 512, chunk_tiles: 512 },
-    Strategy { computed_again: LAYER_COUNT, band_rows: 256, chunk_tiles: 256 },
-    Strategy { computed_again: LAYER_COUNT, band_rows: 128, chunk_tiles: 128 },
-    Strategy { computed_again: LAYER_COUNT, band_rows: 32, chunk_tiles: 32 },
-    Strategy { computed_again: LAYER_COUNT, band_rows: 4, chunk_tiles: 1 },
-];
+/// How many of the first layers the way back computes again, from none to all: each of the others up to one of the taps
+/// that most recipes have, whose features otherwise stand there in full height and are the largest maps of all.
+const COMPUTED_AGAIN: [usize; 5] = [0, 1, 4, 7, LAYER_COUNT];
+
+/// Rows of a band, from what is work enough for a large card to what a shader can see at once of a wide picture.
+const BAND_ROWS: [usize; 5] = [1024, 512, 256, 128, 32];
+
+/// From the fastest to the one that takes the least memory: the picture in one piece; in bands, with ever more computed
+/// again, which costs more than lower bands do; and at last in rows of a tile.
+pub fn candidates() -> impl Iterator<Item = Strategy> {
+    let whole = Strategy { computed_again: 0, band_rows: ALL_ROWS, chunk_tiles: 1 };
+    let bands = COMPUTED_AGAIN.into_iter().flat_map(|computed_again| {
+        BAND_ROWS.map(|rows| Strategy { computed_again, band_rows: rows, chunk_tiles: rows })
+    });
+    let least = Strategy { computed_again: LAYER_COUNT, band_rows: 4, chunk_tiles: 1 };
+    std::iter::once(whole).chain(bands).chain(std::iter::once(least))
+}
 
 /// The bytes of a session under a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,8 @@ impl Footprint {
             + panels
             + targets
             + Recorder::BYTES;
-        let pieces = content().map(|shape| shape.target_tile_bytes());
+        // The rest of a content target can be cut off.
+        let pieces = content().map(|shape| shape.target_row_bytes() * TILE_ROWS.min(shape.height) as u64);
         let largest_binding = maps.iter().copied().chain(pieces).chain([picture, pixels, partials]).max();
         Footprint { bytes, largest_binding: largest_binding.unwrap_or(0) }
     }

@@ -14,8 +14,20 @@ use crate::device::DeviceFault;
 use crate::engine::GpuEngine;
 use crate::walk::Walk;
 
-/// How features are brought out for inspection: no way back, so nothing is kept for it.
-const FORWARD_ONLY: Strategy = Strategy { computed_again: LAYER_COUNT, band_rows: 256, chunk_tiles: 256 };
+/// Rows of the bands in which features are brought out for inspection.
+const BAND_ROWS: [usize; 4] = [256, 64, 16, 4];
+
+/// Plans to bring out the features of one layer: no way back, so nothing is kept for it.
+fn forward_only(request: &SessionRequest) -> impl Iterator<Item = Plan> {
+    BAND_ROWS.into_iter().map(|band_rows| {
+        let mut plan = Plan::new(request, Strategy { computed_again: LAYER_COUNT, band_rows, chunk_tiles: band_rows });
+        plan.backward.clear();
+        for slots in &mut plan.slots {
+            *slots = LayerSlots { features: slots.features, ..LayerSlots::default() };
+        }
+        plan
+    })
+}
 
 /// A VGG-19 set up for pictures of one size on a GPU.
 ///
@@ -148,12 +160,8 @@ impl Session for GpuSession {
         self.request.check_picture(image)?;
         self.has_observed = false;
         let request = SessionRequest { style_taps: Vec::new(), content_taps: vec![layer], ..self.request.clone() };
-        let mut plan = Plan::new(&request, FORWARD_ONLY);
-        plan.backward.clear();
-        for slots in &mut plan.slots {
-            *slots = LayerSlots { features: slots.features, ..LayerSlots::default() };
-        }
-        let mut walk = self.engine.walk(&request, &mut VecDeque::from([plan]))?;
+        let plans = self.engine.within_bindings(&request, forward_only(&request))?;
+        let mut walk = self.engine.walk(&request, &mut plans.into_iter().map(|(_, plan)| plan).collect())?;
         walk.set_content(image)?;
         let (height, width) = layer.map_size(request.height, request.width);
         Ok(FeatureMap { layer, height, width, values: walk.content_map()? })

@@ -15,8 +15,6 @@ const PARTIAL_BYTES: u64 = 32 << 20;
 pub const FLOAT_BYTES: u64 = 4;
 /// Elements of a pair of tiles of channels.
 pub const PAIR: usize = TILE_CHANNELS * TILE_CHANNELS;
-/// Quads of a tile of channels.
-pub const TILE_QUADS: usize = TILE_CHANNELS / 4;
 
 /// The shape of a tapped layer.
 #[derive(Clone, Copy, Debug)]
@@ -68,14 +66,19 @@ impl TapShape {
         rows.len().div_ceil(TILE_ROWS) * self.chunks_across()
     }
 
-    /// Bytes of 64 channels of a content target.
-    pub fn target_tile_bytes(&self) -> u64 {
-        (self.positions() * TILE_CHANNELS) as u64 * FLOAT_BYTES
+    /// Quads of channels.
+    pub fn quads(&self) -> usize {
+        self.channels / 4
+    }
+
+    /// Bytes of a row of a content target, all channels.
+    pub fn target_row_bytes(&self) -> u64 {
+        (self.width * self.channels) as u64 * FLOAT_BYTES
     }
 
     /// Bytes of a whole content target.
     pub fn target_bytes(&self) -> u64 {
-        self.target_tile_bytes() * self.tiles() as u64
+        self.target_row_bytes() * self.height as u64
     }
 
     /// Bytes of a style tap's totals.

@@ -377,22 +377,10 @@ impl Walk {
 
     /// The content features of the first content tap, `[channels, height, width]`.
     pub fn content_map(&mut self) -> Result<Vec<f32>, EngineError> {
-        let mut values = Vec::new();
-        let Some(tap) = self.content.first() else { return Ok(values) };
-        let positions = tap.shape.positions();
-        for target in tap.targets() {
-            let readable = maps::create_readable(&self.shared.device, target.size());
-            self.recorder.encoder().copy_buffer_to_buffer(target, 0, &readable, 0, target.size());
-            self.recorder.read(&readable, target.size(), |bytes| {
-                let (floats, _) = bytes.as_chunks::<4>();
-                for plane in floats.chunks_exact(4 * positions) {
-                    for channel in 0..4 {
-                        values.extend(plane[channel..].iter().step_by(4).map(|&bytes| f32::from_ne_bytes(bytes)));
-                    }
-                }
-            })?;
+        match self.content.first() {
+            Some(tap) => tap.target(&self.shared.device, &mut self.recorder),
+            None => Ok(Vec::new()),
         }
-        Ok(values)
     }
 }
 

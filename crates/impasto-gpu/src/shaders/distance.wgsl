@@ -1,7 +1,8 @@
 // Partial sums of a tap's distance: over a chunk of positions, as in moments.wgsl, and 64 channels, (F - P)^2.
 //
-// features is [channels / 4][rows][width] vec4, its rows a ring; targets is [quads][height][width] vec4 of the channels
-// from first_tile on, 64 to a tile; partials is [chunk of this batch][stride] f32.
+// features is [channels / 4][rows][width] vec4, its rows a ring; targets is [channels / 4][target_rows][width] vec4, the
+// map's rows from target_begin on, which hold all that is observed; partials is [chunk of this batch][tile] f32, a tile
+// being 64 channels.
 
 struct Dispatch {
     first: u32,
@@ -13,10 +14,9 @@ struct Dispatch {
     height: u32,
     width: u32,
     features_rows: u32,
-    // Of the tiles of 64 channels, those from first_tile on, of which there are tiles.
-    first_tile: u32,
+    target_begin: u32,
+    target_rows: u32,
     tiles: u32,
-    stride: u32,
 }
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
@@ -43,9 +43,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if (x < dispatch.width) {
         for (var y = top; y < bottom; y += 1u) {
             for (var quad = 0u; quad < 16u; quad += 1u) {
-                let plane = (dispatch.first_tile + tile) * 16u + quad;
+                let plane = tile * 16u + quad;
                 let feature = features[(plane * dispatch.features_rows + y % dispatch.features_rows) * dispatch.width + x];
-                let wanted = targets[((tile * 16u + quad) * dispatch.height + y) * dispatch.width + x];
+                let wanted = targets[(plane * dispatch.target_rows + y - dispatch.target_begin) * dispatch.width + x];
                 let difference = feature - wanted;
                 sum += dot(difference, difference);
             }
@@ -60,6 +60,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         workgroupBarrier();
     }
     if (local == 0u) {
-        partials[chunk * dispatch.stride + dispatch.first_tile + tile] = sums[0];
+        partials[id] = sums[0];
     }
 }

@@ -4,7 +4,7 @@
 // A workgroup makes 64 positions, counted along the rows from row_begin on, by 64 channels, a thread 4 positions by 8
 // channels. features and gradient are [channels / 4][rows][width] vec4, their rows rings; panel is [tile of 64 channels
 // that come out][channel that goes in][64] f32, S + S^T over M; means is [channels] f32, m over M; targets is
-// [quads][height][width] vec4 of the channels from first_tile on.
+// [channels / 4][target_rows][width] vec4, the map's rows from target_begin on, which hold row_begin to row_end.
 
 struct Dispatch {
     first: u32,
@@ -12,12 +12,12 @@ struct Dispatch {
     dispatch_width: u32,
     row_begin: u32,
     row_end: u32,
-    height: u32,
     width: u32,
     features_rows: u32,
     gradient_rows: u32,
-    // Of the tiles of 64 channels that come out, those from first_tile on, of which there are tiles.
-    first_tile: u32,
+    target_begin: u32,
+    target_rows: u32,
+    // Tiles of 64 channels that come out.
     tiles: u32,
     // Quads that go in; 0 where the loss does not depend on the second moment.
     quads: u32,
@@ -64,12 +64,12 @@ fn place(position: u32, rows: u32) -> u32 {
 }
 
 fn store(position: u32, tile: u32, quad: u32, sum: vec4<f32>) {
-    let plane = (dispatch.first_tile + tile) * 16u + quad;
+    let plane = tile * 16u + quad;
     var value = sum;
     if (dispatch.has_content == 1u) {
         let feature = features[plane * dispatch.features_rows * dispatch.width + place(position, dispatch.features_rows)];
-        let from_top = dispatch.row_begin * dispatch.width + position;
-        let wanted = targets[(tile * 16u + quad) * dispatch.height * dispatch.width + from_top];
+        let first_row = plane * dispatch.target_rows + dispatch.row_begin - dispatch.target_begin;
+        let wanted = targets[first_row * dispatch.width + position];
         value += dispatch.twice_weight * (feature - wanted);
     }
     gradient[plane * dispatch.gradient_rows * dispatch.width + place(position, dispatch.gradient_rows)] = value;
@@ -90,7 +90,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     // This thread brings one position of two quads.
     let brought = min(first_position + local % 64u, positions - 1u);
     let brought_place = place(brought, dispatch.features_rows);
-    var line = (dispatch.first_tile + tile) * dispatch.all_quads * 64u;
+    var line = tile * dispatch.all_quads * 64u;
     for (var quad = 0u; quad < dispatch.quads; quad += 4u) {
         for (var at = local; at < 256u; at += 128u) {
             feature_values[at] = features[(quad + at / 64u) * dispatch.features_rows * dispatch.width + brought_place];
@@ -114,8 +114,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var mean_a = vec4<f32>(0.0);
     var mean_b = vec4<f32>(0.0);
     if (dispatch.has_mean == 1u) {
-        mean_a = means[(dispatch.first_tile + tile) * 16u + group * 2u];
-        mean_b = means[(dispatch.first_tile + tile) * 16u + group * 2u + 1u];
+        mean_a = means[tile * 16u + group * 2u];
+        mean_b = means[tile * 16u + group * 2u + 1u];
     }
     for (var of_four = 0u; of_four < 4u; of_four += 1u) {
         let position = first_position + lane + of_four * 16u;

@@ -5,6 +5,7 @@
 mod support;
 
 mod bands;
+mod bindings;
 mod conformance;
 mod faults;
 mod golden;
