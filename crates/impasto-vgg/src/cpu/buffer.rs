@@ -18,6 +18,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::isa::{LANES, Lanes};
+use super::pages::filled;
 
 /// What a map holds for sixteen channels at one position.
 pub trait Element: Copy + Send + Sync + PartialEq + 'static {
@@ -88,7 +89,7 @@ impl<T: Element> RowRing<T> {
         assert!(channels.is_multiple_of(LANES) && channels > 0, "channels come in blocks of {LANES}");
         assert!(height > 0 && width > 0 && slots > 0, "a map has at least one position");
         let shape = RingShape { blocks: channels / LANES, height, width, slots: slots.min(height) };
-        let mut storage = vec![T::ZERO; shape.len() + 2 * GUARD_LEN];
+        let mut storage = filled(shape.len() + 2 * GUARD_LEN, T::ZERO);
         storage[..GUARD_LEN].fill(T::SENTINEL);
         storage[GUARD_LEN + shape.len()..].fill(T::SENTINEL);
         RowRing { storage, shape }

@@ -39,6 +39,7 @@ use self::products::{GroupProducts, InputPanels};
 use self::weights::{GROUP_BLOCKS, GROUP_CHANNELS};
 use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
+use super::pages::filled;
 use crate::engine::Pooling;
 
 /// Tiles in a block, at most, while a group's weights stay in the second-level cache beside them: 24 to 48 make little
@@ -106,7 +107,7 @@ const SUM_LINES: usize = POINTS * WIDE_BLOCK_TILES * GROUP_BLOCKS;
 impl Scratch {
     /// For a pool of this many threads.
     pub fn new(threads: usize) -> Scratch {
-        let lines = |count| vec![Lanes::ZERO; count];
+        let lines = |count| filled(count, Lanes::ZERO);
         let thread = || ThreadScratch { inputs: lines(INPUT_LINES), sums: lines(SUM_LINES), strip: lines(STRIP_LINES) };
         Scratch { threads: (0..threads.max(1)).map(|_| Mutex::new(thread())).collect() }
     }

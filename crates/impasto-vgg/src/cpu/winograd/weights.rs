@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::points::{POINTS, transform_filter};
 use crate::cpu::isa::{InstructionSet, LANES, Lanes, bf16_bits};
+use crate::cpu::pages::filled;
 use crate::engine::Precision;
 use crate::weights::ConvolutionWeights;
 
@@ -104,7 +105,7 @@ impl WinogradWeights {
         let mut transformed = WinogradWeights { inputs, outputs, bf16, vectors, lines: Vec::new() };
         let words = transformed.input_words();
         let group_len = POINTS * GROUP_BLOCKS * words;
-        transformed.lines = vec![Lanes::ZERO; outputs / GROUP_CHANNELS * group_len];
+        transformed.lines = filled(outputs / GROUP_CHANNELS * group_len, Lanes::ZERO);
 
         let kernel = weights.kernel();
         let filter = |output: usize, input: usize| -> [f64; 9] {
