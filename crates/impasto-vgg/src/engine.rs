@@ -90,6 +90,9 @@ pub struct SessionRequest {
     pub style_taps: Vec<Layer>,
     /// Layers whose distance to the content image is wanted.
     pub content_taps: Vec<Layer>,
+    /// Whether [`Session::backward`] will be called. A session without a way back keeps nothing for it, which spares most
+    /// of its memory.
+    pub way_back: bool,
     /// Bytes that the session may take; `None` for what is free on the machine.
     pub memory_limit_bytes: Option<u64>,
 }
@@ -308,10 +311,13 @@ impl SessionRequest {
     /// Checks the lengths of what [`Session::backward`] is given against this request.
     ///
     /// # Errors
-    /// Lists that are longer or shorter than the taps, matrices of another size than the taps' channels, a pixel
+    /// A request without a way back, lists that are longer or shorter than the taps, matrices of another size than the taps' channels, a pixel
     /// gradient that is not `[3, height, width]`.
     pub fn check_gradients(&self, gradients: &ObservationGradients, pixel_gradient: &[f32]) -> Result<(), EngineError> {
         self.check_picture(pixel_gradient)?;
+        if !self.way_back {
+            return Err(EngineError::NO_WAY_BACK);
+        }
         let lengths = (gradients.moments.len(), gradients.distances.len());
         if lengths != (self.style_taps.len(), self.content_taps.len()) {
             let message = "backward needs one gradient for each tap of its request, in the same order";
@@ -352,6 +358,10 @@ impl EngineError {
     /// `backward` was called with no `forward` before it.
     pub const NO_FORWARD: EngineError =
         EngineError::Order("backward needs a forward of the same session before it; call forward first");
+
+    /// `backward` was called on a session that was opened without a way back.
+    pub const NO_WAY_BACK: EngineError =
+        EngineError::Order("this session was opened without a way back; ask for one in its request");
 
     /// `forward` was called before the content taps had their targets.
     pub const NO_CONTENT: EngineError =

@@ -116,7 +116,7 @@ pub struct Plan {
     pub strategy: Strategy,
     /// The way to the moments and distances.
     pub forward: Vec<Operation>,
-    /// The way to the pixels' gradient.
+    /// The way to the pixels' gradient; empty where the request has no way back.
     pub backward: Vec<Operation>,
     /// For each layer up to the deepest tap.
     pub slots: Vec<LayerSlots>,
@@ -126,16 +126,22 @@ impl Plan {
     /// The plan for a request under a strategy. The request has passed its own check.
     pub fn new(request: &SessionRequest, strategy: Strategy) -> Plan {
         let network = Network::new(request);
-        // Computing further than to the last tap among those layers would be of no use.
-        let again = network.layers.iter().take(strategy.computed_again).rposition(|layer| layer.is_tapped);
-        let strategy = Strategy { computed_again: again.map_or(0, |index| index + 1), ..strategy };
+        let computed_again = match request.way_back {
+            // Computing further than to the last tap among those layers would be of no use.
+            true => network.layers.iter().take(strategy.computed_again).rposition(|layer| layer.is_tapped),
+            // Nothing waits for a way back, as if all were computed again on it.
+            false => network.layers.len().checked_sub(1),
+        };
+        let strategy = Strategy { computed_again: computed_again.map_or(0, |index| index + 1), ..strategy };
         if network.layers.is_empty() {
             return Plan { strategy, forward: Vec::new(), backward: Vec::new(), slots: Vec::new() };
         }
         let mut forward = Builder::new(&network, strategy, Way::Forward);
         forward.run_forward();
         let mut backward = Builder::new(&network, strategy, Way::Backward);
-        backward.run_backward();
+        if request.way_back {
+            backward.run_backward();
+        }
         let slots = forward.slots.iter().zip(&backward.slots).map(|(a, b)| LayerSlots {
             features: a.features.max(b.features),
             signs: a.signs.max(b.signs),

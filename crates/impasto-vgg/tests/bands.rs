@@ -35,6 +35,7 @@ fn request(size: (usize, usize), pooling: Pooling, border: Border, style: &[&str
         precision: Precision::F32,
         style_taps: style.iter().map(|name| named(name)).collect(),
         content_taps: content.iter().map(|name| named(name)).collect(),
+        way_back: true,
         memory_limit_bytes: None,
     }
 }

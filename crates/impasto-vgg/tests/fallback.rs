@@ -98,6 +98,7 @@ fn request() -> SessionRequest {
         precision: Precision::F32,
         style_taps: vec![layer("conv1_1")],
         content_taps: vec![layer("conv1_2")],
+        way_back: true,
         memory_limit_bytes: None,
     }
 }

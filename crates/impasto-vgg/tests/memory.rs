@@ -5,12 +5,10 @@ use impasto_vgg::{
     SessionRequest, Weights,
 };
 
-/// A line of /proc/self/status in bytes; `None` where the system has no such file.
-fn status_bytes(name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
-}
+#[path = "support/resident.rs"]
+mod resident;
+
+use resident::status_bytes;
 
 #[test]
 fn a_session_takes_what_it_said_within_a_tenth() {
@@ -23,6 +21,7 @@ fn a_session_takes_what_it_said_within_a_tenth() {
         precision: Precision::F32,
         style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
         content_taps: vec![named("conv4_2")],
+        way_back: true,
         memory_limit_bytes: None,
     };
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions { threads: Some(2), isa: None }).unwrap();

@@ -204,6 +204,7 @@ fn requests() -> impl Strategy_<Value = SessionRequest> {
         precision: Precision::F32,
         style_taps: style.into_iter().filter_map(Layer::from_index).collect(),
         content_taps: content.into_iter().filter_map(Layer::from_index).collect(),
+        way_back: true,
         memory_limit_bytes: None,
     })
 }
@@ -245,6 +246,7 @@ fn papers_request(size: usize) -> SessionRequest {
         precision: Precision::F32,
         style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
         content_taps: vec![named("conv4_2")],
+        way_back: true,
         memory_limit_bytes: None,
     }
 }

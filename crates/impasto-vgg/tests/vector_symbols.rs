@@ -53,6 +53,7 @@ fn run_every_kernel() {
             precision,
             style_taps: vec![style],
             content_taps: vec![Layer::named("conv1_2").unwrap()],
+            way_back: true,
             memory_limit_bytes: None,
         };
         let image = vec![100.0; request.picture_len()];

@@ -13,7 +13,7 @@ use std::time::Instant;
 use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
 
 use crate::bfloat16::Bfloat16;
-use crate::objective::{Objective, request, style_moments};
+use crate::objective::{Objective, request, style_moments, style_request};
 use crate::optimiser::optimiser;
 use crate::recipe::{OptimizerKind, StyleFit};
 use crate::resize::long_edge_size;
@@ -94,8 +94,7 @@ pub fn memory_need(
     };
     for &style in style_sizes {
         let (width, height) = style_size(recipe, full, style);
-        let mut request = request(recipe, width, height, memory_limit_bytes);
-        request.content_taps.clear();
+        let request = style_request(recipe, width, height, memory_limit_bytes);
         if !request.style_taps.is_empty() {
             of_styles = session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
         }

@@ -75,8 +75,20 @@ pub fn request(
         precision: Precision::F32,
         style_taps: names(recipe.counted_style_layers()),
         content_taps: names(recipe.counted_content_layers()),
+        way_back: true,
         memory_limit_bytes,
     }
+}
+
+/// What to ask of an engine for a style image of this size.
+pub fn style_request(
+    recipe: &ResolvedRecipe,
+    width: usize,
+    height: usize,
+    memory_limit_bytes: Option<u64>,
+) -> SessionRequest {
+    let request = request(recipe, width, height, memory_limit_bytes);
+    SessionRequest { content_taps: Vec::new(), way_back: false, ..request }
 }
 
 /// The moments of a style image `[3, height, width]` at a recipe's style layers.
@@ -91,7 +103,7 @@ pub fn style_moments(
     height: usize,
     memory_limit_bytes: Option<u64>,
 ) -> Result<Vec<Moments>, EngineError> {
-    let request = SessionRequest { content_taps: Vec::new(), ..request(recipe, width, height, memory_limit_bytes) };
+    let request = style_request(recipe, width, height, memory_limit_bytes);
     if request.style_taps.is_empty() {
         return Ok(Vec::new());
     }

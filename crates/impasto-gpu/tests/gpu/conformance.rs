@@ -34,6 +34,11 @@ fn same_bytes_for_any_history() {
 }
 
 #[test]
+fn without_a_way_back_the_same_is_seen() {
+    conformance::without_a_way_back_the_same_is_seen(&subjects());
+}
+
+#[test]
 fn calls_out_of_order_are_errors_in_words() {
     conformance::calls_out_of_order_are_errors_in_words(&subjects());
 }

@@ -60,6 +60,11 @@ impl Maps {
         maps
     }
 
+    /// Lets the weights go; [`Maps::use_precision`] has to follow.
+    pub fn drop_weights(&mut self) {
+        self.weights.clear();
+    }
+
     /// Changes the arithmetic of the products.
     pub fn use_precision(&mut self, engine: &CpuEngine, precision: Precision) {
         let shared = &engine.shared;

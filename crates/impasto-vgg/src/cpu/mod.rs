@@ -79,9 +79,12 @@ struct Shared {
 /// Transformed weights of each convolution, as far as anyone asked for them.
 #[derive(Debug, Default)]
 struct TransformedWeights {
-    /// Of products in `[f32, bf16]`.
+    /// Of products in f32 and in bfloat16: see [`PRODUCTS`].
     by_products: [[ConvolutionPair; CONVOLUTION_COUNT]; 2],
 }
+
+/// The kinds of products that there are weights for, in their order.
+const PRODUCTS: [Precision; 2] = [Precision::F32, Precision::Bf16];
 
 /// One convolution's weights, both ways.
 #[derive(Clone, Debug, Default)]
@@ -138,6 +141,7 @@ impl CpuEngine {
     /// As there.
     pub fn open(&self, request: &SessionRequest) -> Result<CpuSession, EngineError> {
         let plan = self.plan(request)?;
+        self.shared.forget_unused(request);
         Ok(CpuSession::new(self.clone(), request.clone(), plan))
     }
 
@@ -173,7 +177,8 @@ impl CpuEngine {
     fn bytes(&self, request: &SessionRequest, plan: &Plan) -> u64 {
         let weights: u64 = request.deepest_tap().map_or(0, |deepest| {
             let pairs = convolutions(deepest).filter(|&(index, _)| index > 0);
-            pairs.map(|(_, layer)| transformed_bytes(layer, self.shared.precision(request.precision))).sum()
+            let precision = self.shared.precision(request.precision);
+            pairs.map(|(_, layer)| transformed_bytes(layer, precision, request.way_back)).sum()
         });
         weights
             + plan.map_bytes(request)
@@ -202,10 +207,14 @@ fn convolutions(deepest: Layer) -> impl Iterator<Item = (usize, Layer)> {
     })
 }
 
-/// Bytes of a convolution's transformed weights, both ways.
-fn transformed_bytes(layer: Layer, precision: Precision) -> u64 {
+/// Bytes of a convolution's transformed weights, both ways where there is a way back.
+fn transformed_bytes(layer: Layer, precision: Precision, way_back: bool) -> u64 {
+    let bytes = |inputs, products| WinogradWeights::bytes_for(inputs, layer.channels(), products);
     match layer.info().kind {
-        LayerKind::Convolution { inputs, .. } => WinogradWeights::bytes_for(inputs, layer.channels(), precision),
+        LayerKind::Convolution { inputs, .. } => {
+            let backward = if way_back { bytes(inputs, precision.backward()) } else { 0 };
+            bytes(inputs, precision.forward()) + backward
+        }
         LayerKind::Pooling => 0,
     }
 }
@@ -240,15 +249,27 @@ impl Shared {
         with(if is_backward { &mut pair.backward } else { &mut pair.forward })
     }
 
-    /// Forgets the transformed weights of `before` that `after` has no use for.
-    fn forget(&self, before: Precision, after: Precision) {
-        for index in 0..CONVOLUTION_COUNT {
-            if before.forward() != after.forward() {
-                self.slot(index, before, false, |slot| *slot = None);
+    /// Forgets the transformed weights that no session holds but those that `request` has a use for.
+    ///
+    /// A session's bytes count the weights that it uses itself; what earlier ones have left must not come on top.
+    fn forget_unused(&self, request: &SessionRequest) {
+        let precision = self.precision(request.precision);
+        let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_forgotten = false;
+        for (products, pairs) in PRODUCTS.into_iter().zip(&mut transformed.by_products) {
+            let wants_forward = precision.forward() == products;
+            let wants_backward = precision.backward() == products && request.way_back;
+            for pair in pairs {
+                for (slot, is_wanted) in [(&mut pair.forward, wants_forward), (&mut pair.backward, wants_backward)] {
+                    if !is_wanted && slot.as_ref().is_some_and(|weights| Arc::strong_count(weights) == 1) {
+                        *slot = None;
+                        has_forgotten = true;
+                    }
+                }
             }
-            if before.backward() != after.backward() {
-                self.slot(index, before, true, |slot| *slot = None);
-            }
+        }
+        if has_forgotten {
+            pages::give_back_freed();
         }
     }
 }

@@ -31,6 +31,15 @@ fn ask_for_large_pages<T>(empty: &mut Vec<T>) {
 #[cfg(not(target_os = "linux"))]
 fn ask_for_large_pages<T>(_: &mut Vec<T>) {}
 
+/// Gives memory that was freed back to the system at once, where its allocator would keep it for later.
+pub fn give_back_freed() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the allocator's own function, which may be called at any time from any thread; it touches free memory only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@ use super::direct::Picture;
 use super::maps::Maps;
 use super::taps::Taps;
 use crate::engine::{EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest};
-use crate::layers::{LAYER_COUNT, Layer};
-use crate::plan::{LayerSlots, Operation, Plan, Strategy, TILE_ROWS};
+use crate::layers::Layer;
+use crate::plan::{Operation, Plan, TILE_ROWS};
 use crate::profile::{LayerTime, Profile, Step};
 
 /// A VGG-19 set up for pictures of one size on the processor.
@@ -25,9 +25,6 @@ pub struct CpuSession {
     has_observed: bool,
     profile: Profile,
 }
-
-/// How features are brought out for inspection: no way back, so nothing is kept for it.
-const FORWARD_ONLY: Strategy = Strategy { computed_again: LAYER_COUNT, band_rows: 64, chunk_tiles: 128 };
 
 /// Bytes of the picture that a session keeps under a plan.
 pub fn image_bytes(request: &SessionRequest, plan: &Plan) -> u64 {
@@ -183,24 +180,20 @@ impl Session for CpuSession {
     fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
         self.request.check_picture(image)?;
         self.has_observed = false;
-        let request = SessionRequest { style_taps: Vec::new(), content_taps: vec![layer], ..self.request.clone() };
-        let mut plan = Plan::new(&request, FORWARD_ONLY);
-        plan.backward.clear();
-        plan.slots.iter_mut().for_each(|slots| {
-            *slots = LayerSlots { features: slots.features, ..LayerSlots::default() };
-        });
-        let mut session = CpuSession::new(self.engine.clone(), request, plan);
+        let (style_taps, content_taps) = (Vec::new(), vec![layer]);
+        let request = SessionRequest { style_taps, content_taps, way_back: false, ..self.request.clone() };
+        let mut session = self.engine.open(&request)?;
         session.run_content(image);
         Ok(session.taps.content_map().expect("the session has one content tap"))
     }
 
     fn set_precision(&mut self, precision: Precision) {
         if precision != self.request.precision {
-            let shared = &self.engine.shared;
-            let (before, after) = (shared.precision(self.request.precision), shared.precision(precision));
             self.request.precision = precision;
+            // The weights of before go first: the two are never held together.
+            self.maps.drop_weights();
+            self.engine.shared.forget_unused(&self.request);
             self.maps.use_precision(&self.engine, precision);
-            self.engine.shared.forget(before, after);
         }
     }
 

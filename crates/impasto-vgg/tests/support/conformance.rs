@@ -52,6 +52,7 @@ pub fn request(size: (usize, usize), kind: (Pooling, Border), style: &[Layer], c
         precision: Precision::F32,
         style_taps: style.to_vec(),
         content_taps: content.to_vec(),
+        way_back: true,
         memory_limit_bytes: None,
     }
 }
@@ -267,6 +268,31 @@ pub fn calls_out_of_order_are_errors_in_words(subjects: &[Subject]) {
         session.forward(&picture).unwrap();
         session.feature_map(&picture, named("conv1_2")).unwrap();
         assert_eq!(session.backward(&gradients, &mut pixels).unwrap_err(), EngineError::NO_FORWARD);
+    }
+}
+
+/// A session without a way back sees the same, takes no more memory, and says so where it is asked back.
+pub fn without_a_way_back_the_same_is_seen(subjects: &[Subject]) {
+    let style = ["conv1_1", "conv2_1", "pool3", "conv4_1"].map(named);
+    for subject in subjects {
+        for kind in KINDS {
+            let both_ways = request((70, 45), kind, &style, &[named("conv3_2")]);
+            let forward_only = SessionRequest { way_back: false, ..both_ways.clone() };
+            let engine = subject.engine(2);
+            assert!(engine.session_bytes(&forward_only).unwrap() <= engine.session_bytes(&both_ways).unwrap());
+            let mut random = Random(3);
+            let [content, image] = [(); 2].map(|()| random.picture(both_ways.height, both_ways.width));
+            let see = |request: &SessionRequest| {
+                let mut session = engine.session(request).unwrap();
+                session.set_content(&content).unwrap();
+                let seen = session.forward(&image).unwrap();
+                (session, seen)
+            };
+            let (mut session, seen) = see(&forward_only);
+            assert!(seen == see(&both_ways).1, "{} {kind:?}", subject.name);
+            let mut pixels = vec![0.0; both_ways.picture_len()];
+            assert_eq!(session.backward(&none_for(&both_ways), &mut pixels).unwrap_err(), EngineError::NO_WAY_BACK);
+        }
     }
 }
 

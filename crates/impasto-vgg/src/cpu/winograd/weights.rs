@@ -54,11 +54,10 @@ impl WinogradWeights {
         WinogradWeights::new(set.product_vectors(), weights, Direction::Backward, bf16)
     }
 
-    /// Bytes that transformed weights take, both ways together.
-    pub fn bytes_for(inputs: usize, outputs: usize, precision: Precision) -> u64 {
-        let bytes = |products| if products == Precision::Bf16 { 2 } else { 4 };
-        let both = bytes(precision.forward()) + bytes(precision.backward());
-        both * POINTS as u64 * inputs as u64 * outputs as u64
+    /// Bytes that transformed weights take, one way, for products in f32 or in bfloat16.
+    pub fn bytes_for(inputs: usize, outputs: usize, products: Precision) -> u64 {
+        let bytes = if products == Precision::Bf16 { 2 } else { 4 };
+        bytes * POINTS as u64 * inputs as u64 * outputs as u64
     }
 
     /// Bytes that these take.

@@ -1,0 +1,8 @@
+//! What a process says of its own memory.
+
+/// A line of /proc/self/status in bytes; `None` where the system has no such file.
+pub fn status_bytes(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
