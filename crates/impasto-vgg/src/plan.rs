@@ -33,6 +33,11 @@ mod spans;
 /// Rows of a map that are always produced together: the rows of a Winograd tile.
 pub const TILE_ROWS: usize = 4;
 
+/// Tiles that a layer waits for, where memory is no matter and there are one or two threads.
+const FULL_CHUNK_TILES: usize = 128;
+/// Tiles that are worth a thread's while.
+const TILES_OF_A_THREAD: usize = 64;
+
 /// The choices behind a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strategy {
@@ -51,13 +56,21 @@ pub struct Strategy {
 impl Strategy {
     /// From the fastest to the one that takes the least memory (of large pictures; of small ones it is not always so).
     pub const CANDIDATES: [Strategy; 6] = [
-        Strategy { computed_again: 1, band_rows: 64, chunk_tiles: 128 },
-        Strategy { computed_again: 4, band_rows: 64, chunk_tiles: 128 },
-        Strategy { computed_again: 7, band_rows: 64, chunk_tiles: 128 },
-        Strategy { computed_again: LAYER_COUNT, band_rows: 64, chunk_tiles: 128 },
+        Strategy { computed_again: 1, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
+        Strategy { computed_again: 4, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
+        Strategy { computed_again: 7, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
+        Strategy { computed_again: LAYER_COUNT, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
         Strategy { computed_again: LAYER_COUNT, band_rows: 32, chunk_tiles: 32 },
         Strategy { computed_again: LAYER_COUNT, band_rows: 4, chunk_tiles: 1 },
     ];
+
+    /// This strategy for so many threads: a layer waits for as many tiles as keep them all busy, unless it waits for few
+    /// to spare memory.
+    pub fn for_threads(self, threads: usize) -> Strategy {
+        let waits = self.chunk_tiles >= FULL_CHUNK_TILES;
+        let chunk_tiles = if waits { self.chunk_tiles.max(TILES_OF_A_THREAD * threads) } else { self.chunk_tiles };
+        Strategy { chunk_tiles, ..self }
+    }
 
     /// From this place on, candidates keep nothing: their memory does not grow with the picture's height.
     pub const FIRST_OF_LEAST_MEMORY: usize = 3;

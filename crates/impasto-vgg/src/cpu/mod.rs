@@ -157,8 +157,9 @@ impl CpuEngine {
             return Ok(plan);
         }
         let limit = request.memory_limit_bytes.or_else(memory::usable_bytes).unwrap_or(u64::MAX);
+        let threads = self.pool.current_num_threads();
         let plans = Strategy::CANDIDATES.map(|strategy| {
-            let plan = Plan::new(request, strategy);
+            let plan = Plan::new(request, strategy.for_threads(threads));
             (self.bytes(request, &plan), plan)
         });
         let (place_of_least, least) =

@@ -48,6 +48,10 @@ const BLOCK_TILES: usize = 36;
 /// Tiles in a block, at most, from this many input channels on: the weights come from farther away each time, so more
 /// tiles have to be worth the way (at 512 channels a tenth faster than with 36).
 const WIDE_BLOCK_TILES: usize = 72;
+/// What it takes to read the weights once for a block, in the time of so many tiles (a tenth at 72 tiles, a fifth at 36).
+const TILES_OF_WEIGHTS: usize = 7;
+/// What a block's input transform takes, in tenths of the products of one group of outputs.
+const TRANSFORM_TENTHS: usize = 3;
 /// See [`WIDE_BLOCK_TILES`].
 const WIDE_CHANNELS: usize = 256;
 /// Channels of VGG-19's widest maps.
@@ -200,19 +204,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// The units of work, in order: blocks of tiles of about the same size, as many as keep all threads busy; where there
-    /// are few tiles, the outputs are shared out too (each unit then transforms the same inputs).
+    /// The units of work, in order: blocks of tiles of about the same size; where there are few tiles, the outputs are
+    /// shared out too (each unit then transforms the same inputs).
     fn claims(&self) -> Vec<Claim> {
-        let threads = rayon::current_num_threads();
         let tiles_per_row = self.width.div_ceil(TILE);
         let (first, count) = (self.tile_rows.start * tiles_per_row, self.tile_rows.len() * tiles_per_row);
         let groups = self.weights.outputs() / GROUP_CHANNELS;
-        let most = if self.weights.inputs() < WIDE_CHANNELS { BLOCK_TILES } else { WIDE_BLOCK_TILES };
-        let blocks = count.div_ceil(most).max(1);
-        let parts = threads.div_ceil(blocks).min(groups);
-        // An even share for each thread: as many blocks as a multiple of the threads, while blocks stay worth their while.
-        let even = blocks.next_multiple_of(threads);
-        let blocks = if parts == 1 && count / even >= most / 2 { even } else { blocks };
+        let most = most_tiles(self.weights.inputs());
+        let (blocks, parts) = blocks_and_parts(rayon::current_num_threads(), count, most, groups);
         let share = |total: usize, of: usize, at: usize| total * at / of;
         let mut claims = Vec::with_capacity(parts * blocks);
         for part in 0..parts {
@@ -240,6 +239,23 @@ impl Work<'_> {
             });
         });
     }
+}
+
+/// Tiles in a block, at most.
+fn most_tiles(inputs: usize) -> usize {
+    if inputs < WIDE_CHANNELS { BLOCK_TILES } else { WIDE_BLOCK_TILES }
+}
+
+/// Into how many blocks some tiles are cut, of `most` tiles at most, and into how many parts the groups of outputs: what
+/// the threads are done with first.
+fn blocks_and_parts(threads: usize, tiles: usize, most: usize, groups: usize) -> (usize, usize) {
+    let least = tiles.div_ceil(most).max(1);
+    let choices = (1..=groups).flat_map(|parts| (least..least + threads).map(move |blocks| (blocks, parts)));
+    let time = |&(blocks, parts): &(usize, usize)| {
+        let (rounds, groups) = ((blocks * parts).div_ceil(threads), groups.div_ceil(parts));
+        rounds * (10 * tiles / blocks + 10 * TILES_OF_WEIGHTS) * (10 * groups + TRANSFORM_TENTHS)
+    };
+    choices.min_by_key(time).unwrap_or((least, 1))
 }
 
 /// A block of tiles and a range of outputs: what one thread does in one go.

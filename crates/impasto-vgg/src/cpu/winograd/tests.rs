@@ -7,6 +7,7 @@ use crate::engine::Precision;
 use planes::*;
 
 mod planes;
+mod sharing;
 
 fn pool_of(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()

@@ -1,0 +1,51 @@
+//! How evenly the products of a whole evaluation are shared out, by counting: more threads than a test machine has.
+
+use super::super::*;
+use crate::engine::{Border, Precision, SessionRequest};
+use crate::layers::{Layer, LayerKind};
+use crate::plan::{Operation, Plan, Strategy};
+
+/// The share of their time that so many threads have products to do, in an evaluation of a square picture.
+fn busy(threads: usize, side: usize) -> f64 {
+    let named = |name: &str| Layer::named(name).unwrap();
+    let request = SessionRequest {
+        height: side,
+        width: side,
+        pooling: Pooling::Max,
+        border: Border::Zero,
+        precision: Precision::F32,
+        style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
+        content_taps: vec![named("conv4_2")],
+        way_back: true,
+        memory_limit_bytes: None,
+    };
+    let plan = Plan::new(&request, Strategy::CANDIDATES[0].for_threads(threads));
+    let (mut work, mut time) = (0, 0);
+    for operation in plan.forward.iter().chain(&plan.backward) {
+        let (layer, tile_rows, is_backward) = match operation {
+            Operation::Forward { layer, tile_rows } => (layer, tile_rows, false),
+            Operation::Backward { layer, tile_rows } => (layer, tile_rows, true),
+            Operation::Observe { .. } | Operation::Inject { .. } => continue,
+        };
+        let LayerKind::Convolution { index: 1.., inputs, .. } = layer.info().kind else { continue };
+        let (inputs, outputs) = if is_backward { (layer.channels(), inputs) } else { (inputs, layer.channels()) };
+        let (_, width) = layer.map_size(side, side);
+        let tiles = tile_rows.len() * width.div_ceil(TILE);
+        let groups = outputs / GROUP_CHANNELS;
+        let (blocks, parts) = blocks_and_parts(threads, tiles, most_tiles(inputs), groups);
+        assert!(tiles.div_ceil(blocks) <= most_tiles(inputs) && parts <= groups);
+        work += inputs * tiles * groups;
+        time += inputs * (blocks * parts).div_ceil(threads) * tiles.div_ceil(blocks) * groups.div_ceil(parts);
+    }
+    work as f64 / (threads * time) as f64
+}
+
+#[test]
+fn threads_are_busy_however_many_there_are() {
+    for (side, least) in [(256, 0.85), (512, 0.93), (1024, 0.97)] {
+        for threads in 1..=16 {
+            let busy = busy(threads, side);
+            assert!(busy >= least, "{threads} threads at {side}x{side}: {busy:.2} of the time");
+        }
+    }
+}
