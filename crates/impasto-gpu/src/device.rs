@@ -14,7 +14,7 @@ pub enum DeviceFault {
     OutOfMemory,
     /// The device is gone: its driver was reset or updated, a watchdog ended its work, or the card was taken away.
     Lost {
-        /// What the driver said.
+        /// What the driver said; may be empty.
         reason: String,
     },
     /// A call that the driver refused, which is a fault of this program or of the driver.
@@ -163,10 +163,11 @@ impl Device {
                 "{name} has too little free memory; close what else uses it, lower --memory-limit or --size, or paint with --device cpu"
             ),
             DeviceFault::Lost { reason } => format!(
-                "{name} was lost in the middle of its work ({reason}); update its driver, or paint with --device cpu"
+                "{name} was lost in the middle of its work{}; update its driver, or paint with --device cpu",
+                in_brackets(reason)
             ),
             DeviceFault::Refused { reason } => {
-                format!("{name} refused its work ({reason}); paint with --device cpu, and please report it")
+                format!("{name} refused its work{}; paint with --device cpu, and please report it", in_brackets(reason))
             }
         })
     }
@@ -189,6 +190,11 @@ fn keep_first(kept: &Mutex<Option<DeviceFault>>, fault: DeviceFault) {
 /// Keeps a loss whatever came before it: nothing can be done on the device any more.
 fn keep_loss(kept: &Mutex<Option<DeviceFault>>, loss: DeviceFault) {
     *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(loss);
+}
+
+/// What a driver said, for the middle of a sentence; some say nothing.
+fn in_brackets(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }
 
 /// Drivers write whole paragraphs; a sentence has one line, and an end.
