@@ -29,8 +29,11 @@ const MOST_FLOP: f64 = 1e14;
 const IN_FLIGHT: usize = 2;
 /// Dispatches of a submission.
 const MOST_DISPATCHES: usize = 1024;
-/// Workgroups in a line: every adapter takes 65535.
-const LINE: u32 = 32768;
+/// Workgroups in a line: few, so that few are left over in the last one, and so that small pictures have more lines than
+/// one.
+const LINE: u32 = 64;
+/// Workgroups of a dispatch: every adapter takes 65535 lines.
+const MOST_WORKGROUPS: u32 = LINE * 65535;
 
 /// How much work a submission may hold on a device; shared by all that submit to it.
 #[derive(Clone, Debug)]
@@ -142,7 +145,7 @@ impl Recorder {
         let mut first = 0;
         while first < work.workgroups {
             let room = ((self.pace.flop() - self.flop) / work.flop.max(1.0)).max(1.0);
-            let count = (room.min(f64::from(work.workgroups - first)) as u32).max(1);
+            let count = room.min(f64::from(MOST_WORKGROUPS.min(work.workgroups - first))) as u32;
             self.dispatch_part(work, first, count);
             first += count;
             if self.flop >= self.pace.flop() || self.staged.len() as u64 >= Recorder::BYTES {
