@@ -3,17 +3,15 @@
 use std::ops::Range;
 
 use impasto_vgg::plan::TILE_ROWS;
-use impasto_vgg::profile::Step;
 use impasto_vgg::{Distance, EngineError};
 
 use crate::bindings::Maker;
 use crate::device::Device;
 use crate::maps::{self, Ring, runs};
 use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
-use crate::recorder::{Recorder, Work};
-use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, TapShape, batch};
-use crate::stopwatch::Label;
-use crate::sums::{Sums, totals};
+use crate::recorder::Recorder;
+use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, TapShape};
+use crate::sums::{ChunkKernel, Sums, totals};
 
 /// A layer whose distance to the content image is wanted.
 #[derive(Debug)]
@@ -71,49 +69,18 @@ impl ContentTap {
         rows: Range<usize>,
     ) -> Result<(), EngineError> {
         for piece in &self.pieces {
-            if let Some(rows) = piece.shared_with(&rows) {
-                self.observe_piece(pipelines, recorder, features, piece, rows)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes rows in that a piece of the target holds.
-    fn observe_piece(
-        &self,
-        pipelines: &Pipelines,
-        recorder: &mut Recorder,
-        features: &Ring,
-        piece: &Piece,
-        rows: Range<usize>,
-    ) -> Result<(), EngineError> {
-        let TapShape { layer, height, width, .. } = self.shape;
-        let (chunks, tiles) = (self.shape.chunks(&rows), self.shape.tiles());
-        let pipeline = pipelines.get(Kernel::Distance);
-        let most = batch(chunks, tiles as u64 * FLOAT_BYTES);
-        for first in (0..chunks).step_by(most) {
-            let count = most.min(chunks - first);
-            let parameters = [
-                rows.start,
-                first,
-                self.shape.chunks_across(),
-                height,
-                width,
-                features.rows as usize,
-                piece.rows.start,
-                piece.rows.len(),
-                tiles,
-            ]
-            .map(|value| value as u32);
-            recorder.dispatch(&Work {
-                pipeline: &pipeline,
+            let Some(rows) = piece.shared_with(&rows) else { continue };
+            let kernel = ChunkKernel {
+                kernel: Kernel::Distance,
                 bindings: &piece.observe,
-                parameters: &parameters,
-                workgroups: (count * tiles) as u32,
-                label: Label { step: Step::Observe, layer, positions: 0.0 },
+                shape: self.shape,
+                features_rows: features.rows,
+                parameters: [piece.rows.start, piece.rows.len()],
+                workgroups: self.shape.tiles(),
                 flop: (3 * TILE_CHANNELS * TILE_ROWS * CHUNK_COLUMNS) as f64,
-            })?;
-            self.sums.add(pipelines, recorder, layer, count)?;
+                counts: false,
+            };
+            self.sums.take_in(pipelines, recorder, &kernel, rows)?;
         }
         Ok(())
     }

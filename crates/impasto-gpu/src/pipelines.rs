@@ -197,18 +197,21 @@ impl Kernel {
 }
 
 impl Family {
-    fn source(self) -> &'static str {
-        match self {
-            Family::Forward => concat!(include_str!("shaders/forward.wgsl"), include_str!("shaders/convolution.wgsl")),
-            Family::Backward => {
-                concat!(include_str!("shaders/backward.wgsl"), include_str!("shaders/convolution.wgsl"))
-            }
-            Family::Pixels => include_str!("shaders/pixels.wgsl"),
-            Family::Moments => include_str!("shaders/moments.wgsl"),
-            Family::Distance => include_str!("shaders/distance.wgsl"),
-            Family::Accumulate => include_str!("shaders/accumulate.wgsl"),
-            Family::Injection => include_str!("shaders/injection.wgsl"),
-        }
+    /// Its own file, and those that it names as coming after it.
+    fn source(self) -> String {
+        const MAPS: &str = include_str!("shaders/maps.wgsl");
+        const CONVOLUTION: &str = include_str!("shaders/convolution.wgsl");
+        const CHUNKS: &str = include_str!("shaders/chunks.wgsl");
+        let files: &[&str] = match self {
+            Family::Forward => &[include_str!("shaders/forward.wgsl"), CONVOLUTION, MAPS],
+            Family::Backward => &[include_str!("shaders/backward.wgsl"), CONVOLUTION, MAPS],
+            Family::Pixels => &[include_str!("shaders/pixels.wgsl"), MAPS],
+            Family::Moments => &[include_str!("shaders/moments.wgsl"), CHUNKS, MAPS],
+            Family::Distance => &[include_str!("shaders/distance.wgsl"), CHUNKS, MAPS],
+            Family::Accumulate => &[include_str!("shaders/accumulate.wgsl")],
+            Family::Injection => &[include_str!("shaders/injection.wgsl"), MAPS],
+        };
+        files.concat()
     }
 
     /// Its buffers, binding 1 first; binding 0 is the dispatch's parameters.

@@ -3,16 +3,14 @@
 use std::ops::Range;
 
 use impasto_vgg::plan::TILE_ROWS;
-use impasto_vgg::profile::Step;
 use impasto_vgg::{EngineError, MomentGradients, Moments};
 
 use crate::bindings::Maker;
 use crate::maps::{self, Ring};
 use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
-use crate::recorder::{Recorder, Work};
-use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, PAIR, TapShape, batch};
-use crate::stopwatch::Label;
-use crate::sums::{Sums, totals};
+use crate::recorder::Recorder;
+use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, PAIR, TapShape};
+use crate::sums::{ChunkKernel, Sums, totals};
 
 /// A layer whose moments are wanted.
 #[derive(Debug)]
@@ -54,39 +52,17 @@ impl StyleTap {
         features: &Ring,
         rows: Range<usize>,
     ) -> Result<(), EngineError> {
-        let TapShape { layer, height, width, .. } = self.shape;
-        let (chunks, stride) = (self.shape.chunks(&rows), self.shape.moment_elements());
-        let pipeline = pipelines.get(Kernel::Moments);
-        let most = batch(chunks, stride as u64 * FLOAT_BYTES);
-        for first in (0..chunks).step_by(most) {
-            let count = most.min(chunks - first);
-            let parameters = [
-                rows.start,
-                first,
-                self.shape.chunks_across(),
-                height,
-                width,
-                features.rows as usize,
-                self.shape.tiles(),
-                self.shape.pairs(),
-                stride,
-            ]
-            .map(|value| value as u32);
-            recorder.dispatch(&Work {
-                pipeline: &pipeline,
-                bindings: &self.observe,
-                parameters: &parameters,
-                workgroups: (count * self.shape.pairs()) as u32,
-                label: Label {
-                    step: Step::Observe,
-                    layer,
-                    positions: (rows.len() * width * count) as f64 / chunks as f64,
-                },
-                flop: (2 * PAIR * TILE_ROWS * CHUNK_COLUMNS.min(width)) as f64,
-            })?;
-            self.sums.add(pipelines, recorder, layer, count)?;
-        }
-        Ok(())
+        let kernel = ChunkKernel {
+            kernel: Kernel::Moments,
+            bindings: &self.observe,
+            shape: self.shape,
+            features_rows: features.rows,
+            parameters: [self.shape.pairs(), self.shape.moment_elements()],
+            workgroups: self.shape.pairs(),
+            flop: (2 * PAIR * TILE_ROWS * CHUNK_COLUMNS.min(self.shape.width)) as f64,
+            counts: true,
+        };
+        self.sums.take_in(pipelines, recorder, &kernel, rows)
     }
 
     /// Copies what was summed to where the host may read it; returns where the next may go.

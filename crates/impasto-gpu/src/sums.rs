@@ -1,6 +1,8 @@
 //! What taps sum, in a tree of three levels in a fixed order: a chunk of positions in f32 (moments.wgsl, distance.wgsl), the
 //! chunks of a map in f32 with what rounding takes kept beside (accumulate.wgsl), and what is left in f64 on the host.
 
+use std::ops::Range;
+
 use impasto_vgg::profile::Step;
 use impasto_vgg::{EngineError, Layer};
 
@@ -8,7 +10,7 @@ use crate::bindings::Maker;
 use crate::maps;
 use crate::pipelines::{Family, Kernel, Pipelines};
 use crate::recorder::{Recorder, Work};
-use crate::shape::FLOAT_BYTES;
+use crate::shape::{FLOAT_BYTES, TapShape, batch};
 use crate::stopwatch::Label;
 
 /// What a tap sums, and where.
@@ -19,6 +21,27 @@ pub struct Sums {
     elements: usize,
 }
 
+/// A kernel that makes partial sums of chunks: moments.wgsl or distance.wgsl.
+#[derive(Debug)]
+pub struct ChunkKernel<'a> {
+    /// Which of them.
+    pub kernel: Kernel,
+    /// Its buffers.
+    pub bindings: &'a wgpu::BindGroup,
+    /// The tap's shape.
+    pub shape: TapShape,
+    /// Rows of the features' ring.
+    pub features_rows: u32,
+    /// Its last parameters: those that the other has not.
+    pub parameters: [usize; 2],
+    /// Workgroups of a chunk.
+    pub workgroups: usize,
+    /// Floating-point operations of one.
+    pub flop: f64,
+    /// Whether its positions count in the profile: of a layer with both taps, those of one do.
+    pub counts: bool,
+}
+
 impl Sums {
     /// Sums of so many elements.
     pub fn new(make: Maker<'_>, elements: usize) -> Sums {
@@ -27,8 +50,42 @@ impl Sums {
         Sums { totals, accumulate, elements }
     }
 
+    /// Takes rows of a tap's map in, a batch of chunks at a time.
+    ///
+    /// # Errors
+    /// A device that was lost or refused the work.
+    pub fn take_in(
+        &self,
+        pipelines: &Pipelines,
+        recorder: &mut Recorder,
+        kernel: &ChunkKernel<'_>,
+        rows: Range<usize>,
+    ) -> Result<(), EngineError> {
+        let TapShape { layer, height, width, .. } = kernel.shape;
+        let (chunks, chunks_across) = (kernel.shape.chunks(&rows), kernel.shape.chunks_across());
+        let pipeline = pipelines.get(kernel.kernel);
+        let most = batch(chunks, self.elements as u64 * FLOAT_BYTES);
+        for first in (0..chunks).step_by(most) {
+            let count = most.min(chunks - first);
+            let map = [height, width, kernel.features_rows as usize, kernel.shape.tiles()];
+            let parameters = [rows.start, first, chunks_across].into_iter().chain(map).chain(kernel.parameters);
+            let parameters: Vec<u32> = parameters.map(|value| value as u32).collect();
+            let positions = if kernel.counts { (rows.len() * width * count) as f64 / chunks as f64 } else { 0.0 };
+            recorder.dispatch(&Work {
+                pipeline: &pipeline,
+                bindings: kernel.bindings,
+                parameters: &parameters,
+                workgroups: (count * kernel.workgroups) as u32,
+                label: Label { step: Step::Observe, layer, positions },
+                flop: kernel.flop,
+            })?;
+            self.add(pipelines, recorder, layer, count)?;
+        }
+        Ok(())
+    }
+
     /// Adds a batch of `chunks` to the totals.
-    pub fn add(
+    fn add(
         &self,
         pipelines: &Pipelines,
         recorder: &mut Recorder,
@@ -38,7 +95,7 @@ impl Sums {
         recorder.dispatch(&Work {
             pipeline: &pipelines.get(Kernel::Accumulate),
             bindings: &self.accumulate,
-            parameters: &[self.elements as u32, chunks as u32, self.elements as u32],
+            parameters: &[self.elements as u32, chunks as u32, self.elements as u32, 0],
             workgroups: self.elements.div_ceil(64) as u32,
             flop: (64 * 8 * chunks) as f64,
             label: Label { step: Step::Observe, layer, positions: 0.0 },
@@ -67,4 +124,43 @@ pub fn totals(bytes: &[u8]) -> Vec<f64> {
     let float = |bytes: [u8; 4]| f64::from(f32::from_ne_bytes(bytes));
     let (pairs, _) = bytes.as_chunks::<8>();
     pairs.iter().map(|&[a, b, c, d, e, f, g, h]| float([a, b, c, d]) + float([e, f, g, h])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::faults::FaultClock;
+    use crate::recorder::Pace;
+    use crate::{GpuChoice, adapters, choose};
+
+    /// Chunk after chunk of ones, each less than half a bit of the total: plain f32 would lose them all.
+    #[test]
+    fn what_rounding_takes_is_kept() {
+        const ONES: usize = 1000;
+        const LARGE: f32 = 16_777_216.0;
+        let adapters = adapters();
+        let Ok(adapter) = choose(&adapters, GpuChoice::Best) else {
+            println!("skipped: there is no adapter");
+            return;
+        };
+        let device = adapter.open().unwrap();
+        let pipelines = Pipelines::new(&device);
+        let mut recorder = Recorder::new(&device, &Pace::default(), &Arc::new(FaultClock::default()));
+        // Two elements a chunk: ones behind something large, and ones alone.
+        let chunks = std::iter::once([LARGE, 1.0]).chain([[1.0; 2]; ONES]);
+        let bytes: Vec<u8> = chunks.flatten().flat_map(f32::to_ne_bytes).collect();
+        let partials = maps::create(&device, bytes.len() as u64);
+        recorder.write(&partials, 0, &bytes).unwrap();
+        let sums =
+            Sums::new(Maker { device: &device, pipelines: &pipelines, recorder: &recorder, partials: &partials }, 2);
+        sums.clear(&mut recorder);
+        sums.add(&pipelines, &mut recorder, Layer::named("conv1_1").unwrap(), ONES + 1).unwrap();
+        let readable = maps::create_readable(&device, sums.bytes());
+        sums.copy_to(&mut recorder, &readable, 0);
+        let totals = recorder.read(&readable, sums.bytes(), totals).unwrap();
+        assert_eq!(totals[1], 1.0 + ONES as f64);
+        assert_eq!(totals[0], f64::from(LARGE) + ONES as f64);
+    }
 }

@@ -1,12 +1,12 @@
 // The way back through a 3x3 convolution, from the gradient at its output to that at the map it read: the same product
-// with rotated weights, the two kinds of channels exchanged. convolution.wgsl comes after this file.
+// with rotated weights, the two kinds of channels exchanged. convolution.wgsl and maps.wgsl come after this file.
 //
-// The gradient that goes in is made up as it is read. Where a convolution follows, what that wrote is masked already
-// (PLAIN); a pooling's gradient is spread over its window, by shares or to the winner, and the ReLU's signs mask it; what
+// The gradient that goes in is made up as it is read. Where a convolution follows, what that wrote is masked already;
+// a pooling's gradient is spread over its window, by shares or to the winner, and the ReLU's signs mask it; what
 // a tap has injected at the layer itself is added and masked too. What comes out is added to what a tap has injected at
 // the map below (ACCUMULATE), and masked by that map's signs where it is a convolution's (MASKED).
 //
-// Layouts as in forward.wgsl.
+// Layouts as in maps.wgsl; signs and routes as in forward.wgsl.
 
 struct Dispatch {
     first: u32,
@@ -63,26 +63,17 @@ fn find(y: i32, x: i32) -> Source {
     let inside = y >= 0 && y < i32(dispatch.height) && x >= 0 && x < i32(dispatch.width);
     let row = u32(clamp(y, 0, i32(dispatch.height) - 1));
     let column = u32(clamp(x, 0, i32(dispatch.width) - 1));
-    let windows_across = (dispatch.width + 1u) / 2u;
-    let window_y = row / 2u;
-    let window_x = column / 2u;
     let right = (column | 1u) < dispatch.width;
     let below = (row | 1u) < dispatch.height;
     return Source(
         inside,
-        (row % dispatch.own_rows) * dispatch.width + column,
-        (window_y % dispatch.pooled_rows) * windows_across + window_x,
-        (window_y % dispatch.signs_rows) * windows_across + window_x,
-        (window_y % dispatch.routes_rows) * windows_across + window_x,
-        (row & 1u) * 16u + (column & 1u) * 8u,
+        place_of(0u, dispatch.own_rows, row, column),
+        place_of_window(0u, dispatch.pooled_rows, row, column),
+        place_of_window(0u, dispatch.signs_rows, row, column),
+        place_of_window(0u, dispatch.routes_rows, row, column),
+        first_bit(row, column),
         select(1.0, 0.5, right) * select(1.0, 0.5, below),
     );
-}
-
-// The value where its bit of the lowest four is set, 0 elsewhere.
-fn keep(bits: u32, value: vec4<f32>) -> vec4<f32> {
-    let is_set = (vec4<u32>(bits) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u);
-    return select(vec4<f32>(0.0), value, is_set);
 }
 
 fn load(source: Source, quad: u32) -> vec4<f32> {
@@ -125,13 +116,12 @@ fn finish(y: u32, x: u32, octet: u32) {
     }
     let right = x + 1u < dispatch.width;
     let below = y + 1u < dispatch.height;
-    let windows_across = (dispatch.width + 1u) / 2u;
     var bits = 0u;
     if (MASKED) {
-        bits = mask[(octet * dispatch.mask_rows + (y / 2u) % dispatch.mask_rows) * windows_across + x / 2u];
+        bits = mask[place_of_window(octet, dispatch.mask_rows, y, x)];
     }
     let plane = dispatch.result_rows * dispatch.width;
-    let upper = octet * 2u * plane + (y % dispatch.result_rows) * dispatch.width + x;
+    let upper = place_of(octet * 2u, dispatch.result_rows, y, x);
     store(upper, bits, a00);
     store(upper + plane, bits >> 4u, b00);
     if (right) {
@@ -139,7 +129,7 @@ fn finish(y: u32, x: u32, octet: u32) {
         store(upper + plane + 1u, bits >> 12u, b01);
     }
     if (below) {
-        let lower = octet * 2u * plane + ((y + 1u) % dispatch.result_rows) * dispatch.width + x;
+        let lower = place_of(octet * 2u, dispatch.result_rows, y + 1u, x);
         store(lower, bits >> 16u, a10);
         store(lower + plane, bits >> 20u, b10);
         if (right) {

@@ -1,8 +1,7 @@
-// Partial sums of a tap's distance: over a chunk of positions, as in moments.wgsl, and 64 channels, (F - P)^2.
+// Partial sums of a tap's distance: over a chunk (chunks.wgsl, after this file) and 64 channels, (F - P)^2.
 //
-// features is [channels / 4][rows][width] vec4, its rows a ring; targets is [channels / 4][target_rows][width] vec4, the
-// map's rows from target_begin on, which hold all that is observed; partials is [chunk of this batch][tile] f32, a tile
-// being 64 channels.
+// features is laid out as in maps.wgsl, also after this file; targets is [channels / 4][target_rows][width] vec4, the map's
+// rows from target_begin on, which hold all that is observed; partials is [chunk of this batch][tile of 64 channels] f32.
 
 struct Dispatch {
     first: u32,
@@ -14,9 +13,9 @@ struct Dispatch {
     height: u32,
     width: u32,
     features_rows: u32,
+    tiles: u32,
     target_begin: u32,
     target_rows: u32,
-    tiles: u32,
 }
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
@@ -32,19 +31,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if (id >= dispatch.end) {
         return;
     }
-    let chunk = id / dispatch.tiles;
     let tile = id % dispatch.tiles;
-    let place = dispatch.first_chunk + chunk;
-    let top = dispatch.row_begin + (place / dispatch.chunks_across) * 4u;
-    let bottom = min(top + 4u, dispatch.height);
-    let x = (place % dispatch.chunks_across) * 64u + local;
+    let positions = chunk_at(id / dispatch.tiles);
+    let x = positions.left + local;
 
     var sum = 0.0;
-    if (x < dispatch.width) {
-        for (var y = top; y < bottom; y += 1u) {
+    if (x < positions.right) {
+        for (var y = positions.top; y < positions.bottom; y += 1u) {
             for (var quad = 0u; quad < 16u; quad += 1u) {
                 let plane = tile * 16u + quad;
-                let feature = features[(plane * dispatch.features_rows + y % dispatch.features_rows) * dispatch.width + x];
+                let feature = features[place_of(plane, dispatch.features_rows, y, x)];
                 let wanted = targets[(plane * dispatch.target_rows + y - dispatch.target_begin) * dispatch.width + x];
                 let difference = feature - wanted;
                 sum += dot(difference, difference);

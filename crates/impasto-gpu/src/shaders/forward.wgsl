@@ -1,12 +1,9 @@
 // A 3x3 convolution with its bias and ReLU, the signs that the way back needs, and the pooling that follows.
-// convolution.wgsl comes after this file.
+// convolution.wgsl and maps.wgsl come after this file.
 //
-// Maps are [channels / 4][rows][width] vec4, their rows a ring: row y stands at y % rows. Signs are [channels / 8][window
-// rows][windows across] u32, a word for each 2x2 window of positions and 8 channels: bit 8 p + c is set where channel c
-// of position p (0 and 1 in the upper row, 2 and 3 in the lower) is positive. Routes, for max pooling, are the same but
-// for the pooled map's rows as their ring, and are set only for the first position of the window that holds its largest
-// value, where that is positive. The input of conv1_1 is the picture less its mean, in the map's layout, its fourth
-// channel 0.
+// Layouts as in maps.wgsl. A sign's bit is set where the value is positive. Routes, for max pooling, have the pooled map's
+// rows as their ring, and a bit set only for the first position of the window that holds its largest value, where that is
+// positive. The input of conv1_1 is the picture less its mean, in the map's layout, its fourth channel 0.
 
 struct Dispatch {
     // Of all workgroups of this operation, those in first..end run now, in lines of dispatch_width.
@@ -59,7 +56,7 @@ fn find(y: i32, x: i32) -> Source {
     let inside = y >= 0 && y < height && x >= 0 && x < width;
     let near_y = u32(clamp(y, 0, height - 1));
     let near_x = u32(clamp(x, 0, width - 1));
-    return Source(inside || REPLICATE, (near_y % dispatch.input_rows) * dispatch.width + near_x);
+    return Source(inside || REPLICATE, place_of(0u, dispatch.input_rows, near_y, near_x));
 }
 
 fn load(source: Source, quad: u32) -> vec4<f32> {
@@ -118,14 +115,13 @@ fn mean(window: Window, right: bool, below: bool) -> vec4<f32> {
 }
 
 fn store_features(quad: u32, y: u32, x: u32, window: Window, right: bool, below: bool) {
-    let plane = quad * dispatch.features_rows;
-    let upper = (plane + y % dispatch.features_rows) * dispatch.width + x;
+    let upper = place_of(quad, dispatch.features_rows, y, x);
     features[upper] = window.v00;
     if (right) {
         features[upper + 1u] = window.v01;
     }
     if (below) {
-        let lower = (plane + (y + 1u) % dispatch.features_rows) * dispatch.width + x;
+        let lower = place_of(quad, dispatch.features_rows, y + 1u, x);
         features[lower] = window.v10;
         if (right) {
             features[lower + 1u] = window.v11;
@@ -138,8 +134,7 @@ fn store_pooled(quad: u32, y: u32, x: u32, window: Window, right: bool, below: b
     if (POOLING == 1u) {
         value = mean(window, right, below);
     }
-    let windows_across = (dispatch.width + 1u) / 2u;
-    pooled[(quad * dispatch.pooled_rows + (y / 2u) % dispatch.pooled_rows) * windows_across + x / 2u] = value;
+    pooled[place_of_window(quad, dispatch.pooled_rows, y, x)] = value;
 }
 
 // Takes the window at (y, x), channels 8 `octet` on.
@@ -170,9 +165,8 @@ fn finish(y: u32, x: u32, octet: u32) {
         store_features(quad, y, x, lower, right, below);
         store_features(quad + 1u, y, x, upper, right, below);
     }
-    let windows_across = (dispatch.width + 1u) / 2u;
     if (WRITES_SIGNS) {
-        let word = (octet * dispatch.signs_rows + (y / 2u) % dispatch.signs_rows) * windows_across + x / 2u;
+        let word = place_of_window(octet, dispatch.signs_rows, y, x);
         signs[word] = window_signs(lower) | (window_signs(upper) << 4u);
     }
     if (POOLING != 0u) {
@@ -180,7 +174,7 @@ fn finish(y: u32, x: u32, octet: u32) {
         store_pooled(quad + 1u, y, x, upper, right, below);
     }
     if (WRITES_ROUTES) {
-        let word = (octet * dispatch.routes_rows + (y / 2u) % dispatch.routes_rows) * windows_across + x / 2u;
+        let word = place_of_window(octet, dispatch.routes_rows, y, x);
         routes[word] = window_signs(winner(lower)) | (window_signs(winner(upper)) << 4u);
     }
 }

@@ -2,9 +2,9 @@
 // positions, and 2 w (F - P) for the derivative w by its distance. It sets the gradient.
 //
 // A workgroup makes 64 positions, counted along the rows from row_begin on, by 64 channels, a thread 4 positions by 8
-// channels. features and gradient are [channels / 4][rows][width] vec4, their rows rings; panel is [tile of 64 channels
-// that come out][channel that goes in][64] f32, S + S^T over M; means is [channels] f32, m over M; targets is
-// [channels / 4][target_rows][width] vec4, the map's rows from target_begin on, which hold row_begin to row_end.
+// channels. features and gradient are laid out as in maps.wgsl, which comes after this file; panel is [tile of 64 channels that
+// come out][channel that goes in][64] f32, S + S^T over M; means is [channels] f32, m over M; targets is [channels / 4]
+// [target_rows][width] vec4, the map's rows from target_begin on, which hold row_begin to row_end.
 
 struct Dispatch {
     first: u32,
@@ -57,22 +57,21 @@ fn multiply(line: u32, f0: f32, f1: f32, f2: f32, f3: f32) {
     b[3] += f3 * upper;
 }
 
-// Place of a position in the first plane of a ring of `rows`.
-fn place(position: u32, rows: u32) -> u32 {
-    let y = dispatch.row_begin + position / dispatch.width;
-    return (y % rows) * dispatch.width + position % dispatch.width;
+// Place of a position in a plane of a ring of `rows`.
+fn place(plane: u32, rows: u32, position: u32) -> u32 {
+    return place_of(plane, rows, dispatch.row_begin + position / dispatch.width, position % dispatch.width);
 }
 
 fn store(position: u32, tile: u32, quad: u32, sum: vec4<f32>) {
     let plane = tile * 16u + quad;
     var value = sum;
     if (dispatch.has_content == 1u) {
-        let feature = features[plane * dispatch.features_rows * dispatch.width + place(position, dispatch.features_rows)];
+        let feature = features[place(plane, dispatch.features_rows, position)];
         let first_row = plane * dispatch.target_rows + dispatch.row_begin - dispatch.target_begin;
         let wanted = targets[first_row * dispatch.width + position];
         value += dispatch.twice_weight * (feature - wanted);
     }
-    gradient[plane * dispatch.gradient_rows * dispatch.width + place(position, dispatch.gradient_rows)] = value;
+    gradient[place(plane, dispatch.gradient_rows, position)] = value;
 }
 
 @compute @workgroup_size(128)
@@ -89,7 +88,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
     // This thread brings one position of two quads.
     let brought = min(first_position + local % 64u, positions - 1u);
-    let brought_place = place(brought, dispatch.features_rows);
+    let brought_place = place(0u, dispatch.features_rows, brought);
     var line = tile * dispatch.all_quads * 64u;
     for (var quad = 0u; quad < dispatch.quads; quad += 4u) {
         for (var at = local; at < 256u; at += 128u) {

@@ -1,16 +1,14 @@
-// Partial sums of a tap's moments: over a chunk of at most 4 rows by 64 columns of positions, the products of 64 by 64
-// channels, and, once for each 64 channels, their values. A chunk is fixed by the positions it holds, and is summed row by
-// row: sums do not depend on how the map comes in.
+// Partial sums of a tap's moments: over a chunk (chunks.wgsl, after this file), the products of 64 by 64 channels, and, once
+// for each 64 channels, their values.
 //
-// features is [channels / 4][rows][width] vec4, its rows a ring. partials is [chunk of this batch][stride] f32: for each
-// pair (a, b) of tiles of 64 channels, b from a on, the products [64 of a][64 of b], and behind them a value a channel.
-// A thread makes 8 channels of a by 4 of b.
+// features is laid out as in maps.wgsl, also after this file. partials is [chunk of this batch][stride] f32: for each pair
+// (a, b) of tiles of 64 channels, b from a on, the products [64 of a][64 of b], and behind them a value a channel. A thread
+// makes 8 channels of a by 4 of b.
 
 struct Dispatch {
     first: u32,
     end: u32,
     dispatch_width: u32,
-    // Row and chunk at which this batch begins: chunks of an operation are counted from row_begin, along the rows first.
     row_begin: u32,
     first_chunk: u32,
     chunks_across: u32,
@@ -39,7 +37,7 @@ fn load(quad: u32, y: u32, x: u32) -> vec4<f32> {
     if (x >= dispatch.width) {
         return vec4<f32>(0.0);
     }
-    return features[(quad * dispatch.features_rows + y % dispatch.features_rows) * dispatch.width + x];
+    return features[place_of(quad, dispatch.features_rows, y, x)];
 }
 
 @compute @workgroup_size(128)
@@ -58,18 +56,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let b = a + pair;
 
-    let place = dispatch.first_chunk + chunk;
-    let top = dispatch.row_begin + (place / dispatch.chunks_across) * 4u;
-    let bottom = min(top + 4u, dispatch.height);
-    let left = (place % dispatch.chunks_across) * 64u;
-    let right = min(left + 64u, dispatch.width);
-
+    let positions = chunk_at(chunk);
     let group_a = local / 16u;
     let quad_b = local % 16u;
     var sums: array<vec4<f32>, 8>;
     var values = vec4<f32>(0.0);
-    for (var y = top; y < bottom; y += 1u) {
-        for (var x = left; x < right; x += AT_ONCE) {
+    for (var y = positions.top; y < positions.bottom; y += 1u) {
+        for (var x = positions.left; x < positions.right; x += AT_ONCE) {
             for (var at = local; at < 256u; at += 128u) {
                 let quad = at / AT_ONCE;
                 let position = at % AT_ONCE;

@@ -1,7 +1,7 @@
 // The way back through conv1_1: from the gradient at its 64 channels to that at the pixels. A thread makes one pixel.
 //
-// gradient is conv1_1's, [16][rows][width] vec4, its rows a ring. signs is as in forward.wgsl, weights is [16 quads][9
-// taps][3 colours] vec4 over a quad's channels, and pixels is [3][row_end - row_begin][width] f32.
+// gradient is conv1_1's, in the layout of maps.wgsl, which comes after this file. signs is as in forward.wgsl, weights is
+// [16 quads][9 taps][3 colours] vec4 over a quad's channels, and pixels is [3][row_end - row_begin][width] f32.
 //
 // Where the picture's edge was repeated beyond it, an edge pixel has the gradients of those positions too: it gathers
 // from all positions of the frame that hold its value.
@@ -29,15 +29,12 @@ override REPLICATE: bool = false;
 @group(0) @binding(4) var<storage, read_write> pixels: array<f32>;
 
 fn masked(quad: u32, y: u32, x: u32) -> vec4<f32> {
-    let value = gradient[(quad * dispatch.gradient_rows + y % dispatch.gradient_rows) * dispatch.width + x];
+    let value = gradient[place_of(quad, dispatch.gradient_rows, y, x)];
     if (!SIGNED) {
         return value;
     }
-    let windows_across = (dispatch.width + 1u) / 2u;
-    let word = signs[((quad / 2u) * dispatch.signs_rows + (y / 2u) % dispatch.signs_rows) * windows_across + x / 2u];
-    let bits = word >> ((y & 1u) * 16u + (x & 1u) * 8u + (quad & 1u) * 4u);
-    let is_set = (vec4<u32>(bits) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u);
-    return select(vec4<f32>(0.0), value, is_set);
+    let word = signs[place_of_window(quad / 2u, dispatch.signs_rows, y, x)];
+    return keep(word >> (first_bit(y, x) + (quad & 1u) * 4u), value);
 }
 
 // The gradient at a position of the picture's frame: -1 and the height or width are beyond the edge.

@@ -1,31 +1,15 @@
 //! Faults: a device without memory is answered with smaller bands and the same bytes, a lost one with a sentence.
 
 use impasto_gpu::{GpuEngine, SimulatedFaults};
-use impasto_vgg::{
-    Border, Engine, EngineError, Layer, Observation, Plan, Pooling, Session, SessionRequest, Strategy, Weights,
-};
+use impasto_vgg::{Border, Engine, EngineError, Layer, Pooling, SessionRequest, Weights};
 
 use crate::device;
+use crate::evaluation::evaluate;
 use crate::support::conformance::{named, request};
-use crate::support::random::Random;
 
 fn small() -> SessionRequest {
     let style: Vec<Layer> = ["conv1_1", "conv2_1"].map(named).to_vec();
     request((75, 21), (Pooling::Max, Border::Zero), &style, &[named("conv2_2")])
-}
-
-/// One evaluation; and the strategy that the session ended with.
-fn evaluate(engine: &GpuEngine) -> Result<(Observation, Vec<f32>, Option<Strategy>), EngineError> {
-    let request = small();
-    let mut session = engine.open(&request)?;
-    let mut random = Random(3);
-    let [content, image] = [(); 2].map(|()| random.picture(request.height, request.width));
-    session.set_content(&content)?;
-    let seen = session.forward(&image)?;
-    let mut pixels = vec![f32::NAN; request.picture_len()];
-    session.backward(&Random(4).gradients(&seen), &mut pixels)?;
-    let strategy = session.plan().map(|plan: &Plan| plan.strategy);
-    Ok((seen, pixels, strategy))
 }
 
 fn faulty(faults: SimulatedFaults) -> Option<GpuEngine> {
@@ -35,14 +19,14 @@ fn faulty(faults: SimulatedFaults) -> Option<GpuEngine> {
 #[test]
 fn too_little_memory_is_answered_with_a_plan_that_takes_less() {
     let Some(ample) = faulty(SimulatedFaults::default()) else { return };
-    let expected = evaluate(&ample).unwrap();
+    let expected = evaluate(&ample, &small()).unwrap();
     let bytes = ample.session_bytes(&small()).unwrap();
     let tight = faulty(SimulatedFaults { memory_bytes: Some(bytes - 1), ..SimulatedFaults::default() }).unwrap();
-    let ours = evaluate(&tight).unwrap();
-    assert!(ours.0 == expected.0 && ours.1 == expected.1, "other bytes");
-    assert_ne!(ours.2, expected.2);
+    let ours = evaluate(&tight, &small()).unwrap();
+    assert!(ours.0 == expected.0, "other bytes");
+    assert_ne!(ours.1, expected.1);
     let none = faulty(SimulatedFaults { memory_bytes: Some(1000), ..SimulatedFaults::default() }).unwrap();
-    let error = evaluate(&none).unwrap_err();
+    let error = evaluate(&none, &small()).unwrap_err();
     assert!(matches!(&error, EngineError::Device(said) if said.contains("too little free memory")), "{error}");
 }
 
@@ -50,13 +34,13 @@ fn too_little_memory_is_answered_with_a_plan_that_takes_less() {
 #[test]
 fn memory_that_ends_in_the_middle_changes_no_byte() {
     let Some(ample) = faulty(SimulatedFaults::default()) else { return };
-    let expected = evaluate(&ample).unwrap();
+    let expected = evaluate(&ample, &small()).unwrap();
     let mut met = 0;
     for at in [1, 3, 5, 40] {
         let faults = SimulatedFaults { out_of_memory_at: Some(at), ..SimulatedFaults::default() };
-        let ours = evaluate(&faulty(faults).unwrap()).unwrap();
-        assert!(ours.0 == expected.0 && ours.1 == expected.1, "other bytes after memory ended at submission {at}");
-        met += usize::from(ours.2 != expected.2);
+        let ours = evaluate(&faulty(faults).unwrap(), &small()).unwrap();
+        assert!(ours.0 == expected.0, "other bytes after memory ended at submission {at}");
+        met += usize::from(ours.1 != expected.1);
     }
     assert!(met >= 2, "it did not end in the middle: {met}");
 }
@@ -67,7 +51,7 @@ fn a_lost_device_is_a_sentence_whenever_it_is_lost() {
         let Some(engine) = faulty(SimulatedFaults { lost_after: Some(after), ..SimulatedFaults::default() }) else {
             return;
         };
-        match evaluate(&engine) {
+        match evaluate(&engine, &small()) {
             Err(EngineError::Device(said)) => assert!(said.contains("was lost in the middle of its work"), "{said}"),
             Err(other) => panic!("lost after {after}: {other}"),
             // An evaluation of few submissions.

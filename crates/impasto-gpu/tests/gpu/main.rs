@@ -7,10 +7,12 @@ mod support;
 mod bands;
 mod bindings;
 mod conformance;
+mod evaluation;
 mod faults;
 mod golden;
 mod memory;
 mod paint;
+mod ties;
 
 use std::sync::OnceLock;
 

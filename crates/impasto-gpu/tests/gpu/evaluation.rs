@@ -1,0 +1,36 @@
+//! One evaluation on random pictures, as most tests of this crate repeat it under other circumstances.
+
+use impasto_gpu::GpuEngine;
+use impasto_vgg::{EngineError, Observation, Session, SessionRequest, Strategy};
+
+use crate::support::random::Random;
+
+/// What an evaluation answers, to the bit.
+#[derive(Debug, PartialEq)]
+pub struct Answers {
+    pub observation: Observation,
+    pub pixels: Vec<f32>,
+}
+
+impl Answers {
+    /// Whether there is a gradient, and no hole in it.
+    pub fn are_sound(&self) -> bool {
+        self.pixels.iter().all(|value| value.is_finite()) && self.pixels.iter().any(|&value| value != 0.0)
+    }
+}
+
+/// The answers to a request's pictures, and the strategy that the session ended with. Another picture goes before, so that
+/// nothing may lean on buffers being fresh.
+pub fn evaluate(engine: &GpuEngine, request: &SessionRequest) -> Result<(Answers, Strategy), EngineError> {
+    let mut session = engine.open(request)?;
+    let mut random = Random(9);
+    let [content, other, image] = [(); 3].map(|()| random.picture(request.height, request.width));
+    session.set_content(&content)?;
+    let mut pixels = vec![f32::NAN; request.picture_len()];
+    let seen = session.forward(&other)?;
+    session.backward(&Random(4).gradients(&seen), &mut pixels)?;
+    let observation = session.forward(&image)?;
+    session.backward(&Random(4).gradients(&observation), &mut pixels)?;
+    let strategy = session.plan().expect("a session that answered has a plan").strategy;
+    Ok((Answers { observation, pixels }, strategy))
+}
