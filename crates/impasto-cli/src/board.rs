@@ -19,7 +19,7 @@ impl Board {
     /// # Errors
     /// A folder that cannot be made.
     pub fn prepare(folder: Option<&Path>) -> Result<(), Failure> {
-        folder.map_or(Ok(()), create_folder).map_err(Failure::failed)
+        folder.map_or(Ok(()), |folder| create_folder(&RealDisk, folder)).map_err(Failure::failed)
     }
 
     /// Opens a new event file in `folder`, if there is one, for a run that has so many iterations behind it.

@@ -120,7 +120,7 @@ impl Kept {
         result_bytes: u64,
     ) -> Result<Kept, Failure> {
         let folder = keeping.folder;
-        create_folder(&folder).map_err(Failure::failed)?;
+        create_folder(&RealDisk, &folder).map_err(Failure::failed)?;
         let lock = Lock::take(&folder.join(LOCK)).map_err(Failure::failed)?;
         // Since the first look another program may have come and gone.
         let found = look(&folder).map_err(folder_failure)?;

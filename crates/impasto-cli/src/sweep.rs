@@ -31,7 +31,7 @@ pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
     let cells = plan(arguments)?;
     let folder = pictures_folder(&arguments.output);
     check_output(arguments, &cells)?;
-    create_folder(&folder).map_err(Failure::failed)?;
+    create_folder(&RealDisk, &folder).map_err(Failure::failed)?;
     for (place, cell) in cells.iter().enumerate() {
         let name = cell.path.display();
         if is_painted(cell) {

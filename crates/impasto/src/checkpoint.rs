@@ -14,14 +14,13 @@
 //! recipe's seed. Two generations lie beside each other ([`NAMES`]); the older is replaced, in one step, so that one is
 //! whole at any moment. A reader takes the newer of those that are whole.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::crc32c::crc32c;
-use crate::disk::{Disk, DiskError, read_file, stage_written};
+use crate::disk::{Disk, DiskError, open_file, read_file, stage_written};
 use crate::objective::Losses;
 use crate::optimiser::{Optimiser, optimiser};
 use crate::picture::Picture;
@@ -33,7 +32,7 @@ use crate::state::{Damaged, StateReader, StateWriter};
 const MAGIC: &[u8; 16] = b"impasto checkpnt";
 
 /// The version of the layout that this program writes, and the only one that it reads.
-pub const LAYOUT_VERSION: u64 = 2;
+const LAYOUT_VERSION: u64 = 2;
 
 /// Names of the two generations in a run's folder.
 pub const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
@@ -161,7 +160,7 @@ impl Snapshot<'_> {
 
     /// Whether the scale's last evaluation is done.
     #[must_use]
-    pub fn ends_scale(&self) -> bool {
+    pub(crate) fn ends_scale(&self) -> bool {
         self.place.scale_evaluations == self.scale.evaluations
     }
 }
@@ -197,7 +196,7 @@ impl Checkpoint {
 
     /// Whether it can be a state of the run with this recipe and these scales.
     #[must_use]
-    pub fn belongs_to(&self, recipe: &ResolvedRecipe, scales: &[Scale]) -> bool {
+    pub(crate) fn belongs_to(&self, recipe: &ResolvedRecipe, scales: &[Scale]) -> bool {
         // The engine is a note for people.
         let recipe = ResolvedRecipe { engine: self.recipe.engine.clone(), ..recipe.clone() };
         let Some(scale) = scales.get(self.place.scale_index) else { return false };
@@ -289,8 +288,7 @@ pub fn newest(folder: &Path) -> Found {
 
 /// How far the run had come by what the header says; the sum is not looked at.
 fn evaluations_told(path: &Path) -> Option<u32> {
-    // Asked before it is opened: opening a pipe would wait for somebody to write.
-    let file = std::fs::metadata(path).ok().filter(|found| found.is_file()).and_then(|_| File::open(path).ok())?;
+    let (file, _) = open_file(path).ok()?;
     let mut beginning = Vec::new();
     file.take(MAGIC.len() as u64 + 16 + HEADER_LIMIT_BYTES).read_to_end(&mut beginning).ok()?;
     let mut state = StateReader::new(&beginning);

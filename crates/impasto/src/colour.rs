@@ -12,7 +12,7 @@ const BRIGHTNESS: [f32; 3] = [0.299, 0.587, 0.114];
 /// U and V depend on differences to Y alone.
 ///
 /// Values may lie beyond 0..255, in and out.
-pub fn with_colours_of(photo: &Picture, mut painted: Picture) -> Picture {
+pub(crate) fn with_colours_of(photo: &Picture, mut painted: Picture) -> Picture {
     let positions = painted.width * painted.height;
     let (red, rest) = painted.values.split_at_mut(positions);
     let (green, blue) = rest.split_at_mut(positions);

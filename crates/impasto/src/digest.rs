@@ -1,12 +1,11 @@
 //! SHA-256 (FIPS 180-4): what names a file's bytes, wherever they lie.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::disk::DiskError;
+use crate::disk::{DiskError, open_file};
 
 /// The SHA-256 of `bytes`, in lower-case hexadecimal digits.
 ///
@@ -23,22 +22,14 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// # Errors
 /// [`DiskError`] where it is missing, not a file, or cannot be read.
 pub fn sha256_of_file(path: &Path) -> Result<String, DiskError> {
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => DiskError::Missing { path: path.to_owned() },
-        _ => DiskError::Unreadable { path: path.to_owned(), source },
-    };
-    // Asked before the file is opened: opening a pipe would wait for somebody to write.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(DiskError::NotAFile { path: path.to_owned() });
-    }
-    let mut file = File::open(path).map_err(unreadable)?;
+    let (mut file, _) = open_file(path)?;
     let (mut sum, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut piece) {
             Ok(0) => return Ok(hexadecimal(&sum.finalize())),
             Ok(count) => sum.update(&piece[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unreadable(error)),
+            Err(error) => return Err(DiskError::Unreadable { path: path.to_owned(), source: error }),
         }
     }
 }

@@ -28,11 +28,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use check::{check_writable, free_bytes, is_temporary, remove_abandoned};
+pub use check::{check_writable, is_temporary, remove_abandoned};
 pub use error::DiskError;
 pub use lock::Lock;
 pub use log::Log;
-pub use partial::PartialFile;
+pub(crate) use partial::PartialFile;
 pub use real::RealDisk;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
@@ -54,6 +54,12 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the system says; then `to` is what it was.
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Makes a folder in one that is there; gives whether it was made now, and not there before.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] where the folder above it is missing; any other as the system says.
+    fn make_folder(&self, folder: &Path) -> io::Result<bool>;
 
     /// Removes a file.
     ///
@@ -116,7 +122,7 @@ pub fn stage_file<'disk>(disk: &'disk dyn Disk, path: &Path, bytes: &[u8]) -> Re
 ///
 /// # Errors
 /// [`DiskError::Unwritten`].
-pub fn stage_written<'disk>(
+pub(crate) fn stage_written<'disk>(
     disk: &'disk dyn Disk,
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
@@ -131,12 +137,25 @@ pub fn stage_written<'disk>(
     written.map(|()| staged)
 }
 
-/// Creates a folder and those above it; that it is there is fine.
+/// Creates a folder and those above it, down to the disk: what is written in it later is not lost with it. That it is
+/// there is fine.
 ///
 /// # Errors
-/// [`DiskError::FolderUnmade`].
-pub fn create_folder(folder: &Path) -> Result<(), DiskError> {
-    fs::create_dir_all(folder).map_err(|source| DiskError::FolderUnmade { path: folder.to_owned(), source })
+/// [`DiskError::FolderUnmade`], and [`DiskError::Unconfirmed`] where it is there but may not stay.
+pub fn create_folder(disk: &dyn Disk, folder: &Path) -> Result<(), DiskError> {
+    let unmade = |source| DiskError::FolderUnmade { path: folder.to_owned(), source };
+    let is_new = match disk.make_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && folder_of(folder) != folder => {
+            create_folder(disk, folder_of(folder))?;
+            disk.make_folder(folder).map_err(unmade)?
+        }
+        made => made.map_err(unmade)?,
+    };
+    if is_new {
+        let synced = disk.sync_folder(folder_of(folder));
+        synced.map_err(|source| DiskError::Unconfirmed { path: folder.to_owned(), source })?;
+    }
+    Ok(())
 }
 
 /// Removes a file; that it is not there is fine.
@@ -253,11 +272,11 @@ fn folder_of(path: &Path) -> &Path {
 
 const MIB: u64 = 1 << 20;
 
-/// Reads a whole file of at most that many MiB.
+/// Opens a file for reading, and gives its length in bytes.
 ///
 /// # Errors
-/// [`DiskError`] where it is missing, not a file, larger, or cannot be read.
-pub fn read_file(path: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
+/// [`DiskError`] where it is missing, not a file, or cannot be read.
+pub(crate) fn open_file(path: &Path) -> Result<(File, u64), DiskError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => DiskError::Missing { path: path.to_owned() },
         _ => DiskError::Unreadable { path: path.to_owned(), source },
@@ -267,14 +286,23 @@ pub fn read_file(path: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
     if !found.is_file() {
         return Err(DiskError::NotAFile { path: path.to_owned() });
     }
+    Ok((File::open(path).map_err(unreadable)?, found.len()))
+}
+
+/// Reads a whole file of at most that many MiB.
+///
+/// # Errors
+/// [`DiskError`] where it is missing, not a file, larger, or cannot be read.
+pub fn read_file(path: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
+    let (file, length_bytes) = open_file(path)?;
     let too_large = || DiskError::TooLarge { path: path.to_owned(), limit_mib };
     let limit_bytes = limit_mib.saturating_mul(MIB);
-    if found.len() > limit_bytes {
+    if length_bytes > limit_bytes {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
     // The file may grow while it is read, so the limit holds here too.
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    let read = file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| DiskError::Unreadable { path: path.to_owned(), source })?;
     if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
 }

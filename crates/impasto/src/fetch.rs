@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{DiskError, create_folder};
+use crate::disk::{DiskError, RealDisk, create_folder};
 use crate::run::Control;
 use arrival::Arrival;
 
@@ -151,7 +151,7 @@ pub fn release(name: &str) -> Option<&'static Release> {
 
 /// The folder that fetched files are kept in: `IMPASTO_CACHE`, or `impasto` in the platform's cache folder. `None` where
 /// the environment names no home.
-pub fn cache_folder() -> Option<PathBuf> {
+fn cache_folder() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = variable("IMPASTO_CACHE") {
         return Some(folder);
@@ -185,7 +185,7 @@ pub fn fetch(
     progress: &mut dyn FnMut(u64) -> Control,
 ) -> Result<(), FetchError> {
     if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        create_folder(folder)?;
+        create_folder(&RealDisk, folder)?;
     }
     let mut arrival = Arrival::open(release, target)?;
     let mut result = Err(FetchError::NoAddress);

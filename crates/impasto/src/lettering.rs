@@ -5,9 +5,9 @@
 use crate::picture::Picture;
 
 /// Width of a letter and the gap behind it, in its own pixels.
-pub const ADVANCE: usize = 6;
+const ADVANCE: usize = 6;
 /// Height of a letter with what hangs below the line, in its own pixels.
-pub const HEIGHT: usize = 9;
+pub(crate) const HEIGHT: usize = 9;
 
 /// Rows from the top, five bits each, the leftmost highest; a last number for the two rows below the line where needed.
 const LETTERS: [(char, [u8; HEIGHT]); 49] = [
@@ -66,7 +66,7 @@ const LETTERS: [(char, [u8; HEIGHT]); 49] = [
 const BOX: [u8; HEIGHT] = [31, 17, 17, 17, 17, 17, 31, 0, 0];
 
 /// Width of a text in pixels, each of a letter's pixels drawn `scale` wide.
-pub fn width_of(text: &str, scale: usize) -> usize {
+pub(crate) fn width_of(text: &str, scale: usize) -> usize {
     (text.chars().count() * ADVANCE).saturating_sub(1) * scale
 }
 

@@ -7,8 +7,9 @@
 //!   going on          -->           metrics.jsonl is cut back to the checkpoint, so that no line is doubled or lost
 //! ```
 //!
-//! What the disk refuses is reported and tried again with the next evaluation; the run itself goes on. The caller brings the
-//! clock: what is written when may depend on it, what is painted never does.
+//! What the disk refuses is reported and tried again with the next evaluation, a checkpoint on a slow disk once it may take
+//! the time; the run itself goes on. One frame waits at most: where the next is refused too, the one before is lost. The
+//! caller brings the clock: what is written when may depend on it, what is painted never does.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::run::Iteration;
 use crate::run_folder::{
     FRAMES, INPUTS, METRICS, METRICS_LIMIT_MIB, Metrics, RECORD, RunRecord, Saving, frame_path, whole_lines,
 };
-use crate::write::{WriteError, WriteOptions, write_picture};
+use crate::write::{OutputFormat, WriteError, WriteOptions, encode_picture};
 
 /// Where checkpoints may wait for a slow disk: so many times as long as the last one took passes until the next.
 const LEAST_WAIT: f64 = 50.0;
@@ -34,8 +35,8 @@ pub fn begin_folder(
     record: &RunRecord,
     copies: &[(PathBuf, Vec<u8>)],
 ) -> Result<(), DiskError> {
-    create_folder(&folder.join(INPUTS))?;
-    create_folder(&folder.join(FRAMES))?;
+    create_folder(disk, &folder.join(INPUTS))?;
+    create_folder(disk, &folder.join(FRAMES))?;
     for (path, bytes) in copies {
         replace_file(disk, &folder.join(path), bytes)?;
     }
@@ -83,14 +84,18 @@ pub struct Recorder<'run> {
     metrics: Log,
     /// Lines that the disk has not taken yet.
     waiting: Vec<u8>,
+    /// The last frame, where the disk has not taken it yet: its place and its bytes.
+    waiting_frame: Option<(PathBuf, Vec<u8>)>,
     keeper: Keeper<'run>,
     /// When the last checkpoint was done or given up, and what it took, in the clock's seconds.
     kept_at: f64,
     keeping_took: f64,
     /// Evaluations at the last checkpoint.
     kept: Option<u32>,
-    /// The last iteration that had a checkpoint by the schedule.
+    /// The last iteration whose checkpoint by the schedule was due.
     scheduled: u32,
+    /// Whether the last checkpoint that was due was refused.
+    is_owed: bool,
 }
 
 impl<'run> Recorder<'run> {
@@ -121,11 +126,13 @@ impl<'run> Recorder<'run> {
             seconds_before,
             metrics: Log::create(disk, &path, &lines)?,
             waiting: Vec::new(),
+            waiting_frame: None,
             keeper: Keeper::new(disk, folder, from.map(|from| from.generation)),
             kept_at: clock(),
             keeping_took: 0.0,
             kept: from.map(|_| place.evaluations),
             scheduled: place.iterations,
+            is_owed: false,
         })
     }
 
@@ -138,7 +145,7 @@ impl<'run> Recorder<'run> {
     /// Writes an accepted evaluation down.
     ///
     /// # Errors
-    /// What the disk refuses; a line that it did not take comes with the next one.
+    /// What the disk refuses; lines and a frame that it did not take come with the next evaluation.
     pub fn record(&mut self, iteration: &Iteration<'_>) -> Result<(), WriteError> {
         let line = serde_json::to_vec(&Metrics::of(iteration, self.seconds()));
         let path = || self.folder.join(METRICS);
@@ -148,9 +155,12 @@ impl<'run> Recorder<'run> {
         if self.saving.frames.has_frame(iteration.iteration) {
             let path = frame_path(&self.folder, iteration.iteration);
             // No recipe: it would not repeat this picture.
-            write_picture(self.disk, &path, &iteration.picture(), WriteOptions::default(), None)?;
+            let bytes = encode_picture(&iteration.picture(), OutputFormat::Png, WriteOptions::default(), None)?;
+            self.waiting_frame = Some((path, bytes));
         }
-        Ok(appended?)
+        let framed = self.write_waiting_frame();
+        appended?;
+        Ok(framed?)
     }
 
     /// Writes what the disk has not taken yet, down to the disk: before a checkpoint, and when the run ends.
@@ -158,10 +168,24 @@ impl<'run> Recorder<'run> {
     /// # Errors
     /// What the disk refuses.
     pub fn settle(&mut self) -> Result<(), DiskError> {
+        let framed = self.write_waiting_frame();
+        self.settle_lines()?;
+        framed
+    }
+
+    fn settle_lines(&mut self) -> Result<(), DiskError> {
         if !self.waiting.is_empty() {
             self.append_waiting()?;
         }
         self.metrics.sync()
+    }
+
+    fn write_waiting_frame(&mut self) -> Result<(), DiskError> {
+        if let Some((path, bytes)) = &self.waiting_frame {
+            replace_file(self.disk, path, bytes)?;
+        }
+        self.waiting_frame = None;
+        Ok(())
     }
 
     fn append_waiting(&mut self) -> Result<(), DiskError> {
@@ -186,12 +210,13 @@ impl<'run> Recorder<'run> {
         self.kept_at = (self.clock)();
         self.keeping_took = self.kept_at - begun;
         self.scheduled = snapshot.place.iterations;
+        self.is_owed = kept.is_err();
         kept.map(|()| true)
     }
 
     fn keep_now(&mut self, snapshot: &Snapshot<'_>) -> Result<(), DiskError> {
-        // The lines first: a checkpoint on the disk is then never ahead of them.
-        self.settle()?;
+        // The lines first: a checkpoint on the disk is then never ahead of them. A frame is no reason to go without one.
+        self.settle_lines()?;
         self.keeper.save(snapshot)?;
         self.kept = Some(snapshot.place.evaluations);
         Ok(())
@@ -203,7 +228,8 @@ impl<'run> Recorder<'run> {
             return false;
         }
         let slow = if saving.checkpoint_may_wait { LEAST_WAIT * self.keeping_took } else { 0.0 };
-        let has_waited = (self.clock)() - self.kept_at >= saving.checkpoint_every_s.max(slow);
+        let waited = (self.clock)() - self.kept_at;
+        let has_waited = waited >= slow && (self.is_owed || waited >= saving.checkpoint_every_s);
         let is_scheduled = place.iterations != self.scheduled && saving.frames.has_checkpoint(place.iterations);
         // A run that is stopped on the way to the next size has only this state.
         has_waited || is_scheduled || snapshot.ends_scale()

@@ -14,7 +14,7 @@ use crate::recipe::{
 };
 
 /// The longest side that a picture may have, in pixels.
-pub const SIDE_LIMIT_PX: u32 = 65_535;
+const SIDE_LIMIT_PX: u32 = 65_535;
 
 /// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`].
 ///

@@ -26,7 +26,7 @@ use crate::start::{StartImages, carried_up, start_picture};
 
 /// Coarser scales than the full one are left out where their short edge would fall below this, in pixels: the deepest
 /// layers would see nothing there.
-pub const COARSEST_SHORT_EDGE_PX: usize = 32;
+const COARSEST_SHORT_EDGE_PX: usize = 32;
 
 /// The images of a run, of any size.
 #[derive(Clone, Copy, Debug)]

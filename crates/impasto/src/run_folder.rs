@@ -170,7 +170,7 @@ impl FrameSchedule {
 
     /// Whether this iteration gets a checkpoint, whatever the time.
     #[must_use]
-    pub fn has_checkpoint(self, iteration: u32) -> bool {
+    pub(crate) fn has_checkpoint(self, iteration: u32) -> bool {
         self == FrameSchedule::Tutorial && iteration > 0 && iteration.is_multiple_of(20)
     }
 }

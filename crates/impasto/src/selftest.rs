@@ -38,7 +38,7 @@ pub const FEATURES_BOUND: f64 = 2e-5;
 pub const LOSSES_BOUND: f64 = 1e-5;
 
 /// The bound of the gradient in a file that names none.
-pub const DEFAULT_GRADIENT_BOUND: GradientBound = GradientBound::L2(5e-3);
+const DEFAULT_GRADIENT_BOUND: GradientBound = GradientBound::L2(5e-3);
 
 /// The paper's content layer.
 const CONTENT_LAYER: &str = "conv4_2";

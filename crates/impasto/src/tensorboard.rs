@@ -34,10 +34,10 @@ use crate::run::Iteration;
 use crate::write::{OutputFormat, WriteError, WriteOptions, encode_picture};
 
 /// A picture goes into the file at the first evaluation of each size, at the end, and every so many iterations.
-pub const PICTURE_EVERY: u32 = 20;
+const PICTURE_EVERY: u32 = 20;
 
 /// The tag of pictures.
-pub const PICTURE_TAG: &str = "picture";
+const PICTURE_TAG: &str = "picture";
 
 /// The format's version, in the first event of each file.
 const FILE_VERSION: &[u8] = b"brain.Event:2";
@@ -53,7 +53,7 @@ pub struct Moment {
 
 /// An event file that is being written. What was appended is in the file when a call returns, for a TensorBoard that
 /// looks on.
-pub struct EventFile {
+struct EventFile {
     log: Log,
 }
 
@@ -63,8 +63,8 @@ impl EventFile {
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn create(disk: &dyn Disk, folder: &Path, start: Moment) -> Result<EventFile, DiskError> {
-        create_folder(folder)?;
+    fn create(disk: &dyn Disk, folder: &Path, start: Moment) -> Result<EventFile, DiskError> {
+        create_folder(disk, folder)?;
         let mut beginning = record(&event(Moment { step: 0, ..start }, |event| event.bytes(3, FILE_VERSION)));
         beginning.extend(record(&event(start, |event| {
             event.message(7, |session_log| session_log.varint(1, 1));
@@ -76,7 +76,7 @@ impl EventFile {
     ///
     /// # Errors
     /// [`DiskError::Unappended`].
-    pub fn scalars<Tag: AsRef<str>>(&mut self, at: Moment, values: &[(Tag, f64)]) -> Result<(), DiskError> {
+    fn scalars<Tag: AsRef<str>>(&mut self, at: Moment, values: &[(Tag, f64)]) -> Result<(), DiskError> {
         self.append(at, |summary| {
             for (tag, value) in values {
                 summary.message(1, |scalar| {
@@ -91,7 +91,7 @@ impl EventFile {
     ///
     /// # Errors
     /// [`WriteError`].
-    pub fn picture(&mut self, at: Moment, tag: &str, picture: &Picture) -> Result<(), WriteError> {
+    fn picture(&mut self, at: Moment, tag: &str, picture: &Picture) -> Result<(), WriteError> {
         let png = encode_picture(picture, OutputFormat::Png, WriteOptions::default(), None)?;
         self.append(at, |summary| {
             summary.message(1, |value| {
@@ -263,6 +263,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::hexadecimal;
     use crate::disk::RealDisk;
 
     /// Written by Google's protocol buffer library for Python and framed by TensorBoard's own `RecordWriter`:
@@ -272,10 +273,6 @@ mod tests {
         "100000000000000095fbfe1809000000000000f83f10ac023a020801713b788a",
         "2100000000000000017becf609000000000000f83f10ac022a130a110a0a6c6f73732f746f74616c150000803e4342b85f",
     ];
-
-    fn hexadecimal(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 
     #[test]
     fn the_bytes_are_those_of_tensorboard_s_own_writer() {

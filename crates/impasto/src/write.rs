@@ -23,7 +23,7 @@ use crate::disk::{Disk, DiskError, remove_file_if_present, stage_file};
 use crate::picture::Picture;
 
 /// Keyword of the PNG text chunk that holds the recipe.
-pub const RECIPE_KEYWORD: &str = "impasto";
+pub(crate) const RECIPE_KEYWORD: &str = "impasto";
 
 /// A format that pictures are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

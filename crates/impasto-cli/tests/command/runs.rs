@@ -3,7 +3,7 @@
 use impasto::checkpoint::newest;
 use impasto::digest::sha256;
 use impasto::read::{ReadLimits, read_picture};
-use impasto::run_folder::{frames, last_metrics, read_metrics, read_record};
+use impasto::run_folder::{Metrics, frames, last_metrics, read_metrics, read_record};
 use serde_json::Value;
 
 use crate::kill::traces;
@@ -108,11 +108,19 @@ fn ctrl_c_leaves_picture_and_checkpoint_of_the_last_iterate() {
     assert!(read_picture(&run.join("result.png"), &ReadLimits::default()).is_ok());
     let listed: Value = serde_json::from_str(&workshop.succeed(&["runs", "--json", "run"])).unwrap();
     assert_eq!((listed["state"].as_str(), listed["of"].as_u64()), (Some("stopped"), Some(300)));
+    // Work of so long ago, so that a clock that begins again would show.
+    let lines = read_metrics(&run).unwrap().into_iter();
+    let lines = lines.map(|line| Metrics { seconds: line.seconds + 1000.0, ..line });
+    let text: String = lines.map(|line| serde_json::to_string(&line).unwrap() + "\n").collect();
+    std::fs::write(run.join("metrics.jsonl"), text).unwrap();
     // Once more, then to the end by the command that began it.
     assert_eq!(interrupted(&["resume", "run"], 2).status, Some(130));
     let output = workshop.run(&words);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("run goes on after evaluation"), "{said}");
+    let (lines, outcome) = (read_metrics(&run).unwrap(), read_record(&run).unwrap().outcome.unwrap());
+    assert!(lines.windows(2).all(|pair| pair[0].seconds <= pair[1].seconds), "{lines:?}");
+    assert!(lines[0].seconds > 1000.0 && outcome.seconds >= lines[lines.len() - 1].seconds, "{}", outcome.seconds);
     assert_eq!(traces(&run), traces(&workshop.path("whole")));
 }
 

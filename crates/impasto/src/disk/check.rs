@@ -38,7 +38,7 @@ pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<(), DiskError> {
 
 /// Bytes that this user may still write on the folder's disk; `None` where the system does not say.
 #[must_use]
-pub fn free_bytes(folder: &Path) -> Option<u64> {
+fn free_bytes(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
         let disk = rustix::fs::statvfs(folder).ok()?;

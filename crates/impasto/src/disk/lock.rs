@@ -39,7 +39,7 @@ impl Lock {
 
     /// Whether some program holds it now.
     #[must_use]
-    pub fn is_held(path: &Path) -> bool {
+    pub(crate) fn is_held(path: &Path) -> bool {
         // Shared, so that two who only ask do not see each other.
         File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }

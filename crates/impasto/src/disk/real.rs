@@ -33,6 +33,15 @@ impl Disk for RealDisk {
         fs::rename(from, to)
     }
 
+    fn make_folder(&self, folder: &Path) -> io::Result<bool> {
+        match fs::create_dir(folder) {
+            Ok(()) => Ok(true),
+            // Asked only now, since two may make it at the same time. A link to a folder is one.
+            Err(_) if folder.is_dir() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }

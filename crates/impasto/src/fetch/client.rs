@@ -17,6 +17,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Error};
 
 use super::FetchError;
+use crate::disk::read_file;
 
 /// A server that says nothing for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const REDIRECTIONS: u32 = 5;
 /// Names the file with the certificates to trust, as OpenSSL has it.
 const ROOTS_VARIABLE: &str = "SSL_CERT_FILE";
+/// The longest such file that is read, in MiB; those of systems have a quarter of one.
+const ROOTS_LIMIT_MIB: u64 = 16;
 
 /// What came of a request.
 pub enum Asked {
@@ -163,8 +166,7 @@ fn roots() -> Result<RootCerts, String> {
     let Some(path) = std::env::var_os(ROOTS_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(RootCerts::WebPki);
     };
-    let unusable = |reason: String| format!("{ROOTS_VARIABLE} names {}, {reason}", path.display());
-    let text = std::fs::read(&path).map_err(|error| unusable(format!("which cannot be read: {error}")))?;
+    let text = read_file(&path, ROOTS_LIMIT_MIB).map_err(|error| format!("{ROOTS_VARIABLE}: {error}"))?;
     let certificates: Vec<_> = parse_pem(&text)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -172,7 +174,7 @@ fn roots() -> Result<RootCerts, String> {
         })
         .collect();
     if certificates.is_empty() {
-        return Err(unusable("in which there is no certificate".to_owned()));
+        return Err(format!("{ROOTS_VARIABLE} names {}, in which there is no certificate", path.display()));
     }
     Ok(RootCerts::from(certificates.into_iter()))
 }

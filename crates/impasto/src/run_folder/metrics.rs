@@ -1,7 +1,6 @@
 //! `metrics.jsonl`: how the losses went, a line an accepted evaluation.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use impasto_vgg::Layer;
 use serde::{Deserialize, Serialize};
 
 use super::METRICS;
-use crate::disk::{DiskError, read_file};
+use crate::disk::{DiskError, open_file, read_file};
 use crate::objective::LayerLoss;
 use crate::run::Iteration;
 
@@ -92,11 +91,8 @@ pub fn read_metrics(folder: &Path) -> Result<Vec<Metrics>, DiskError> {
 /// The last whole line of `metrics.jsonl`, without reading the others.
 #[must_use]
 pub fn last_metrics(folder: &Path) -> Option<Metrics> {
-    let path = folder.join(METRICS);
-    // Asked before it is opened: opening a pipe would wait for somebody to write.
-    let length = std::fs::metadata(&path).ok().filter(|found| found.is_file())?.len();
-    let mut file = File::open(path).ok()?;
-    file.seek(SeekFrom::Start(length.saturating_sub(2 * LINE_LIMIT_BYTES))).ok()?;
+    let (mut file, length_bytes) = open_file(&folder.join(METRICS)).ok()?;
+    file.seek(SeekFrom::Start(length_bytes.saturating_sub(2 * LINE_LIMIT_BYTES))).ok()?;
     let mut tail = Vec::new();
     file.take(2 * LINE_LIMIT_BYTES).read_to_end(&mut tail).ok()?;
     whole_lines(&tail).filter_map(|line| serde_json::from_slice(line).ok()).last()

@@ -1,6 +1,6 @@
 //! The twin of the real disk: in memory, and as bad as its seed says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -17,9 +17,11 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     /// Names as they are on the platter.
     confirmed_names: BTreeMap<PathBuf, usize>,
-    /// Changes of names since, in order: `None` removes.
+    /// Changes of names since, in order: `None` removes. A name's folder confirms it.
     pending_names: Vec<(PathBuf, Option<usize>)>,
     files: Vec<Contents>,
+    /// Folders that were made here, each a file of its own; all others have been there for long.
+    folders: BTreeSet<PathBuf>,
     operations: usize,
     /// Fails the operation of this number, counted from 0; all later ones too where `for_ever`.
     fails_at: Option<usize>,
@@ -56,6 +58,13 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    fn new_file(&mut self, path: &Path) -> usize {
+        self.files.push(Contents::default());
+        let number = self.files.len() - 1;
+        self.set_name(path, Some(number));
+        number
     }
 
     fn set_name(&mut self, path: &Path, file: Option<usize>) {
@@ -115,6 +124,9 @@ impl FaultyDisk {
                 None => names.remove(&path),
             };
         }
+        // What lies in a folder is lost with its name.
+        let lost: Vec<PathBuf> = state.folders.iter().filter(|path| !names.contains_key(*path)).cloned().collect();
+        names.retain(|path, _| !lost.iter().any(|folder| path.starts_with(folder)));
         let mut files = state.files.clone();
         for file in &mut files {
             let mut found = file.confirmed.clone();
@@ -144,10 +156,23 @@ impl Disk for FaultyDisk {
         if state.names.contains_key(path) {
             return Err(ErrorKind::AlreadyExists.into());
         }
-        state.files.push(Contents::default());
-        let number = state.files.len() - 1;
-        state.set_name(path, Some(number));
+        let number = state.new_file(path);
         Ok(Box::new(FaultyFile { disk: self.clone(), number }))
+    }
+
+    fn make_folder(&self, folder: &Path) -> io::Result<bool> {
+        let mut state = self.0.lock().unwrap();
+        state.operation()?;
+        if state.names.contains_key(folder) {
+            return Ok(false);
+        }
+        // A path of one part lies in the folder that the program was started in.
+        if folder.parent().is_some_and(|above| above != Path::new("") && !state.names.contains_key(above)) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        state.new_file(folder);
+        state.folders.insert(folder.to_owned());
+        Ok(true)
     }
 
     fn open_end(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
@@ -177,11 +202,16 @@ impl Disk for FaultyDisk {
         Ok(())
     }
 
-    fn sync_folder(&self, _: &Path) -> io::Result<()> {
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
         state.operation()?;
-        state.confirmed_names = state.names.clone();
-        state.pending_names.clear();
+        let State { names, confirmed_names, pending_names, .. } = &mut *state;
+        let lies_in_it =
+            |path: &Path| path.parent().is_some_and(|above| Path::new(".").join(above) == Path::new(".").join(folder));
+        confirmed_names.retain(|path, _| !lies_in_it(path));
+        confirmed_names
+            .extend(names.iter().filter(|(path, _)| lies_in_it(path)).map(|(path, file)| (path.clone(), *file)));
+        pending_names.retain(|(path, _)| !lies_in_it(path));
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use impasto::disk::{
-    Disk, DiskError, RealDisk, check_writable, read_file, remove_file_if_present, replace_file, stage_file,
+    Disk, DiskError, RealDisk, check_writable, create_folder, read_file, remove_file_if_present, replace_file,
+    stage_file,
 };
 use impasto::picture::Picture;
 use impasto::write::{WriteOptions, encode_picture, sidecar_path, write_picture};
@@ -67,6 +68,38 @@ fn a_power_cut_leaves_the_old_file_or_the_new_one() {
         }
     }
     assert!(old > 1_000 && new > 1_000, "the test must see both: {old} old, {new} new");
+}
+
+#[test]
+fn a_file_in_a_new_folder_is_not_lost_with_the_folder() {
+    let path = Path::new("new/deep/picture.png");
+    let (mut written, mut failed) = (0, 0);
+    for seed in 0..2_000 {
+        let disk = FaultyDisk::new(seed);
+        disk.fail_at(seed as usize % 30, seed % 2 == 0);
+        let done = create_folder(&disk, Path::new("new/deep")).and_then(|()| replace_file(&disk, path, OLD));
+        let found = disk.after_power_cut().contents(path);
+        assert!(found.as_deref().is_none_or(|found| found == OLD), "seed {seed}: half a file");
+        match done {
+            Ok(()) => assert!(found.is_some(), "seed {seed}: what was reported as written is not there"),
+            Err(DiskError::FolderUnmade { .. } | DiskError::Unconfirmed { .. } | DiskError::Unwritten { .. }) => {
+                failed += 1
+            }
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+        written += u32::from(found.is_some());
+    }
+    assert!(written > 500 && failed > 500, "the test must see both: {written}, {failed}");
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a/b");
+    create_folder(&RealDisk, &deep).unwrap();
+    create_folder(&RealDisk, &deep).unwrap();
+    assert!(deep.is_dir());
+    std::fs::write(folder.path().join("file"), OLD).unwrap();
+    for taken in ["file", "file/below"] {
+        let made = create_folder(&RealDisk, &folder.path().join(taken));
+        assert!(matches!(made, Err(DiskError::FolderUnmade { .. })), "{taken}: {made:?}");
+    }
 }
 
 /// The checker is checked: a program that renames before it has confirmed the bytes is caught.

@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use impasto::checkpoint::{Checkpoint, NAMES};
+use impasto::checkpoint::{Checkpoint, NAMES, Place, Snapshot};
 use impasto::disk::{DiskError, OpenFile, RealDisk};
+use impasto::optimiser::optimiser;
 use impasto::picture::Picture;
 use impasto::recipe::{Recipe, Size, parse_layers};
 use impasto::recorder::{Recorder, Resumption, begin_folder, write_record};
@@ -124,8 +125,12 @@ fn whatever_the_disk_does_no_checkpoint_is_ahead_of_the_lines() {
         let (_, failures) = paint_recorded(&engine, &record, recorder, None, 9);
         let told = lines(&disk.contents(&folder.join(METRICS)).unwrap());
         if !for_ever {
-            // A disk that failed once has every line at the end, each whole and once.
+            // A disk that failed once has every line at the end, each whole and once, and every frame.
             assert_eq!(told, all, "seed {seed}");
+            for iteration in [2, 4] {
+                let path = frame_path(folder, iteration);
+                assert_eq!(disk.contents(&path), sound.contents(&path), "seed {seed}: frame {iteration}");
+            }
             went_on += failures;
         }
         for state in [disk.clone(), disk.after_power_cut()] {
@@ -222,6 +227,89 @@ fn the_checker_sees_a_torn_line() {
     assert!(torn, "without a sync, a power cut takes lines");
     log.sync().unwrap();
     assert!((0..200).all(|_| disk.after_power_cut().contents(path).unwrap() == b"{}\n"));
+}
+
+/// Shows a recorder the state after so many evaluations, accepted ones and all; gives whether it is on the disk.
+fn keep(recorder: &mut Recorder<'_>, record: &RunRecord, iterations: u32, evaluations: u32) -> Result<bool, DiskError> {
+    let mut optimiser = optimiser(&record.recipe, SIDE, SIDE);
+    let mut picture = vec![100.0; 3 * SIDE * SIDE];
+    optimiser.advance(&mut picture, 1.0, &[0.5; 3 * SIDE * SIDE]);
+    let place = Place { scale_index: 0, scale_evaluations: evaluations, iterations, evaluations };
+    let (picture, optimiser) = (picture.as_slice(), optimiser.as_ref());
+    let scale = record.scales[0];
+    recorder.keep(&Snapshot { recipe: &record.recipe, scale, place, losses: None, picture, optimiser }, false)
+}
+
+#[test]
+fn a_checkpoint_that_was_refused_is_tried_again() {
+    let (mut refused, mut kept) = (0, 0);
+    for may_wait in [false, true] {
+        let mut record = record(1_000, FrameSchedule::Tutorial);
+        // By the clock there is none; each look at the clock is a second, so one that is tried takes a second.
+        record.saving.checkpoint_every_s = 1e9;
+        record.saving.checkpoint_may_wait = may_wait;
+        for seed in 0..120 {
+            let now = Cell::new(0.0);
+            let clock = || {
+                now.set(now.get() + 1.0);
+                now.get()
+            };
+            let disk = FaultyDisk::new(seed);
+            let mut recorder = Recorder::new(&disk, Path::new("run"), &record, None, &clock).unwrap();
+            assert!((1..20).all(|iteration| !keep(&mut recorder, &record, iteration, iteration).unwrap()));
+            disk.fail_at(disk.operations() + seed as usize % 40, false);
+            let Err(error) = keep(&mut recorder, &record, 20, 20) else {
+                kept += 1;
+                assert!(!keep(&mut recorder, &record, 20, 21).unwrap(), "seed {seed}: it is not owed");
+                continue;
+            };
+            refused += 1;
+            let again = (21..200).find(|&evaluations| keep(&mut recorder, &record, 21, evaluations).unwrap());
+            // On a disk that was slow to refuse, after fifty times what the try took; each evaluation has one look.
+            let again = again.unwrap_or_else(|| panic!("seed {seed}: never again, {error}"));
+            assert!(if may_wait { (69..=72).contains(&again) } else { again == 21 }, "seed {seed}: {again}, {error}");
+            assert!(!keep(&mut recorder, &record, 21, again + 1).unwrap(), "seed {seed}: it is owed no more");
+        }
+    }
+    assert!(refused > 40 && kept > 10, "the test must see both: {refused}, {kept}");
+}
+
+/// On the real disk: the time of work of a run that goes on begins where the checkpoint has it.
+#[test]
+fn seconds_of_work_go_on_from_the_checkpoint() {
+    let engine = engine();
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(6, FrameSchedule::None);
+    begin_folder(&RealDisk, folder.path(), &record, &[]).unwrap();
+    // Of the program that takes the run up; each starts at 0.
+    let now = Cell::new(0.0);
+    let clock = || {
+        now.set(now.get() + 0.125);
+        now.get()
+    };
+    let recorder = Recorder::new(&RealDisk, folder.path(), &record, None, &clock).unwrap();
+    paint_recorded(&engine, &record, recorder, None, 3);
+    let before = read_metrics(folder.path()).unwrap();
+    let stopped_at = before[2].seconds;
+    assert!(before[0].seconds > 0.0 && stopped_at > before[0].seconds, "{before:?}");
+    // The program went on for a line and was killed: that time is done again, so it counts once.
+    let mut text = std::fs::read_to_string(folder.path().join(METRICS)).unwrap();
+    text += &(serde_json::to_string(&Metrics { iteration: 4, evaluations: 4, seconds: 1e6, ..before[2].clone() })
+        .unwrap()
+        + "\n");
+    std::fs::write(folder.path().join(METRICS), text).unwrap();
+
+    let (generation, checkpoint) = impasto::checkpoint::newest(folder.path()).newest.unwrap();
+    assert_eq!(checkpoint.place.evaluations, 3);
+    now.set(0.0);
+    let from = Some(Resumption { generation, checkpoint: &checkpoint });
+    let recorder = Recorder::new(&RealDisk, folder.path(), &record, from, &clock).unwrap();
+    assert_eq!(recorder.seconds(), stopped_at + now.get());
+    paint_recorded(&engine, &record, recorder, Some(checkpoint), 9);
+    let after = read_metrics(folder.path()).unwrap();
+    assert_eq!((after.len(), &after[..3]), (6, &before[..]));
+    assert!(after.windows(2).all(|pair| pair[0].seconds < pair[1].seconds), "{after:?}");
+    assert!(after[5].seconds <= stopped_at + now.get(), "{after:?}");
 }
 
 #[test]

@@ -117,6 +117,17 @@ fn a_file_of_roots_that_is_none_is_said() {
     assert!(error.contains("no certificate") && error.contains("Cargo.toml"), "{error}");
 }
 
+/// One without an end would fill the memory.
+#[test]
+#[cfg(unix)]
+fn a_file_of_roots_that_is_no_file_is_not_read() {
+    if !has_environment("secure::a_file_of_roots_that_is_no_file_is_not_read", &[("SSL_CERT_FILE", "/dev/zero")]) {
+        return;
+    }
+    let error = Folder::new().fetch(&["https://127.0.0.1:1/small.bin"]).unwrap_err().to_string();
+    assert!(error.contains("SSL_CERT_FILE: /dev/zero is not a file"), "{error}");
+}
+
 #[test]
 fn a_proxy_tunnels_to_a_secure_server() {
     let behind = Server::secure(Identity::here(), vec![honest]);
