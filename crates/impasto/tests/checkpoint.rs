@@ -1,6 +1,8 @@
 //! A run that goes on from a checkpoint ends in the same bytes as one that was never stopped, and no damaged checkpoint
 //! is ever gone on from.
 
+mod waves;
+
 use std::path::Path;
 
 use impasto::checkpoint::{Checkpoint, CheckpointError, Keeper, NAMES, Snapshot, newest};
@@ -13,13 +15,7 @@ use impasto::{Control, Event, Images, Keeping, Outcome, PaintError, paint, paint
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 
 fn waves(width: usize, height: usize, phase: f64) -> Picture {
-    let mut picture = Picture::filled(width, height, [0.0; 3]).unwrap();
-    for (place, value) in picture.values.iter_mut().enumerate() {
-        let (channel, y, x) = (place / (width * height), place / width % height, place % width);
-        let angle = phase + 0.4 * x as f64 + 0.27 * y as f64 * (1.0 + channel as f64);
-        *value = (127.0 + 120.0 * libm::sin(angle)) as f32;
-    }
-    picture
+    waves::waves(width, height, phase, 120.0)
 }
 
 /// Two scales, shallow layers; a history that is full long before the end, and more pairs than the diagonal waits for.

@@ -1,25 +1,20 @@
 //! Whole runs through the network in f64, at sizes that it can bear.
 
+mod tampered;
+mod waves;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size, Start, StyleFit, parse_layers};
 use impasto::{Control, Event, Images, Outcome, PaintError, Picture, ResolvedRecipe, paint, scales};
 use impasto_vgg::reference::ReferenceEngine;
-use impasto_vgg::{
-    Engine, EngineDescription, EngineError, FeatureMap, Layer, Observation, ObservationGradients, Precision, Session,
-    SessionRequest, Weights,
-};
+use impasto_vgg::{Engine, EngineError, Observation, Precision, Weights};
 
-/// A picture of soft waves.
+use tampered::{Call, Tampered};
+
 fn waves(width: usize, height: usize, phase: f64) -> Picture {
-    let mut picture = Picture::filled(width, height, [0.0; 3]).unwrap();
-    for (place, value) in picture.values.iter_mut().enumerate() {
-        let (channel, y, x) = (place / (width * height), place / width % height, place % width);
-        let angle = phase + 0.4 * x as f64 + 0.27 * y as f64 * (1.0 + channel as f64);
-        *value = (127.0 + 100.0 * libm::sin(angle)) as f32;
-    }
-    picture
+    waves::waves(width, height, phase, 100.0)
 }
 
 /// Shallow layers and few evaluations: seconds, not minutes, in f64.
@@ -175,129 +170,31 @@ fn a_start_from_a_file_needs_the_file() {
     assert_eq!(with(None), Err(PaintError::StartMissing));
 }
 
-/// An engine whose loss turns bad at one evaluation, counted over all sessions.
-struct Faulty {
-    inner: ReferenceEngine,
-    bad_at: usize,
-    value: f64,
-    count: &'static Mutex<usize>,
-}
-
-struct FaultySession {
-    inner: Box<dyn Session>,
-    bad_at: usize,
-    value: f64,
-    count: &'static Mutex<usize>,
-}
-
-impl Engine for Faulty {
-    fn describe(&self) -> EngineDescription {
-        self.inner.describe()
-    }
-
-    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
-        let inner = self.inner.session(request)?;
-        Ok(Box::new(FaultySession { inner, bad_at: self.bad_at, value: self.value, count: self.count }))
-    }
-
-    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
-        self.inner.session_bytes(request)
-    }
-}
-
-impl Session for FaultySession {
-    fn request(&self) -> &SessionRequest {
-        self.inner.request()
-    }
-
-    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
-        self.inner.set_content(image)
-    }
-
-    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
-        let mut observation = self.inner.forward(image)?;
+/// An engine whose loss takes this value at one evaluation, counted over all sessions.
+fn faulty(bad_at: usize, value: f64) -> Tampered {
+    let count = AtomicUsize::new(0);
+    Tampered::with(move |call, _| {
         // The style image's session has no content: it is not counted.
-        if let Some(distance) = observation.distances.first_mut() {
-            let mut count = self.count.lock().unwrap();
-            *count += 1;
-            if *count == self.bad_at {
-                distance.sum_of_squares = self.value;
-            }
+        if let Call::Forward(observation) = call
+            && let Some(distance) = observation.distances.first_mut()
+            && count.fetch_add(1, Ordering::Relaxed) + 1 == bad_at
+        {
+            distance.sum_of_squares = value;
         }
-        Ok(observation)
-    }
-
-    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
-        self.inner.backward(gradients, pixel_gradient)
-    }
-
-    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
-        self.inner.feature_map(image, layer)
-    }
-
-    fn set_precision(&mut self, precision: Precision) {
-        self.inner.set_precision(precision);
-    }
+        Ok(())
+    })
 }
 
-/// An engine that works for some calls of `forward` and `session` and then no more.
-struct Ending {
-    inner: ReferenceEngine,
-    calls_left: Arc<AtomicUsize>,
-}
-
-struct EndingSession {
-    inner: Box<dyn Session>,
-    calls_left: Arc<AtomicUsize>,
-}
-
-fn call(calls_left: &AtomicUsize) -> Result<(), EngineError> {
-    let left = calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-    left.map(drop).map_err(|_| EngineError::Device("the device was lost".into()))
-}
-
-impl Engine for Ending {
-    fn describe(&self) -> EngineDescription {
-        self.inner.describe()
-    }
-
-    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
-        call(&self.calls_left)?;
-        let (inner, calls_left) = (self.inner.session(request)?, Arc::clone(&self.calls_left));
-        Ok(Box::new(EndingSession { inner, calls_left }))
-    }
-
-    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
-        self.inner.session_bytes(request)
-    }
-}
-
-impl Session for EndingSession {
-    fn request(&self) -> &SessionRequest {
-        self.inner.request()
-    }
-
-    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
-        self.inner.set_content(image)
-    }
-
-    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
-        call(&self.calls_left)?;
-        self.inner.forward(image)
-    }
-
-    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
-        call(&self.calls_left)?;
-        self.inner.backward(gradients, pixel_gradient)
-    }
-
-    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
-        self.inner.feature_map(image, layer)
-    }
-
-    fn set_precision(&mut self, precision: Precision) {
-        self.inner.set_precision(precision);
-    }
+/// An engine that opens sessions and goes forward and back so many times, and then no more.
+fn ending(calls: usize) -> Tampered {
+    let calls_left = AtomicUsize::new(calls);
+    Tampered::with(move |call, _| {
+        if let Call::Content = call {
+            return Ok(());
+        }
+        let left = calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map(drop).map_err(|_| EngineError::Device("the device was lost".into()))
+    })
 }
 
 #[test]
@@ -327,9 +224,9 @@ fn a_device_that_ends_anywhere_leaves_the_picture_so_far() {
     let full = (whole.picture.width, whole.picture.height);
     let (mut calls, mut failed) = (0, 0);
     loop {
-        let ending = Ending { inner: engine(), calls_left: Arc::new(AtomicUsize::new(calls)) };
+        let engine = ending(calls);
         calls += 1;
-        match paint(&recipe, &ending, images, None, &mut |_| Control::Continue) {
+        match paint(&recipe, &engine, images, None, &mut |_| Control::Continue) {
             // Nothing was painted yet.
             Err(error) => assert!(matches!(error, PaintError::Engine(EngineError::Device(_))), "{error}"),
             Ok(outcome) if outcome.failure.is_none() => {
@@ -350,78 +247,38 @@ fn a_device_that_ends_anywhere_leaves_the_picture_so_far() {
 }
 
 /// An engine that says it has bfloat16 products, and notes what is asked of it; its precision moves the losses a little.
-struct Noting {
-    inner: ReferenceEngine,
-    noted: &'static Mutex<Vec<String>>,
-}
-
-struct NotingSession {
-    inner: Box<dyn Session>,
-    precision: Precision,
-    noted: &'static Mutex<Vec<String>>,
-}
-
-impl Engine for Noting {
-    fn describe(&self) -> EngineDescription {
-        EngineDescription { has_bf16: true, gains_from_bf16: true, ..self.inner.describe() }
-    }
-
-    fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
-        let inner = self.inner.session(request)?;
-        Ok(Box::new(NotingSession { inner, precision: request.precision, noted: self.noted }))
-    }
-
-    fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
-        self.inner.session_bytes(request)
-    }
-}
-
-impl Session for NotingSession {
-    fn request(&self) -> &SessionRequest {
-        self.inner.request()
-    }
-
-    fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
-        self.noted.lock().unwrap().push(format!("content {:?}", self.precision));
-        self.inner.set_content(image)
-    }
-
-    fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
-        let mut observation = self.inner.forward(image)?;
-        if let Some(distance) = observation.distances.first_mut() {
-            self.noted.lock().unwrap().push(format!("{:?}", self.precision));
-            if self.precision != Precision::Bf16 {
-                // As if f32 saw more: higher than any loss before.
-                distance.sum_of_squares += 1e12;
+fn noting(noted: Arc<Mutex<Vec<String>>>) -> Tampered {
+    let mut engine = Tampered::with(move |call, precision| {
+        match call {
+            Call::Content => noted.lock().unwrap().push(format!("content {precision:?}")),
+            Call::Forward(Observation { distances, .. }) => {
+                if let Some(distance) = distances.first_mut() {
+                    noted.lock().unwrap().push(format!("{precision:?}"));
+                    if precision != Precision::Bf16 {
+                        // As if f32 saw more: higher than any loss before.
+                        distance.sum_of_squares += 1e12;
+                    }
+                }
             }
+            Call::Session | Call::Backward => {}
         }
-        Ok(observation)
-    }
-
-    fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
-        self.inner.backward(gradients, pixel_gradient)
-    }
-
-    fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
-        self.inner.feature_map(image, layer)
-    }
-
-    fn set_precision(&mut self, precision: Precision) {
-        self.precision = precision;
-        self.inner.set_precision(precision);
-    }
+        Ok(())
+    });
+    engine.claims_bf16 = true;
+    engine
 }
 
 #[test]
 fn precision_is_bfloat16_at_first_and_the_losses_are_f32_at_the_end() {
     let noted_for = |precision| {
         let recipe = Recipe { precision: Some(precision), iterations: Some(12), ..small() }.resolve().unwrap();
-        let noted: &'static Mutex<Vec<String>> = Box::leak(Box::default());
-        let (outcome, told) = run(&recipe, &Noting { inner: engine(), noted }).unwrap();
+        let noted = Arc::default();
+        let (outcome, told) = run(&recipe, &noting(Arc::clone(&noted))).unwrap();
         assert_eq!(outcome.evaluations, 12);
         // The first evaluation after the change is accepted, though its loss is higher.
         assert!(!told.contains(&"rejected 3".to_owned()), "{told:?}");
-        noted.lock().unwrap().join(" ")
+        let noted = noted.lock().unwrap();
+        noted.join(" ")
     };
     let evaluated =
         |precision: &str, times: usize| format!("content {precision}{}", format!(" {precision}").repeat(times));
@@ -444,16 +301,13 @@ fn a_bad_loss_at_any_evaluation_leaves_a_good_picture_and_is_told() {
             run(&one, &engine()).unwrap().0.losses.unwrap().total
         };
         for (bad_at, value) in [(2, f64::NAN), (4, f64::INFINITY), (5, 1e25), (6, f64::NAN)] {
-            let count = Box::leak(Box::new(Mutex::new(0)));
-            let faulty = Faulty { inner: engine(), bad_at, value, count };
-            let (outcome, told) = run(&recipe, &faulty).unwrap();
+            let (outcome, told) = run(&recipe, &faulty(bad_at, value)).unwrap();
             let rejected: Vec<_> = told.iter().filter(|line| line.starts_with("rejected")).collect();
             assert_eq!(rejected, [&format!("rejected {bad_at}")], "{optimizer:?}, {value} at {bad_at}");
             assert_eq!((outcome.evaluations, outcome.iterations), (6, 5));
             assert!(outcome.picture.values.iter().all(|value| value.is_finite()));
             assert!(outcome.losses.unwrap().total <= start);
         }
-        let faulty = Faulty { inner: engine(), bad_at: 1, value: f64::NAN, count: Box::leak(Box::new(Mutex::new(0))) };
-        assert_eq!(run(&recipe, &faulty).unwrap_err(), PaintError::StartNotFinite);
+        assert_eq!(run(&recipe, &faulty(1, f64::NAN)).unwrap_err(), PaintError::StartNotFinite);
     }
 }
