@@ -70,6 +70,17 @@ struct RingShape {
 }
 
 impl RingShape {
+    /// This shape, whose sides' products do not wrap.
+    ///
+    /// # Panics
+    /// Where the picture-high map has more elements than can be counted.
+    fn checked(self) -> RingShape {
+        let elements = self.blocks.checked_mul(self.height).and_then(|rows| rows.checked_mul(self.width));
+        assert!(elements.is_some(), "a map of {self:?} has too many elements");
+        self
+    }
+
+    /// Elements that are kept.
     fn len(self) -> usize {
         self.blocks * self.slots * self.width
     }
@@ -85,10 +96,13 @@ impl RingShape {
 
 impl<T: Element> RowRing<T> {
     /// A map of zeros. `channels` is a multiple of 16; `slots` rows are kept, at most `height`.
+    ///
+    /// # Panics
+    /// Where channels come in no whole blocks, a side is 0, or there are more elements than can be counted.
     pub fn new(channels: usize, height: usize, width: usize, slots: usize) -> RowRing<T> {
         assert!(channels.is_multiple_of(LANES) && channels > 0, "channels come in blocks of {LANES}");
         assert!(height > 0 && width > 0 && slots > 0, "a map has at least one position");
-        let shape = RingShape { blocks: channels / LANES, height, width, slots: slots.min(height) };
+        let shape = RingShape { blocks: channels / LANES, height, width, slots: slots.min(height) }.checked();
         let mut storage = filled(shape.len() + 2 * GUARD_LEN, T::ZERO);
         storage[..GUARD_LEN].fill(T::SENTINEL);
         storage[GUARD_LEN + shape.len()..].fill(T::SENTINEL);
@@ -119,11 +133,6 @@ impl<T: Element> RowRing<T> {
     /// Positions in a row.
     pub fn width(&self) -> usize {
         self.shape.width
-    }
-
-    /// Rows that are kept at a time.
-    pub fn slots(&self) -> usize {
-        self.shape.slots
     }
 
     /// Row `y` of a block of channels: `width` elements.
@@ -172,20 +181,25 @@ impl<T: Element> RowRing<T> {
     /// One writer a claim, for threads to write at the same time.
     ///
     /// # Panics
-    /// Where claims overlap or are not in order (by blocks, then tiles), where the grid does not fit the map, or where two
-    /// rows of the claimed tiles would share a slot.
+    /// Where a claim ends before it begins or beyond the map, where claims overlap or are not in order (by blocks, then
+    /// tiles), where the grid does not fit the map, or where two rows of the claimed tiles would share a slot.
     pub fn tile_writers(&mut self, grid: TileGrid, claims: &[Claim]) -> Vec<TileWriter<'_, T>> {
         assert_eq!(grid.tiles_per_row, self.shape.width.div_ceil(grid.cell), "the grid spans the map's width");
+        let tiles = grid.tiles_per_row * self.shape.height.div_ceil(grid.cell);
         for claim in claims {
-            assert!(claim.blocks.end <= self.shape.blocks, "a claim ends beyond the last block of channels");
+            let Claim { blocks, tiles: claimed } = claim;
+            assert!(blocks.start <= blocks.end && claimed.start <= claimed.end, "{claim:?} ends before it begins");
+            assert!(blocks.end <= self.shape.blocks, "{claim:?} ends beyond the last block of channels");
+            assert!(claimed.end <= tiles, "{claim:?} ends beyond the map's last tile");
         }
+        // Claims of one order each with the next are so with all that follow, since none ends before it begins.
         for pair in claims.windows(2) {
             let same_blocks = pair[0].blocks == pair[1].blocks && pair[0].tiles.end <= pair[1].tiles.start;
             assert!(same_blocks || pair[0].blocks.end <= pair[1].blocks.start, "claims overlap: {pair:?}");
         }
         let first = claims.iter().map(|claim| claim.tiles.start / grid.tiles_per_row).min().unwrap_or(0);
         let end = claims.iter().map(|claim| claim.tiles.end.div_ceil(grid.tiles_per_row)).max().unwrap_or(0);
-        let rows = (end * grid.cell).min(self.shape.height).saturating_sub(first * grid.cell);
+        let rows = end.saturating_mul(grid.cell).min(self.shape.height).saturating_sub(first * grid.cell);
         assert!(rows <= self.shape.slots, "{rows} rows at once do not fit the {} slots of the ring", self.shape.slots);
 
         let base = self.storage[GUARD_LEN..].as_mut_ptr();
@@ -280,7 +294,8 @@ impl<T: Element> TileWriter<'_, T> {
     /// Outside of what this writer claims.
     #[inline(always)]
     pub fn tile_row(&mut self, block: usize, tile: Tile, row_in_tile: usize) -> Option<&mut [T]> {
-        let y = tile.row * self.grid.cell + row_in_tile;
+        // Where this wraps, the tile is none that can be claimed.
+        let y = tile.row.wrapping_mul(self.grid.cell).wrapping_add(row_in_tile);
         (y < self.shape.height).then(|| self.row_of_tile(block, tile, row_in_tile, y))
     }
 
@@ -295,104 +310,24 @@ impl<T: Element> TileWriter<'_, T> {
 
     #[inline(always)]
     fn row_of_tile(&mut self, block: usize, tile: Tile, row_in_tile: usize, y: usize) -> &mut [T] {
-        let number = tile.row * self.grid.tiles_per_row + tile.column;
+        let inside =
+            tile.row < self.shape.height && tile.column < self.grid.tiles_per_row && row_in_tile < self.grid.cell;
+        let number = tile.row.wrapping_mul(self.grid.tiles_per_row).wrapping_add(tile.column);
         let claimed = self.claim.blocks.contains(&block) && self.claim.tiles.contains(&number);
-        let inside = tile.column < self.grid.tiles_per_row && row_in_tile < self.grid.cell;
-        assert!(claimed && inside, "row {row_in_tile} of {tile:?}, block {block}: not claimed");
+        assert!(inside && claimed, "row {row_in_tile} of {tile:?}, block {block}: not claimed");
         let x = tile.column * self.grid.cell;
         let len = self.grid.cell.min(self.shape.width - x);
         let start = self.shape.row_start(block, y) + x;
         debug_assert!(start + len <= self.shape.len());
         // SAFETY: `row_start` checks block and row, and x + len <= width, so the elements lie inside the storage that
-        // `base` points to and that the map borrows mutably for the writer's life. No other writer reaches them: claims
-        // are disjoint, rows of different tiles share no slot (both checked in `tile_writers`), and this writer lends one
-        // slice at a time.
+        // `base` points to and that the map borrows mutably for the writer's life; no product on the way wraps, since the
+        // assertion above keeps the tile within a map whose elements `RingShape::checked` counted. No other writer reaches
+        // them: `tile_writers` checked that no claim ends before it begins or beyond the last block or tile, that each
+        // comes after the one before it, so that all are disjoint, and that all claimed rows fit the slots, so that no two
+        // share one; the assertion above keeps this writer to its claim, and it lends one slice at a time.
         unsafe { std::slice::from_raw_parts_mut(self.base.add(start), len) }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn claim(blocks: Range<usize>, tiles: Range<usize>) -> Claim {
-        Claim { blocks, tiles }
-    }
-
-    #[test]
-    fn writers_reach_every_element_once() {
-        for (height, width) in [(1, 1), (4, 4), (5, 9), (13, 7), (8, 3)] {
-            let mut map = SignRows::new(48, height, width, height);
-            let grid = TileGrid { cell: 4, tiles_per_row: width.div_ceil(4) };
-            let tiles = grid.tiles_per_row * height.div_ceil(4);
-            let claims = [claim(0..1, 0..tiles / 2), claim(0..1, tiles / 2..tiles), claim(1..3, 0..tiles)];
-            let writers = map.tile_writers(grid, &claims);
-            for (mut writer, claim) in writers.into_iter().zip(claims) {
-                for (block, tile) in claim.blocks.flat_map(|block| claim.tiles.clone().map(move |tile| (block, tile))) {
-                    for row in 0..4 {
-                        let place = grid.tile(tile);
-                        writer.tile_row(block, place, row).into_iter().flatten().for_each(|element| *element += 1);
-                    }
-                }
-            }
-            for (block, y) in (0..3).flat_map(|block| (0..height).map(move |y| (block, y))) {
-                assert!(map.row(block, y).iter().all(|&count| count == 1), "{height}x{width}, block {block}, row {y}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_ring_keeps_the_last_rows() {
-        let mut map = SignRows::new(16, 10, 2, 4);
-        for y in 0..10 {
-            map.row_mut(0, y).fill(y as u16);
-        }
-        assert_eq!((6..10).map(|y| map.row(0, y)[1]).collect::<Vec<_>>(), [6, 7, 8, 9]);
-    }
-
-    #[test]
-    fn rows_are_lent_once_and_at_their_place() {
-        for (height, slots, rows) in [(10, 4, 6..10), (10, 4, 7..9), (5, 5, 0..5), (9, 3, 2..2)] {
-            let mut map = SignRows::new(32, height, 3, slots);
-            let mut lent: Vec<(usize, usize)> = Vec::new();
-            for row in map.rows_mut(rows.clone()) {
-                row.elements.fill((100 * row.block + row.y) as u16);
-                lent.push((row.block, row.y));
-            }
-            lent.sort_unstable();
-            let expected: Vec<_> = (0..2).flat_map(|block| rows.clone().map(move |y| (block, y))).collect();
-            assert_eq!(lent, expected);
-            assert!(expected.iter().all(|&(block, y)| map.row(block, y) == [(100 * block + y) as u16; 3]));
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "claims overlap")]
-    fn overlapping_claims_are_refused() {
-        let mut map = SignRows::new(16, 8, 8, 8);
-        map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..3), claim(0..1, 2..4)]);
-    }
-
-    #[test]
-    #[should_panic(expected = "do not fit")]
-    fn tiles_that_would_share_slots_are_refused() {
-        let mut map = SignRows::new(16, 12, 8, 8);
-        map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..6)]);
-    }
-
-    #[test]
-    #[should_panic(expected = "not claimed")]
-    fn a_writer_keeps_to_its_claim() {
-        let mut map = SignRows::new(32, 8, 8, 8);
-        let mut writers = map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..4)]);
-        writers[0].tile_row(1, Tile { row: 0, column: 0 }, 0);
-    }
-
-    #[test]
-    #[should_panic(expected = "wrote beside")]
-    fn a_write_beside_the_map_is_noticed() {
-        let mut map = SignRows::new(16, 2, 2, 2);
-        let last = map.storage.len() - GUARD_LEN;
-        map.storage[last] = 0;
-    }
-}
+mod tests;

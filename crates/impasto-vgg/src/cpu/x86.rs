@@ -55,27 +55,27 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn enter<T: Task>(self, task: T) -> T::Output {
-        // SAFETY: the token proves AVX2 and FMA.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2 and FMA.
         unsafe { enter_avx2(self, task) }
     }
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::Vector {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe { [_mm256_set1_ps(value); 2] }
     }
 
     #[inline(always)]
     fn load(self, from: &Lanes) -> Self::Vector {
         let (low, high) = from.0.split_at(8);
-        // SAFETY: the token proves AVX2; both halves are eight values, aligned by the type.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2; both halves are eight values, aligned by the type.
         unsafe { [_mm256_load_ps(low.as_ptr()), _mm256_load_ps(high.as_ptr())] }
     }
 
     #[inline(always)]
     fn store(self, vector: Self::Vector, to: &mut Lanes) {
         let (low, high) = to.0.split_at_mut(8);
-        // SAFETY: the token proves AVX2; both halves are eight values, aligned by the type.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2; both halves are eight values, aligned by the type.
         unsafe {
             _mm256_store_ps(low.as_mut_ptr(), vector[0]);
             _mm256_store_ps(high.as_mut_ptr(), vector[1]);
@@ -84,49 +84,50 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves FMA.
+        // SAFETY: `detect`, which alone makes tokens, has seen FMA.
         unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
     }
 
     #[inline(always)]
     fn neg_mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves FMA.
+        // SAFETY: `detect`, which alone makes tokens, has seen FMA.
         unsafe { [_mm256_fnmadd_ps(a[0], b[0], c[0]), _mm256_fnmadd_ps(a[1], b[1], c[1])] }
     }
 
     #[inline(always)]
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe { [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     fn relu(self, a: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX2. The instruction returns its second operand where one is not a number.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2. The instruction returns its second operand where
+        // one is not a number.
         unsafe { [_mm256_max_ps(_mm256_setzero_ps(), a[0]), _mm256_max_ps(_mm256_setzero_ps(), a[1])] }
     }
 
     #[inline(always)]
     fn greater_bits(self, a: Self::Vector, b: Self::Vector) -> u16 {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         let [low, high] = unsafe {
             [
                 _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0])),
@@ -138,7 +139,7 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn keep(self, a: Self::Vector, bits: u16) -> Self::Vector {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe {
             let bits = _mm256_set1_epi32(i32::from(bits));
             let low = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -152,7 +153,7 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn sum(self, a: Self::Vector) -> f32 {
-        // SAFETY: the token proves AVX2.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX2.
         unsafe {
             let eight = _mm256_add_ps(a[0], a[1]);
             let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
@@ -177,85 +178,87 @@ impl<const BF16: bool> Isa for Avx512<BF16> {
 
     #[inline(always)]
     fn enter<T: Task>(self, task: T) -> T::Output {
-        // SAFETY: the token proves what both functions are compiled for; the constant is part of its type.
+        // SAFETY: `detect`, which alone makes tokens, has seen all that both functions are compiled for; the constant
+        // is part of its type.
         unsafe { if BF16 { enter_avx512_bf16(Avx512(()), task) } else { enter_avx512(Avx512(()), task) } }
     }
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_set1_ps(value) }
     }
 
     #[inline(always)]
     fn load(self, from: &Lanes) -> Self::Vector {
-        // SAFETY: the token proves AVX-512; sixteen values, aligned by the type.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512; sixteen values, aligned by the type.
         unsafe { _mm512_load_ps(from.0.as_ptr()) }
     }
 
     #[inline(always)]
     fn store(self, vector: Self::Vector, to: &mut Lanes) {
-        // SAFETY: the token proves AVX-512; sixteen values, aligned by the type.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512; sixteen values, aligned by the type.
         unsafe { _mm512_store_ps(to.0.as_mut_ptr(), vector) }
     }
 
     #[inline(always)]
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_add_ps(a, b) }
     }
 
     #[inline(always)]
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_sub_ps(a, b) }
     }
 
     #[inline(always)]
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_mul_ps(a, b) }
     }
 
     #[inline(always)]
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     fn neg_mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_fnmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_max_ps(a, b) }
     }
 
     #[inline(always)]
     fn relu(self, a: Self::Vector) -> Self::Vector {
-        // SAFETY: the token proves AVX-512. The instruction returns its second operand where one is not a number.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512. The instruction returns its second operand
+        // where one is not a number.
         unsafe { _mm512_max_ps(_mm512_setzero_ps(), a) }
     }
 
     #[inline(always)]
     fn greater_bits(self, a: Self::Vector, b: Self::Vector) -> u16 {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
     }
 
     #[inline(always)]
     fn keep(self, a: Self::Vector, bits: u16) -> Self::Vector {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_maskz_mov_ps(bits, a) }
     }
 
     #[inline(always)]
     fn sum(self, a: Self::Vector) -> f32 {
-        // SAFETY: the token proves AVX-512.
+        // SAFETY: `detect`, which alone makes tokens, has seen AVX-512.
         unsafe { _mm512_reduce_add_ps(a) }
     }
 
@@ -271,7 +274,8 @@ impl<const BF16: bool> Isa for Avx512<BF16> {
             return portable_store_bf16(self, vector, to, upper);
         }
         let words = &mut to.0[if upper { LANES / 2..LANES } else { 0..LANES / 2 }];
-        // SAFETY: `BF16` in the token's type proves the conversion; `words` are 32 bytes, aligned to 32.
+        // SAFETY: with `BF16` in the token's type, `detect`, which alone makes it, has seen the conversion; `words` are
+        // 32 bytes, aligned to 32.
         unsafe {
             let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(vector));
             _mm256_store_si256(words.as_mut_ptr().cast(), rounded);
@@ -283,7 +287,8 @@ impl<const BF16: bool> Isa for Avx512<BF16> {
         if !BF16 {
             return portable_mul_add_bf16(self, a, b, sums);
         }
-        // SAFETY: `BF16` in the token's type proves the products; both types are 64 bytes of any bits.
+        // SAFETY: with `BF16` in the token's type, `detect`, which alone makes it, has seen the products; both types
+        // are 64 bytes of any bits.
         unsafe {
             _mm512_dpbf16_ps(
                 sums,
