@@ -99,5 +99,6 @@ pub fn load_weights(name: &str) -> Result<(Arc<Weights>, Vec<String>), Failure> 
     }
     let file = read_file(&path).map_err(|error| Failure::file(&path, error))?;
     let notes = file.notes.iter().map(|note| format!("{name}: {note}")).collect();
-    Ok((Arc::new(Weights { convolutions: file.convolutions }), notes))
+    let weights = Weights::from_convolutions(file.convolutions).map_err(|error| Failure::file(&path, error))?;
+    Ok((Arc::new(weights), notes))
 }

@@ -205,7 +205,7 @@ fn verify(arguments: &VerifyArguments, output: &mut Output) -> Result<(), Failur
     if arguments.json {
         output.json(&report);
     } else {
-        for (range, convolution) in ranges.iter().zip(&weights.convolutions) {
+        for (range, convolution) in ranges.iter().zip(weights.convolutions()) {
             let shape = format!("[{}, {}, 3, 3]", convolution.outputs, convolution.inputs);
             let (name, least, largest) = (range.layer.name(), range.least, range.largest);
             output.line(&format!("{name:<8} {shape:<16} weights {least:>9.4} to {largest:.4}"));

@@ -40,7 +40,7 @@ impl DeviceWeights {
     /// The weights of the convolution in this place, 0 for conv1_1; brought to the device on first use.
     pub fn get(&self, index: usize) -> Arc<ConvolutionBuffers> {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers[index].get_or_insert_with(|| Arc::new(self.bring(&self.weights.convolutions[index]))).clone()
+        buffers[index].get_or_insert_with(|| Arc::new(self.bring(&self.weights.convolutions()[index]))).clone()
     }
 
     /// Forgets what is there: for when there was not memory enough for all of it.

@@ -37,7 +37,8 @@ fn convolutions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("winograd");
     group.sample_size(10);
     for (convolution, side) in SHAPES {
-        let weights = &Weights::embedded().convolutions[convolution];
+        let network = Weights::embedded();
+        let weights = &network.convolutions()[convolution];
         let shape = format!("{}_to_{}_at_{side}", weights.inputs, weights.outputs);
         let mut input = map_of(weights.inputs, side);
         let mut output = map_of(weights.outputs, side);
@@ -72,7 +73,7 @@ fn convolutions(criterion: &mut Criterion) {
 
 fn first_convolution(criterion: &mut Criterion) {
     let (set, side) = (instruction_set(), 512);
-    let convolution = FirstConvolution::new(&Weights::embedded().convolutions[0]);
+    let convolution = FirstConvolution::new(&Weights::embedded().convolutions()[0]);
     let mut pixels = vec![100.0; 3 * side * side];
     let mut map = map_of(64, side);
     let mut signs = SignRows::new(64, side, side, side);

@@ -82,7 +82,8 @@ fn measure(
     threads: usize,
     limit: Duration,
 ) {
-    let weights = &Weights::embedded().convolutions[convolution];
+    let network = Weights::embedded();
+    let weights = &network.convolutions()[convolution];
     let (inputs, outputs) = (weights.inputs, weights.outputs);
     let forward = WinogradWeights::forward(set, weights, precision);
     let backward = WinogradWeights::backward(set, weights, precision);
@@ -125,7 +126,7 @@ fn measure(
 }
 
 fn measure_first(set: InstructionSet, side: usize, limit: Duration) {
-    let convolution = FirstConvolution::new(&Weights::embedded().convolutions[0]);
+    let convolution = FirstConvolution::new(&Weights::embedded().convolutions()[0]);
     let mut pixels = vec![100.0; 3 * side * side];
     let mut map = FeatureRows::new(64, side, side, side);
     let mut signs = SignRows::new(64, side, side, side);

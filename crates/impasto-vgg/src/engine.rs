@@ -73,12 +73,16 @@ impl Precision {
     }
 }
 
+/// The longest side of a picture in pixels. (A session for a square of it would take terabytes; what is counted of one, in
+/// bytes and in floating-point operations, stays far within 64 bits.)
+pub const SIDE_LIMIT_PX: usize = 1 << 18;
+
 /// What a session is opened for. Taps must be free of duplicates; their order is the order of the answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionRequest {
-    /// Height of the picture in pixels, at least 1.
+    /// Height of the picture in pixels, 1 to [`SIDE_LIMIT_PX`].
     pub height: usize,
-    /// Width of the picture in pixels, at least 1.
+    /// Width of the picture in pixels, 1 to [`SIDE_LIMIT_PX`].
     pub width: usize,
     /// How the poolings reduce.
     pub pooling: Pooling,
@@ -226,10 +230,13 @@ pub trait Engine: Send + Sync {
     /// Allocates everything that evaluations of this request need, once.
     ///
     /// # Errors
-    /// A request with no pixels, duplicate taps, or more memory than its limit.
+    /// A request that does not pass [`SessionRequest::check`], or takes more memory than its limit.
     fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError>;
 
     /// Bytes that a session for this request would take, the weights included, without opening it.
+    ///
+    /// # Errors
+    /// As [`Engine::session`].
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError>;
 }
 
@@ -240,19 +247,33 @@ pub trait Session: Send {
     fn request(&self) -> &SessionRequest;
 
     /// Computes and keeps the content taps' features of `image`: the P of later distances. What `forward` kept is lost.
+    ///
+    /// # Errors
+    /// A picture of another size than the request's; a device that fails.
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError>;
 
     /// Runs the network on `image` as far as the deepest tap, and keeps what `backward` will need.
+    ///
+    /// # Errors
+    /// A picture of another size than the request's; content taps before their [`Session::set_content`]; a device that
+    /// fails.
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError>;
 
     /// The gradient at the pixels of the last `forward`'s image: writes `[3, height, width]` into `pixel_gradient`.
+    ///
+    /// # Errors
+    /// What [`SessionRequest::check_gradients`] refuses; no `forward` before it; a device that fails.
     fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError>;
 
     /// One layer's features of `image`, any layer; for inspection and tests, not for the hot loop. What `forward` kept
     /// is lost.
+    ///
+    /// # Errors
+    /// A picture of another size than the request's; a device that fails.
     fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError>;
 
-    /// Changes the arithmetic of later evaluations.
+    /// Changes the arithmetic of later evaluations. The content taps' features stay as they were computed, in the
+    /// arithmetic before, until the next [`Session::set_content`].
     fn set_precision(&mut self, precision: Precision);
 
     /// Where the time of `forward` and `backward` went since the session was opened or [`Session::clear_times`] was
@@ -276,10 +297,19 @@ impl SessionRequest {
         3 * self.height * self.width
     }
 
-    /// Checks what every engine demands: at least one pixel, no tap twice.
+    /// Checks what every engine demands.
+    ///
+    /// # Errors
+    /// A picture without pixels or with a side beyond [`SIDE_LIMIT_PX`], a layer twice among the taps of one kind.
     pub fn check(&self) -> Result<(), EngineError> {
         if self.height == 0 || self.width == 0 {
             return Err(EngineError::Request("a picture needs at least one pixel; give a size of 1 or more".into()));
+        }
+        if self.height.max(self.width) > SIDE_LIMIT_PX {
+            return Err(EngineError::Request(format!(
+                "{}x{} is too large: a side has at most {SIDE_LIMIT_PX} pixels; lower the size",
+                self.width, self.height
+            )));
         }
         for taps in [&self.style_taps, &self.content_taps] {
             let mut sorted = taps.clone();
@@ -311,8 +341,8 @@ impl SessionRequest {
     /// Checks the lengths of what [`Session::backward`] is given against this request.
     ///
     /// # Errors
-    /// A request without a way back, lists that are longer or shorter than the taps, matrices of another size than the taps' channels, a pixel
-    /// gradient that is not `[3, height, width]`.
+    /// A request without a way back, lists that are longer or shorter than the taps, matrices of another size than the
+    /// taps' channels, a pixel gradient that is not `[3, height, width]`.
     pub fn check_gradients(&self, gradients: &ObservationGradients, pixel_gradient: &[f32]) -> Result<(), EngineError> {
         self.check_picture(pixel_gradient)?;
         if !self.way_back {

@@ -117,6 +117,9 @@ impl Layer {
     /// assert_eq!(Layer::named("conv4_2").unwrap().channels(), 512);
     /// assert!(Layer::named("conv4_9").is_err());
     /// ```
+    ///
+    /// # Errors
+    /// A name that no layer has.
     pub fn named(name: &str) -> Result<Layer, UnknownLayer> {
         LAYERS
             .iter()
@@ -128,6 +131,14 @@ impl Layer {
     /// All layers, from the picture inwards.
     pub fn all() -> impl DoubleEndedIterator<Item = Layer> + ExactSizeIterator {
         (0..LAYER_COUNT).map(|index| Layer(index as u8))
+    }
+
+    /// The convolutions, from the picture inwards, with the channels that go into each.
+    pub fn convolutions() -> impl Iterator<Item = (Layer, usize)> {
+        Layer::all().filter_map(|layer| match layer.info().kind {
+            LayerKind::Convolution { inputs, .. } => Some((layer, inputs)),
+            LayerKind::Pooling => None,
+        })
     }
 
     /// Place in [`LAYERS`].
@@ -148,6 +159,11 @@ impl Layer {
     /// Channels of this layer's feature map.
     pub fn channels(self) -> usize {
         self.info().channels
+    }
+
+    /// Whether a pooling comes next in the network.
+    pub fn pools_after(self) -> bool {
+        Layer::from_index(self.index() + 1).is_some_and(|next| next.info().kind == LayerKind::Pooling)
     }
 
     /// `(height, width)` of this layer's map for a picture of that height and width: each pooling halves, rounding up.

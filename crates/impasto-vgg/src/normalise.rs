@@ -19,11 +19,14 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::engine::{Border, Engine, EngineError, Moments, Pooling, Precision, SessionRequest};
-use crate::layers::{Layer, LayerKind};
+use crate::layers::Layer;
 use crate::weights::{CONVOLUTION_COUNT, Weights, WeightsError};
 
 /// Filters whose mean activation is below this share of their layer's mean are dead.
 pub const DEAD_SHARE: f64 = 1e-6;
+
+/// The longest file of mean activations. It bounds what reading one takes: its table of contents cannot be longer.
+const FILE_LIMIT_BYTES: usize = 1 << 20;
 
 /// The scales that come with the embedded weights; `examples/calibrate.rs` of the crate impasto made them and says how.
 static BUILT_IN: &[u8] = include_bytes!("../data/vgg19-mean-activations.safetensors");
@@ -44,7 +47,7 @@ pub enum NormaliseError {
 
 /// The convolutions, in order.
 pub fn convolution_layers() -> impl Iterator<Item = Layer> {
-    Layer::all().filter(|layer| matches!(layer.info().kind, LayerKind::Convolution { .. }))
+    Layer::convolutions().map(|(layer, _)| layer)
 }
 
 /// A filter, for people: `conv4_3 filter 17`.
@@ -147,11 +150,17 @@ impl MeanActivations {
     }
 
     /// The means of one convolution, `[outputs]`.
+    ///
+    /// # Panics
+    /// From convolution 16 on.
     pub fn of(&self, convolution: usize) -> &[f32] {
         &self.means[convolution]
     }
 
     /// What each activation of one convolution is divided by: its mean, or 1 for dead filters.
+    ///
+    /// # Panics
+    /// From convolution 16 on.
     pub fn scales(&self, convolution: usize) -> Vec<f32> {
         let means = &self.means[convolution];
         let limit = dead_limit(means);
@@ -183,8 +192,11 @@ impl MeanActivations {
     /// Reads what [`MeanActivations::to_safetensors`] wrote.
     ///
     /// # Errors
-    /// Another file, other shapes, a mean that is negative or not finite.
+    /// Another file or one of more than 1 MiB, other shapes, a mean that is negative or not finite.
     pub fn from_safetensors(bytes: &[u8]) -> Result<MeanActivations, WeightsError> {
+        if bytes.len() > FILE_LIMIT_BYTES {
+            return Err(WeightsError::malformed("it is longer than 1 MiB, and mean activations take some 20 KiB"));
+        }
         let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
         let mut means = Vec::new();
         for layer in convolution_layers() {
@@ -232,7 +244,7 @@ impl Weights {
             inputs = outputs;
             rescaled
         };
-        Weights { convolutions: self.convolutions.iter().enumerate().map(rescale).collect() }
+        self.map(rescale)
     }
 
     /// The embedded weights, normalised by [`MeanActivations::built_in`]: what the paper's preset uses.

@@ -23,7 +23,7 @@
 
 use std::ops::Range;
 
-use crate::engine::SessionRequest;
+use crate::engine::{EngineError, SessionRequest};
 use crate::layers::{LAYER_COUNT, Layer, LayerKind};
 use builder::{Builder, Network, Way};
 
@@ -46,7 +46,7 @@ pub struct Strategy {
     /// nothing twice; 1 spares conv1_1's features, which are the largest and cheap to compute again; [`LAYER_COUNT`]
     /// keeps nothing.
     pub computed_again: usize,
-    /// Rows of the picture that are let in at a time.
+    /// Rows of the picture that are let in at a time, at least 1.
     pub band_rows: usize,
     /// Tiles that a layer waits for before it runs: deep layers have few in a row, and weights so large that it takes
     /// many tiles to be worth reading them.
@@ -74,6 +74,17 @@ impl Strategy {
 
     /// From this place on, candidates keep nothing: their memory does not grow with the picture's height.
     pub const FIRST_OF_LEAST_MEMORY: usize = 3;
+
+    /// Checks that a plan can follow these choices.
+    ///
+    /// # Errors
+    /// Bands of no rows.
+    pub fn check(self) -> Result<(), EngineError> {
+        if self.band_rows == 0 {
+            return Err(EngineError::Request("bands of 0 rows never end; give 1 or more".into()));
+        }
+        Ok(())
+    }
 }
 
 /// One step of a plan. Rows of tiles are counted from the map's first row; ranges end at the map's last row or before.
@@ -136,7 +147,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for a request under a strategy. The request has passed its own check.
+    /// The plan for a request under a strategy.
+    ///
+    /// # Panics
+    /// Where the request or the strategy has not passed its own check.
     pub fn new(request: &SessionRequest, strategy: Strategy) -> Plan {
         let network = Network::new(request);
         let computed_again = match request.way_back {

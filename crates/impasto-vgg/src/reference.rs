@@ -91,10 +91,10 @@ impl Network {
             let map = match layer.info().kind {
                 LayerKind::Convolution { index: 0, .. } => {
                     let centred = subtract_mean(picture, height, width);
-                    relu(convolve(&pad(&centred, self.border), &self.weights.convolutions[0]))
+                    relu(convolve(&pad(&centred, self.border), &self.weights.convolutions()[0]))
                 }
                 LayerKind::Convolution { index, .. } => {
-                    relu(convolve(&pad(&maps[layer.index() - 1], Border::Zero), &self.weights.convolutions[index]))
+                    relu(convolve(&pad(&maps[layer.index() - 1], Border::Zero), &self.weights.convolutions()[index]))
                 }
                 LayerKind::Pooling => pool(&maps[layer.index() - 1], self.pooling),
             };
@@ -119,7 +119,7 @@ impl Network {
             map = match layer.info().kind {
                 LayerKind::Convolution { index, .. } => {
                     let border = if index == 0 { self.border } else { Border::Zero };
-                    let map = convolve(&pad(&before, border), &self.weights.convolutions[index]);
+                    let map = convolve(&pad(&before, border), &self.weights.convolutions()[index]);
                     distances.extend(map.values.iter().map(|value| value.abs()));
                     relu(map)
                 }
@@ -155,7 +155,7 @@ impl Network {
                 LayerKind::Convolution { index, .. } => {
                     let border = if index == 0 { self.border } else { Border::Zero };
                     let below_relu = mask_by_sign(gradient, map);
-                    fold(&spread(&below_relu, &self.weights.convolutions[index]), border)
+                    fold(&spread(&below_relu, &self.weights.convolutions()[index]), border)
                 }
                 LayerKind::Pooling => unpool(&gradient, &maps[layer.index() - 1], self.pooling),
             };

@@ -77,7 +77,7 @@ pub fn kernel_ranges(weights: &Weights) -> Vec<KernelRange> {
             largest: kernel.iter().copied().fold(f32::NEG_INFINITY, f32::max),
         }
     };
-    convolution_layers().zip(&weights.convolutions).map(range).collect()
+    convolution_layers().zip(weights.convolutions()).map(range).collect()
 }
 
 /// Slopes in three directions and an edge; whole numbers 0..=255.
@@ -111,9 +111,9 @@ mod tests {
         let of_halves = answer.distance(&rewritten(StoredAs::F16));
         assert!(of_halves > 0.0 && of_halves < 1e-3, "{of_halves}");
         // One filter of conv4_2 that fires everywhere is no rounding.
-        let mut changed = Weights { convolutions: embedded.convolutions.clone() };
-        changed.convolutions[9].bias[3] += 1000.0;
-        let of_changed = Answer::of(&Arc::new(changed)).distance(&answer);
+        let mut changed = embedded.convolutions().to_vec();
+        changed[9].bias[3] += 1000.0;
+        let of_changed = Answer::of(&Arc::new(Weights::from_convolutions(changed).unwrap())).distance(&answer);
         assert!(of_changed > 10.0 * of_halves, "{of_changed} and {of_halves}");
         // A normalised network has other scales.
         assert!(Answer::of(&Weights::normalised()).distance(&answer) > 0.5);

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use safetensors::SafeTensors;
 
-use crate::layers::{LAYERS, LayerInfo, LayerKind};
+use crate::layers::{Layer, LayerInfo};
 
 /// Convolutions in VGG-19.
 pub const CONVOLUTION_COUNT: usize = 16;
@@ -143,6 +143,23 @@ impl ConvolutionWeights {
         ConvolutionWeights { outputs, inputs, bias, kernel, rescale: None }
     }
 
+    /// Whether all that it holds is of so many outputs and inputs.
+    fn is_of(&self, outputs: usize, inputs: usize) -> bool {
+        let kernel_len = match &self.kernel {
+            Kernel::Codebook { index, .. } => index.len(),
+            Kernel::Full(values) => values.len(),
+        };
+        let rescale = self.rescale.as_ref().map_or((inputs, outputs), |r| (r.inputs.len(), r.outputs.len()));
+        (self.outputs, self.inputs, self.bias.len()) == (outputs, inputs, outputs)
+            && kernel_len == outputs * inputs * 9
+            && rescale == (inputs, outputs)
+    }
+
+    /// For people: `[64, 3, 3, 3] and a bias of 64`.
+    fn shapes(&self) -> String {
+        format!("[{}, {}, 3, 3] and a bias of {}", self.outputs, self.inputs, self.bias.len())
+    }
+
     /// The kernel as an index, `[outputs, inputs, 3, 3]`, and the 256 values that it points to, where it is held so and
     /// these are its values.
     pub fn codebook(&self) -> Option<(&[u8], &[f32])> {
@@ -201,11 +218,11 @@ impl Rescale {
     }
 }
 
-/// The weights of all sixteen convolutions.
+/// The weights of all sixteen convolutions, each of VGG-19's shape.
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// conv1_1 first.
-    pub convolutions: Vec<ConvolutionWeights>,
+    convolutions: Vec<ConvolutionWeights>,
 }
 
 impl Weights {
@@ -220,16 +237,48 @@ impl Weights {
                     impasto_weights_late::SAFETENSORS,
                 ];
                 let files = files.map(|bytes| SafeTensors::deserialize(bytes).expect(EMBEDDED_IS_WHOLE));
-                let convolutions = convolution_layers()
-                    .map(|(info, inputs)| {
-                        let bias_name = format!("{}.bias", info.name);
+                let convolutions = Layer::convolutions()
+                    .map(|(layer, inputs)| {
+                        let bias_name = format!("{layer}.bias");
                         let file = files.iter().find(|file| file.tensor(&bias_name).is_ok()).expect(EMBEDDED_IS_WHOLE);
-                        embedded_convolution(file, info, inputs)
+                        embedded_convolution(file, layer.info(), inputs)
                     })
                     .collect();
-                Arc::new(Weights { convolutions })
+                Arc::new(Weights::from_convolutions(convolutions).expect(EMBEDDED_IS_WHOLE))
             })
             .clone()
+    }
+
+    /// Weights of convolutions, conv1_1 first.
+    ///
+    /// # Errors
+    /// Fewer or more than sixteen, or one of another shape than VGG-19's.
+    pub fn from_convolutions(convolutions: Vec<ConvolutionWeights>) -> Result<Weights, WeightsError> {
+        let mut found = convolutions.iter();
+        for (layer, inputs) in Layer::convolutions() {
+            let convolution = found.next().ok_or_else(|| WeightsError::Missing(format!("{layer}.weight")))?;
+            if !convolution.is_of(layer.channels(), inputs) {
+                return Err(WeightsError::Shape {
+                    name: format!("{layer}.weight"),
+                    found: convolution.shapes(),
+                    expected: format!("[{}, {inputs}, 3, 3] and a bias of {0}", layer.channels()),
+                });
+            }
+        }
+        match found.next() {
+            None => Ok(Weights { convolutions }),
+            Some(_) => Err(WeightsError::malformed("it has more convolutions than VGG-19's sixteen")),
+        }
+    }
+
+    /// The convolutions, conv1_1 first.
+    pub fn convolutions(&self) -> &[ConvolutionWeights] {
+        &self.convolutions
+    }
+
+    /// The same network with each convolution, which comes with its place, replaced by one of its shape.
+    pub(crate) fn map(&self, replace: impl FnMut((usize, &ConvolutionWeights)) -> ConvolutionWeights) -> Weights {
+        Weights { convolutions: self.convolutions.iter().enumerate().map(replace).collect() }
     }
 
     /// Reads a weights file in any format that [`crate::formats`] knows: safetensors, PyTorch `.pth`, MatConvNet `.mat`,
@@ -238,8 +287,7 @@ impl Weights {
     /// # Errors
     /// A file that cannot be read, is of no known format, is damaged, is not VGG-19, or holds values that are not finite.
     pub fn from_file(path: &Path) -> Result<Weights, WeightsError> {
-        let convolutions = crate::formats::read_file(path)?.convolutions;
-        Ok(Weights { convolutions })
+        Weights::from_convolutions(crate::formats::read_file(path)?.convolutions)
     }
 
     /// As [`Weights::from_file`], from bytes in memory.
@@ -247,21 +295,12 @@ impl Weights {
     /// # Errors
     /// As [`Weights::from_file`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Weights, WeightsError> {
-        let convolutions = crate::formats::read(&mut Cursor::new(bytes))?.convolutions;
-        Ok(Weights { convolutions })
+        Weights::from_convolutions(crate::formats::read(&mut Cursor::new(bytes))?.convolutions)
     }
 }
 
 /// Why reading the embedded weights cannot fail.
 const EMBEDDED_IS_WHOLE: &str = "the embedded weights are a part of this program";
-
-/// The convolutions of the table with their input channels.
-fn convolution_layers() -> impl Iterator<Item = (&'static LayerInfo, usize)> {
-    LAYERS.iter().filter_map(|info| match info.kind {
-        LayerKind::Convolution { inputs, .. } => Some((info, inputs)),
-        LayerKind::Pooling => None,
-    })
-}
 
 /// One layer of the embedded files; the index stays where the binary has it.
 fn embedded_convolution(file: &SafeTensors<'static>, info: &LayerInfo, inputs: usize) -> ConvolutionWeights {
@@ -284,12 +323,35 @@ mod tests {
     fn embedded_weights_are_all_sixteen_convolutions() {
         let weights = Weights::embedded();
         assert_eq!(weights.convolutions.len(), CONVOLUTION_COUNT);
-        for ((info, inputs), convolution) in convolution_layers().zip(&weights.convolutions) {
-            assert_eq!((convolution.outputs, convolution.inputs), (info.channels, inputs), "{}", info.name);
+        for ((layer, inputs), convolution) in Layer::convolutions().zip(&weights.convolutions) {
+            assert_eq!((convolution.outputs, convolution.inputs), (layer.channels(), inputs), "{layer}");
             let kernel = convolution.kernel();
-            assert!(kernel.iter().chain(&convolution.bias).all(|value| value.is_finite()), "{}", info.name);
-            assert!(kernel.iter().any(|&value| value != 0.0), "{}", info.name);
+            assert!(kernel.iter().chain(&convolution.bias).all(|value| value.is_finite()), "{layer}");
+            assert!(kernel.iter().any(|&value| value != 0.0), "{layer}");
         }
+    }
+
+    #[test]
+    fn convolutions_of_another_network_are_refused() {
+        let convolutions = Weights::embedded().convolutions.clone();
+        let refused = |bend: &dyn Fn(&mut Vec<ConvolutionWeights>)| {
+            let mut bent = convolutions.clone();
+            bend(&mut bent);
+            Weights::from_convolutions(bent).map(|_| ()).unwrap_err().to_string()
+        };
+        assert!(Weights::from_convolutions(convolutions.clone()).is_ok());
+        assert!(refused(&|all| all.clear()).contains("no tensor \"conv1_1.weight\""));
+        assert!(refused(&|all| drop(all.pop())).contains("no tensor \"conv5_4.weight\""));
+        assert!(refused(&|all| all.push(all[15].clone())).contains("more convolutions"));
+        assert!(
+            refused(&|all| all.swap(0, 1)).contains("[64, 64, 3, 3] and a bias of 64, where VGG-19 has [64, 3, 3, 3]")
+        );
+        assert!(refused(&|all| all[4].bias.truncate(255)).contains("a bias of 255"));
+        assert!(refused(&|all| all[4].inputs = 64).contains("\"conv3_1.weight\" as [256, 64, 3, 3]"));
+        let other_kernel = |all: &mut Vec<ConvolutionWeights>| {
+            all[0] = ConvolutionWeights { outputs: 64, inputs: 3, ..all[1].clone() };
+        };
+        assert!(refused(&other_kernel).contains("conv1_1.weight"));
     }
 
     #[test]

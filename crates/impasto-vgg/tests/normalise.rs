@@ -62,13 +62,13 @@ fn difference(scaled: &[f32], scales: &[f32], original: &[f32]) -> f64 {
 
 /// The embedded weights with filter 7 of conv3_2 silenced.
 fn with_a_dead_filter() -> Weights {
-    let mut weights = (*Weights::embedded()).clone();
-    let convolution = &weights.convolutions[5];
+    let mut convolutions = Weights::embedded().convolutions().to_vec();
+    let convolution = &convolutions[5];
     let mut bias = convolution.bias.clone();
     bias[7] = -1e9;
     let kernel = convolution.kernel().into_owned();
-    weights.convolutions[5] = ConvolutionWeights::from_values(convolution.outputs, convolution.inputs, kernel, bias);
-    weights
+    convolutions[5] = ConvolutionWeights::from_values(convolution.outputs, convolution.inputs, kernel, bias);
+    Weights::from_convolutions(convolutions).unwrap()
 }
 
 #[test]
@@ -121,8 +121,8 @@ fn a_dead_filter_is_named_and_left_alone() {
     let dead = means.dead_filters();
     assert!(dead.iter().any(|filter| filter.to_string() == "conv3_2 filter 7"), "{dead:?}");
     let normalised = silenced.normalised_by(&means);
-    assert_eq!(normalised.convolutions[5].bias[7], -1e9, "it keeps its bias");
-    assert!(normalised.convolutions.iter().all(|layer| layer.kernel().iter().all(|value| value.is_finite())));
+    assert_eq!(normalised.convolutions()[5].bias[7], -1e9, "it keeps its bias");
+    assert!(normalised.convolutions().iter().all(|layer| layer.kernel().iter().all(|value| value.is_finite())));
     // Behind it, the function is the same: nothing was divided by 0.
     let layer = Layer::named("conv4_1").unwrap();
     let scaled = features(&engine(Arc::new(normalised)), layer, Pooling::Average);
@@ -141,6 +141,8 @@ fn mean_activations_go_out_and_come_back() {
     let bytes = means.to_safetensors("a test");
     assert_eq!(MeanActivations::from_safetensors(&bytes).as_ref(), Ok(means));
     assert!(matches!(MeanActivations::from_safetensors(&bytes[..99]), Err(WeightsError::Malformed(_))));
+    let long = MeanActivations::from_safetensors(&vec![0; (1 << 20) + 1]).unwrap_err();
+    assert!(long.to_string().contains("longer than 1 MiB"), "{long}");
     let mut negative = bytes;
     *negative.last_mut().unwrap() |= 0x80;
     assert!(matches!(MeanActivations::from_safetensors(&negative), Err(WeightsError::NotFinite(_))));

@@ -3,9 +3,13 @@
 
 use std::ops::Range;
 
+use impasto_vgg::engine::SIDE_LIMIT_PX;
 use impasto_vgg::layers::LAYER_COUNT;
 use impasto_vgg::plan::{LayerSlots, Operation, TILE_ROWS};
-use impasto_vgg::{Border, Layer, LayerKind, Plan, Pooling, Precision, SessionRequest, Strategy};
+use impasto_vgg::{
+    Border, CpuEngine, CpuOptions, Engine, Layer, LayerKind, Plan, Pooling, Precision, SessionRequest, Strategy,
+    Weights,
+};
 use proptest::prelude::*;
 
 /// A ring of rows that remembers which row each slot holds.
@@ -270,7 +274,7 @@ fn candidates_take_less_and_less() {
 
 /// One row too few, and the walk notices.
 #[test]
-#[should_panic(expected = "row")]
+#[should_panic(expected = "is not there")]
 fn a_ring_that_is_too_short_is_found() {
     let request = papers_request(256);
     let mut plan = Plan::new(&request, Strategy::CANDIDATES[3]);
@@ -279,4 +283,30 @@ fn a_ring_that_is_too_short_is_found() {
     let mut walker = Walker::new(&request, &plan);
     plan.forward.iter().for_each(|operation| walker.step(operation, false));
     plan.backward.iter().for_each(|operation| walker.step(operation, true));
+}
+
+#[test]
+fn what_no_plan_can_follow_is_refused_in_a_sentence() {
+    let options = CpuOptions { threads: Some(1), isa: Some("portable".into()) };
+    let engine = CpuEngine::new(Weights::embedded(), options).unwrap();
+    let request = papers_request(64);
+    let says = |engine: &CpuEngine, request: &SessionRequest| match engine.session_bytes(request) {
+        Ok(bytes) => format!("{bytes} bytes"),
+        Err(error) => error.to_string(),
+    };
+    let strategy = Strategy { computed_again: 0, band_rows: 0, chunk_tiles: 1 };
+    assert!(says(&engine.with_strategy(strategy), &request).contains("bands of 0 rows"));
+    // So large that 3 x height x width is beyond 64 bits, and one pixel too large.
+    for side in [1 << 32, usize::MAX, SIDE_LIMIT_PX + 1] {
+        for (height, width) in [(side, side), (side, 1), (1, side)] {
+            let said = says(&engine, &SessionRequest { height, width, ..request.clone() });
+            assert!(said.contains("too large"), "{width}x{height}: {said}");
+        }
+    }
+    // The largest is counted without wrapping: more than 3 floats a pixel, and never as much as a megabyte.
+    let whole = Strategy { band_rows: SIDE_LIMIT_PX, chunk_tiles: usize::MAX, ..strategy };
+    let largest = SessionRequest { height: SIDE_LIMIT_PX, width: SIDE_LIMIT_PX, ..request.clone() };
+    let pixels = (SIDE_LIMIT_PX * SIDE_LIMIT_PX) as u64;
+    let bytes = engine.with_strategy(whole).session_bytes(&largest).unwrap();
+    assert!(bytes > 12 * pixels && bytes < pixels << 20, "{bytes}");
 }

@@ -64,12 +64,12 @@ fn every_instruction_set_is_right_on_every_golden_file() {
 
 /// The embedded weights, with every bias of convolution `index` larger by `by`.
 fn weights_with_a_fault(index: usize, by: f32) -> Weights {
-    let mut weights = Weights::clone(&Weights::embedded());
-    let right = &weights.convolutions[index];
+    let mut convolutions = Weights::embedded().convolutions().to_vec();
+    let right = &convolutions[index];
     let bias = right.bias.iter().map(|bias| bias + by).collect();
     let wrong = ConvolutionWeights::from_values(right.outputs, right.inputs, right.kernel().into_owned(), bias);
-    weights.convolutions[index] = wrong;
-    weights
+    convolutions[index] = wrong;
+    Weights::from_convolutions(convolutions).unwrap()
 }
 
 #[test]

@@ -106,14 +106,14 @@ impl Maps {
         let (before, features) = self.features.split_at_mut(index);
         let (own, after) = features.split_first_mut().expect("the layer is among those planned");
         let pooled = match after.first_mut() {
-            Some(map) if pools_after(layer) => map.as_mut().map(|map| Pooled {
+            Some(map) if layer.pools_after() => map.as_mut().map(|map| Pooled {
                 pooling: self.pooling,
                 map,
                 winners: self.winners[index + 1].as_mut().filter(|_| with_bits),
             }),
             _ => None,
         };
-        let bias = &shared.weights.convolutions[convolution_index(layer)].bias;
+        let bias = &shared.weights.convolutions()[convolution_index(layer)].bias;
         let signs = self.signs[index].as_mut().filter(|_| with_bits);
         let outputs = ForwardOutputs { bias, map: own.as_mut(), signs, pooled };
         match (&self.weights[index], before.last()) {
@@ -137,7 +137,7 @@ impl Maps {
         let index = layer.index();
         let (height, width) = self.sizes[index];
         let (before, gradients) = self.gradients.split_at_mut(index);
-        let pooled = gradients.get(1).filter(|_| pools_after(layer)).map(|map| PooledGradient {
+        let pooled = gradients.get(1).filter(|_| layer.pools_after()).map(|map| PooledGradient {
             map: map.as_ref().expect("a pooling has a gradient"),
             winners: self.winners[index + 1].as_ref(),
         });
@@ -161,11 +161,6 @@ impl Maps {
 fn map<T: super::buffer::Element>(request: &SessionRequest, layer: Layer, slots: usize) -> Option<RowRing<T>> {
     let (height, width) = layer.map_size(request.height, request.width);
     (slots > 0).then(|| RowRing::new(layer.channels(), height, width, slots))
-}
-
-/// Whether a pooling comes next in the network.
-fn pools_after(layer: Layer) -> bool {
-    Layer::from_index(layer.index() + 1).is_some_and(|next| next.info().kind == LayerKind::Pooling)
 }
 
 fn convolution_index(layer: Layer) -> usize {

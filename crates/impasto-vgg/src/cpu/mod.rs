@@ -116,7 +116,7 @@ impl CpuEngine {
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let pool = pool_of(threads)?;
-        let first = FirstConvolution::new(&weights.convolutions[0]);
+        let first = FirstConvolution::new(&weights.convolutions()[0]);
         let shared = Shared { set, weights, first, transformed: Mutex::default() };
         Ok(CpuEngine { shared: Arc::new(shared), pool, strategy: None })
     }
@@ -148,10 +148,11 @@ impl CpuEngine {
     /// The plan that a session for this request would follow: the fastest that fits the memory.
     ///
     /// # Errors
-    /// A request with no pixels, duplicate taps, or more memory than its limit.
+    /// A request or a strategy that does not pass its own check, or more memory than the limit.
     pub fn plan(&self, request: &SessionRequest) -> Result<Plan, EngineError> {
         request.check()?;
         if let Some(strategy) = self.strategy {
+            strategy.check()?;
             let plan = Plan::new(request, strategy);
             request.check_memory(self.bytes(request, &plan))?;
             return Ok(plan);
@@ -233,7 +234,7 @@ impl Shared {
         }
         // Without the lock: a thread of the pool that waits for others may take up work that wants it too.
         let make = if is_backward { WinogradWeights::backward } else { WinogradWeights::forward };
-        let weights = Arc::new(make(self.set, &self.weights.convolutions[index], precision));
+        let weights = Arc::new(make(self.set, &self.weights.convolutions()[index], precision));
         self.slot(index, precision, is_backward, |slot| slot.get_or_insert(weights).clone())
     }
 

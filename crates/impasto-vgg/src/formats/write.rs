@@ -34,12 +34,12 @@ pub enum StoredAs {
 ///
 /// let file = formats::write_safetensors(&Weights::embedded(), StoredAs::Held)?;
 /// let back = formats::read(&mut Cursor::new(file))?;
-/// assert_eq!(back.convolutions[0].kernel(), Weights::embedded().convolutions[0].kernel());
+/// assert_eq!(back.convolutions()[0].kernel(), Weights::embedded().convolutions()[0].kernel());
 /// # Ok::<(), impasto_vgg::WeightsError>(())
 /// ```
 pub fn write_safetensors(weights: &Weights, stored_as: StoredAs) -> Result<Vec<u8>, WeightsError> {
     let mut tensors = Vec::new();
-    for (shape, convolution) in vgg19_convolutions().iter().zip(&weights.convolutions) {
+    for (shape, convolution) in vgg19_convolutions().iter().zip(weights.convolutions()) {
         let name = shape.name();
         tensors.push(Tensor::f32(format!("{name}.bias"), vec![convolution.outputs], &convolution.bias));
         tensors.extend(kernel_tensors(&name, convolution, stored_as)?);

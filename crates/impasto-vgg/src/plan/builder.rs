@@ -149,7 +149,7 @@ impl<'network> Builder<'network> {
                     _ => self.feature_rows(index - 1).saturating_sub(1) / TILE_ROWS,
                 };
                 let waits = index > 0 && possible < layer.tile_rows;
-                if !waits || possible >= self.cursors[index].forward + self.chunk_rows(index) {
+                if !waits || possible >= self.cursors[index].forward.saturating_add(self.chunk_rows(index)) {
                     self.forward_to(index, possible);
                 }
             }
@@ -190,7 +190,7 @@ impl<'network> Builder<'network> {
             if layer.is_convolution {
                 let (done, reach) = (self.cursors[index].backward, wanted.div_ceil(TILE_ROWS));
                 let chunk = if index == 0 { 1 } else { self.chunk_rows(index) };
-                let reach = if reach > done { reach.max(done + chunk) } else { done };
+                let reach = if reach > done { reach.max(done.saturating_add(chunk)) } else { done };
                 demand.backward = reach.min(layer.tile_rows);
                 if let Some(below) = index.checked_sub(1) {
                     // What is added to by a convolution has to be set first.
