@@ -39,7 +39,8 @@ const SAME_LAYER: f64 = 0.01;
 pub enum Input {
     /// What impasto's network sees.
     Ours,
-    /// RGB in 0..255 minus a mean of the file's own.
+    /// RGB in 0..255 minus a mean of the file's own; where the release's first layer shows that the file has blue first,
+    /// so does the mean.
     MinusMean([f64; 3]),
     /// RGB in 0..1, minus torchvision's mean, divided by its deviation.
     Torchvision,
@@ -68,6 +69,8 @@ pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<Strin
         notes.push("its first layer takes blue first; its input channels were reversed".to_owned());
     }
     match input {
+        // A mean of the file's own stands in the order of its channels.
+        Input::MinusMean([blue, green, red]) if order.blue_first => notes.extend(fold_mean(first, [red, green, blue])?),
         Input::MinusMean(mean) => notes.extend(fold_mean(first, mean)?),
         Input::Torchvision if recognised.is_none() => {
             fold_torchvision(first);
@@ -90,7 +93,7 @@ pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<Strin
 /// The order in which `first` is the release's first layer, if it is in any; `documented` where that one is.
 fn recognise(first: &Convolution, documented: Order) -> Option<Order> {
     let release = Weights::embedded();
-    let kernel = release.convolutions.first()?.kernel();
+    let kernel = release.convolutions().first()?.kernel();
     if kernel.len() != first.kernel.len() {
         return None;
     }
@@ -157,5 +160,57 @@ fn fold(first: &mut Convolution, scale: [f64; 3], shift: [f64; 3]) {
             }
         }
         *bias = super::element::narrow(sum);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    /// The release's first layer, its input channels reversed if `blue_first`, with its own bias.
+    fn release(blue_first: bool) -> Convolution {
+        let weights = Weights::embedded();
+        let first = weights.convolutions().first().expect("sixteen of them");
+        let mut kernel = first.kernel().into_owned();
+        if blue_first {
+            swap_red_and_blue(&mut kernel);
+        }
+        Convolution { inputs: 3, outputs: 64, kernel, bias: first.bias.clone() }
+    }
+
+    /// What a first layer answers to a flat colour, far from the border.
+    fn answers(layer: &Convolution, seen: [f64; 3]) -> Vec<f64> {
+        let filters = layer.kernel.chunks_exact(27).zip(&layer.bias);
+        let products = |filter: &[f32]| -> f64 {
+            filter
+                .chunks_exact(9)
+                .zip(seen)
+                .map(|(taps, value)| value * taps.iter().copied().map(f64::from).sum::<f64>())
+                .sum()
+        };
+        filters.map(|(filter, bias)| f64::from(*bias) + products(filter)).collect()
+    }
+
+    #[test]
+    fn a_mean_stands_in_the_order_of_the_files_channels() {
+        // Far from ours in every channel, and in each by another amount.
+        let mean = [100.0, 120.0, 140.0];
+        let colour = [200.0, 30.0, 90.0];
+        let expected = answers(&release(false), pairwise(colour, mean, |value, mean| value - mean));
+        for blue_first in [false, true] {
+            let [red, green, blue] = mean;
+            let in_file = if blue_first { [blue, green, red] } else { mean };
+            let mut found = [release(blue_first)];
+            let notes = adopt(&mut found, Input::MinusMean(in_file)).expect("a colour");
+            let ours = pairwise(colour, MEAN_RGB.map(f64::from), |value, mean| value - mean);
+            let answers = found.first().map(|layer| answers(layer, ours)).unwrap_or_default();
+            for (answer, expected) in answers.iter().zip(&expected) {
+                // Biases are rounded once to f32, of sums of some hundreds.
+                assert!((answer - expected).abs() < 1e-3, "blue first: {blue_first}, {answer} and {expected}");
+            }
+            assert_eq!(answers.len(), 64);
+            assert!(notes.iter().any(|note| note.contains("(100.000, 120.000, 140.000)")), "{notes:?}");
+        }
     }
 }

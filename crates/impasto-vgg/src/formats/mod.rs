@@ -294,6 +294,14 @@ trait Tensors {
     /// The table of contents.
     fn entries(&self) -> &[Entry];
 
+    /// Told once which entries are asked for next, so that they can be read in the order in which they lie.
+    ///
+    /// # Errors
+    /// As those of `values`.
+    fn read_ahead(&mut self, _places: &[usize], _budget: &mut Budget) -> Result<(), WeightsError> {
+        Ok(())
+    }
+
     /// The values of entry `place`, in the order of its shape.
     fn values(&mut self, place: usize, budget: &mut Budget) -> Result<Vec<f32>, WeightsError>;
 }
@@ -306,6 +314,12 @@ fn read_convolutions(
     axes: Axes,
     budget: &mut Budget,
 ) -> Result<Vec<Convolution>, WeightsError> {
+    for (shape, place) in table.iter().zip(places) {
+        check_shape(tensors, place.bias, &[shape.output_count()])?;
+        check_shape(tensors, place.weight, &axes.sides(shape))?;
+    }
+    let wanted: Vec<usize> = places.iter().flat_map(|place| [place.bias, place.weight]).collect();
+    tensors.read_ahead(&wanted, budget)?;
     let mut convolutions = Vec::new();
     for (shape, place) in table.iter().zip(places) {
         let bias = checked_values(tensors, place.bias, &[shape.output_count()], budget)?;
@@ -316,6 +330,19 @@ fn read_convolutions(
     Ok(convolutions)
 }
 
+/// Refuses a tensor that is not of the shape `sides`.
+fn check_shape(tensors: &dyn Tensors, place: usize, sides: &[u64]) -> Result<(), WeightsError> {
+    let entry = tensors.entries().get(place).ok_or(WeightsError::Unknown)?;
+    if entry.shape == sides {
+        return Ok(());
+    }
+    Err(WeightsError::Shape {
+        name: entry.name.clone(),
+        found: format!("{:?}", entry.shape),
+        expected: format!("{sides:?}"),
+    })
+}
+
 /// One tensor of the shape `sides`, finite.
 fn checked_values(
     tensors: &mut dyn Tensors,
@@ -323,14 +350,8 @@ fn checked_values(
     sides: &[u64],
     budget: &mut Budget,
 ) -> Result<Vec<f32>, WeightsError> {
+    check_shape(tensors, place, sides)?;
     let entry = tensors.entries().get(place).cloned().ok_or(WeightsError::Unknown)?;
-    if entry.shape != sides {
-        return Err(WeightsError::Shape {
-            name: entry.name,
-            found: format!("{:?}", entry.shape),
-            expected: format!("{sides:?}"),
-        });
-    }
     let values = tensors.values(place, budget)?;
     if count(&values) != Size::product(sides)?.get() {
         return Err(WeightsError::malformed(format!("{} is shorter than its shape", names::quoted(&entry.name))));

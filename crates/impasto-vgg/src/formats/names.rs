@@ -143,13 +143,17 @@ pub fn locate_keras(entries: &[Entry], table: &[ConvolutionShape]) -> Result<Vec
         .collect()
 }
 
+/// Whether a path of a Keras file leads to what an optimiser keeps.
+pub fn is_optimizer_state(entry: &Entry) -> bool {
+    entry.name.split('/').any(|part| part.starts_with("optimizer"))
+}
+
 /// The one entry of `sides` sides below a group called `group`.
 fn unique(entries: &[Entry], group: &str, sides: u64) -> Result<Option<usize>, WeightsError> {
     let mut found = None;
     for (place, entry) in entries.iter().enumerate() {
-        let state = entry.name.split('/').any(|part| part.starts_with("optimizer"));
         let below = entry.name.split('/').any(|part| part == group);
-        if state || !below || count(&entry.shape) != sides {
+        if is_optimizer_state(entry) || !below || count(&entry.shape) != sides {
             continue;
         }
         if found.replace(place).is_some() {

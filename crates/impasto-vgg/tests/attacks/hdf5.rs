@@ -2,9 +2,12 @@
 //! attacks stay where they belong when the files are made again.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
-use crate::{Attack, attack, withstand_all};
+use impasto_vgg::formats::read_network;
+
+use crate::{Attack, SMALL, attack, withstand_all};
 
 fn library_file(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/weights").join(name)).expect(name)
@@ -78,6 +81,26 @@ fn hostile_files_end_in_a_sentence() {
     attacks.extend(new_groups());
     attacks.extend(new_chunks());
     withstand_all(attacks, 100);
+}
+
+/// A file may hold more than weights, and in ways that are not read: it matters only where it is asked for.
+#[test]
+fn what_nobody_asks_for_may_be_unreadable() {
+    // The third convolution's kernel, in a file that is read for its first two, and for all three.
+    let files = [
+        attack("a shape of another version", old(SHAPE, 2, 0, &[9]), "unknown version"),
+        attack("255 sides", old(SHAPE, 2, 1, &[255]), "more than 8 sides"),
+        attack("a layout of another version", old(CONTIGUOUS, 4, 0, &[77]), "version 77"),
+        attack("a layout of another class", old(CONTIGUOUS, 4, 1, &[9]), "made of others"),
+        attack("an unknown filter", chunked(FILTERS, 4, 8, &[0x00, 0x7d]), "filter 32000"),
+        attack("255 filters", chunked(FILTERS, 4, 1, &[255]), "more than 32 filters"),
+        attack("chunks of fewer sides", chunked(CHUNKED, 2, 2, &[4]), "other sides"),
+    ];
+    for Attack { name, bytes, .. } in &files {
+        let two = read_network(&mut Cursor::new(bytes), &SMALL[..2]);
+        assert_eq!(two.map(|file| file.convolutions.len()), Ok(2), "{name}");
+    }
+    withstand_all(files.into(), 7);
 }
 
 fn superblocks() -> Vec<Attack> {

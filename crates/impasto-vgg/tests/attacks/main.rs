@@ -12,20 +12,17 @@ mod mat;
 mod memory;
 mod pth;
 mod safetensors;
+#[path = "../support/small_network.rs"]
+mod small_network;
 
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use impasto_vgg::formats::budget::WORKING_BYTES;
-use impasto_vgg::formats::{ConvolutionShape, WeightsFile, read_network};
+use impasto_vgg::formats::{WeightsFile, read_network};
 use impasto_vgg::{Weights, WeightsError};
 
-/// The network that the files hold: that of `scripts/make_weight_files.py`.
-pub const SMALL: [ConvolutionShape; 3] = [
-    ConvolutionShape { block: 1, place: 1, inputs: 3, outputs: 2 },
-    ConvolutionShape { block: 1, place: 2, inputs: 2, outputs: 3 },
-    ConvolutionShape { block: 2, place: 1, inputs: 3, outputs: 2 },
-];
+pub use small_network::{SMALL, kernel};
 
 /// One hostile file.
 pub struct Attack {
@@ -102,19 +99,6 @@ pub fn fault_of_sentence(sentence: &str) -> Option<&'static str> {
         return Some("has control characters");
     }
     (sentence.len() > 400).then_some("is longer than 400 bytes")
-}
-
-/// The script's kernel value at `[o, i, y, x]` of layer `layer`; any finite values would do here.
-pub fn kernel_value(layer: usize, o: usize, i: usize, y: usize, x: usize) -> f32 {
-    (((7 * o + 5 * i + 3 * y + x + 11 * layer) % 32) as f32 - 15.0) / 8.0
-}
-
-/// A layer's kernel, `[outputs, inputs, 3, 3]`.
-pub fn kernel(layer: usize) -> Vec<f32> {
-    let shape = SMALL[layer];
-    (0..shape.outputs * shape.inputs * 9)
-        .map(|at| kernel_value(layer, at / (shape.inputs * 9), at / 9 % shape.inputs, at / 3 % 3, at % 3))
-        .collect()
 }
 
 /// Values as little-endian bytes.

@@ -24,11 +24,18 @@ use crate::weights::WeightsError;
 /// The most sides of a dataset.
 const SIDES_LIMIT: u8 = 8;
 
-/// What a dataset's messages say.
+/// What a dataset's messages say. A file may hold more than weights (what an optimiser keeps), so what cannot be read is
+/// no error until someone asks for its values.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Its sides, outermost first.
-    pub shape: Vec<u64>,
+    /// Its sides, outermost first; an error where they cannot be read.
+    pub shape: Result<Vec<u64>, WeightsError>,
+    storage: Result<Storage, WeightsError>,
+}
+
+/// Of what type a dataset's numbers are, and where they lie.
+#[derive(Clone, Debug)]
+struct Storage {
     /// None for types that are no floating-point numbers.
     element: Option<Element>,
     layout: Layout,
@@ -74,28 +81,47 @@ enum Filter {
 
 impl Dataset {
     /// Reads an object's messages; none where it is no dataset.
-    pub fn read(messages: &[Message]) -> Result<Option<Dataset>, WeightsError> {
+    pub fn read(messages: &[Message]) -> Option<Dataset> {
         let (Some(space), Some(kind), Some(layout)) =
             (message(messages, DATASPACE), message(messages, DATATYPE), message(messages, LAYOUT))
         else {
-            return Ok(None);
+            return None;
         };
-        if message(messages, EXTERNAL_FILES).is_some() {
-            return Err(WeightsError::Unsupported("numbers that lie in another file".to_owned()));
-        }
-        let shape = dataspace(space)?;
-        let element = datatype(kind)?;
-        let layout = layout_message(layout, shape.len())?;
-        let filters = message(messages, FILTERS).map_or(Ok(Vec::new()), filter_pipeline)?;
-        Ok(Some(Dataset { shape, element, layout, filters }))
+        let shape = dataspace(space);
+        let sides = shape.as_ref().map_or(0, Vec::len);
+        let storage = Storage::read(messages, kind, layout, sides);
+        Some(Dataset { shape, storage })
     }
 
     /// The numbers, row-major.
+    ///
+    /// # Errors
+    /// What stands in the way of reading them.
     pub fn values(&self, source: &mut Source<'_>, budget: &mut Budget) -> Result<Vec<f32>, WeightsError> {
+        let shape = self.shape.as_ref().map_err(WeightsError::clone)?;
+        let storage = self.storage.as_ref().map_err(WeightsError::clone)?;
+        storage.values(shape, source, budget)
+    }
+}
+
+impl Storage {
+    /// From a dataset of so many sides.
+    fn read(messages: &[Message], kind: Fields<'_>, layout: Fields<'_>, sides: usize) -> Result<Storage, WeightsError> {
+        if message(messages, EXTERNAL_FILES).is_some() {
+            return Err(WeightsError::Unsupported("numbers that lie in another file".to_owned()));
+        }
+        let element = datatype(kind)?;
+        let layout = layout_message(layout, sides)?;
+        let filters = message(messages, FILTERS).map_or(Ok(Vec::new()), filter_pipeline)?;
+        Ok(Storage { element, layout, filters })
+    }
+
+    /// See [`Dataset::values`].
+    fn values(&self, shape: &[u64], source: &mut Source<'_>, budget: &mut Budget) -> Result<Vec<f32>, WeightsError> {
         let element = self.element.ok_or_else(|| {
             WeightsError::Unsupported("other numbers than floating-point ones for weights".to_owned())
         })?;
-        let elements = Size::product(&self.shape)?;
+        let elements = Size::product(shape)?;
         let bytes = elements.times(element.size_bytes())?.get();
         let wrong_length = || WeightsError::malformed("an HDF5 dataset is not as long as its shape says");
         match &self.layout {
@@ -105,13 +131,14 @@ impl Dataset {
             Layout::Contiguous { address, len } if *len == bytes && *address != NOWHERE => {
                 read_values(&mut source.stream(*address, bytes)?, element, elements.get(), budget)
             }
-            Layout::Chunked(layout) => self.chunked_values(source, layout, element, budget),
+            Layout::Chunked(layout) => self.chunked_values(shape, source, layout, element, budget),
             _ => Err(wrong_length()),
         }
     }
 
     fn chunked_values(
         &self,
+        shape: &[u64],
         source: &mut Source<'_>,
         layout: &ChunkedLayout,
         element: Element,
@@ -119,14 +146,14 @@ impl Dataset {
     ) -> Result<Vec<f32>, WeightsError> {
         let elements = Size::product(&layout.sides)?;
         let chunk_bytes = elements.times(element.size_bytes())?.get();
-        let chunks = chunks(source, layout, &self.shape, chunk_bytes, !self.filters.is_empty(), budget)?;
-        let len = Size::product(&self.shape)?;
+        let chunks = chunks(source, layout, shape, chunk_bytes, !self.filters.is_empty(), budget)?;
+        let len = Size::product(shape)?;
         let mut values = budget.room_for::<f32>(len.get())?;
         values.resize(len.index()?, 0.0);
         for chunk in &chunks {
             let bytes = self.chunk_bytes(source, chunk, chunk_bytes, budget)?;
             let numbers = read_values(&mut bytes.as_slice(), element, elements.get(), budget)?;
-            place_chunk(&numbers, &layout.sides, &chunk.corner, &self.shape, &mut values)?;
+            place_chunk(&numbers, &layout.sides, &chunk.corner, shape, &mut values)?;
             budget.give_back(Size::new(chunk_bytes).plus(elements.times(4)?.get())?.get());
         }
         Ok(values)

@@ -26,7 +26,10 @@ pub fn links(source: &mut Source<'_>, messages: &[Message], budget: &mut Budget)
     if let Some(mut place) = message(messages, SYMBOL_TABLE) {
         let (tree, heap) = (place.u64()?, place.u64()?);
         let names = local_heap(source, heap, budget)?;
+        // Held while the tree is read.
+        budget.take(count(&names))?;
         symbol_tree(source, tree, None, &names, &mut links, budget)?;
+        budget.give_back(count(&names));
     }
     for message in messages.iter().filter(|message| message.kind == LINK) {
         if let Some(link) = link_message(Fields::new(&message.body))? {
@@ -189,11 +192,14 @@ fn name_index(source: &mut Source<'_>, address: u64, budget: &mut Budget) -> Res
     let pointers = records.saturating_add(1);
     let pointer_bytes = Size::new(8).plus(width.into())?;
     let bytes = table(source, children, pointer_bytes.times(pointers)?.get(), budget)?;
+    // Held while the leaves are read.
+    budget.take(count(&bytes))?;
     let mut fields = Fields::new(&bytes);
     for _ in 0..pointers {
         let (leaf, records) = (fields.u64()?, fields.unsigned(width)?);
         index_node(source, leaf, records, b"BTLF\0\x05", &mut ids, budget)?;
     }
+    budget.give_back(count(&bytes));
     Ok(ids)
 }
 

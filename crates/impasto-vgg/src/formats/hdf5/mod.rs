@@ -37,7 +37,7 @@ pub fn read(
     let root = superblock(source)?;
     let mut file = OpenFile { source, entries: Vec::new(), datasets: Vec::new() };
     file.walk(root, budget)?;
-    let places = names::locate_keras(&file.entries, table)?;
+    let places = names::locate_keras(&file.entries, table).map_err(|error| file.unreadable_shape().unwrap_or(error))?;
     let convolutions = read_convolutions(&mut file, table, &places, Axes::HeightWidthInOut, budget)?;
     finish(Format::Hdf5, convolutions, Input::BlueFirst)
 }
@@ -92,8 +92,9 @@ impl OpenFile<'_, '_> {
                     return Err(WeightsError::malformed("it holds more than 1,000 groups and datasets"));
                 }
                 let messages = object::messages(self.source, address, budget)?;
-                if let Some(dataset) = Dataset::read(&messages)? {
-                    self.entries.push(Entry { name: path, shape: dataset.shape.clone() });
+                if let Some(dataset) = Dataset::read(&messages) {
+                    let shape = dataset.shape.clone().unwrap_or_default();
+                    self.entries.push(Entry { name: path, shape });
                     self.datasets.push(dataset);
                     continue;
                 }
@@ -109,6 +110,14 @@ impl OpenFile<'_, '_> {
             level = next;
         }
         Err(WeightsError::malformed("its groups nest deeper than 32"))
+    }
+}
+
+impl OpenFile<'_, '_> {
+    /// Why the first dataset whose sides cannot be read has none, and so was not found; an optimiser's do not count.
+    fn unreadable_shape(&self) -> Option<WeightsError> {
+        let weights = self.entries.iter().zip(&self.datasets).filter(|(entry, _)| !names::is_optimizer_state(entry));
+        weights.filter_map(|(_, dataset)| dataset.shape.clone().err()).next()
     }
 }
 

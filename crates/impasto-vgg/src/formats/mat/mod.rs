@@ -27,16 +27,13 @@ use super::{Axes, Convolution, ConvolutionShape, Format, WeightsFile, element, f
 use crate::layers::MEAN_RGB;
 use crate::weights::WeightsError;
 use stream::Stream;
-use tree::{Reader, Value};
+use tree::{MATRIX, Reader, Value};
 
 /// Bytes of the header.
 const HEADER_BYTES: u64 = 128;
 
 /// A variable that is a zlib stream.
 const COMPRESSED: u32 = 15;
-
-/// A variable that is a matrix.
-const MATRIX: u32 = 14;
 
 /// The largest side of a mean image.
 const MEAN_SIDE_LIMIT: u64 = 1_024;

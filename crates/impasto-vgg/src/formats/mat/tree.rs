@@ -69,7 +69,8 @@ struct Tag {
     end: Size,
 }
 
-const MATRIX: u32 = 14;
+/// An element, or a variable, that is a matrix.
+pub const MATRIX: u32 = 14;
 
 impl Reader<'_, '_> {
     /// Reads a matrix with its tag, which must end by `limit`; returns its name and value.

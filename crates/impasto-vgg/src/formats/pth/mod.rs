@@ -17,7 +17,7 @@ mod pickle;
 mod view;
 mod zip;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::budget::{Budget, HEADER_LIMIT_BYTES, Size, count};
 use super::convention::Input;
@@ -28,7 +28,7 @@ use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, finish, read_c
 use crate::weights::WeightsError;
 use pickle::{Node, Pickle};
 use view::{View, entry, views};
-use zip::{Archive, ZipEntry};
+use zip::{Archive, Part, ZipEntry};
 
 /// What the first pickle of the older format holds, least significant byte first.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -57,7 +57,7 @@ pub fn read_zip(
         None => false,
     };
     let views = views(&pickle, budget)?;
-    let file = StateDict::new(source, views, big_endian, Storages::Zip { archive, folder, verified: BTreeSet::new() });
+    let file = StateDict::new(source, views, big_endian, Storages::Zip { archive, folder });
     read(file, table, budget)
 }
 
@@ -107,8 +107,6 @@ enum Storages {
     Zip {
         archive: Archive,
         folder: String,
-        /// Entries whose checksum has been compared.
-        verified: BTreeSet<String>,
     },
     /// Offsets in the file, by key.
     Legacy(BTreeMap<String, u64>),
@@ -120,6 +118,8 @@ struct StateDict<'source, 'file> {
     views: Vec<View>,
     big_endian: bool,
     storages: Storages,
+    /// Values that were read before they are asked for, by place.
+    ahead: BTreeMap<usize, Vec<f32>>,
 }
 
 impl<'source, 'file> StateDict<'source, 'file> {
@@ -131,7 +131,7 @@ impl<'source, 'file> StateDict<'source, 'file> {
     ) -> Self {
         let entries = views.iter().map(|(name, view)| Entry { name: name.clone(), shape: view.size.clone() }).collect();
         let views = views.into_iter().map(|(_, view)| view).collect();
-        StateDict { source, entries, views, big_endian, storages }
+        StateDict { source, entries, views, big_endian, storages, ahead: BTreeMap::new() }
     }
 }
 
@@ -140,35 +140,94 @@ impl Tensors for StateDict<'_, '_> {
         &self.entries
     }
 
+    /// A zip archive's storages are read from front to back, once each where no two tensors overlap: each pass compares the
+    /// whole with its checksum, and what is deflated cannot be entered in its middle.
+    fn read_ahead(&mut self, places: &[usize], budget: &mut Budget) -> Result<(), WeightsError> {
+        let Storages::Zip { .. } = self.storages else { return Ok(()) };
+        let mut by_storage: BTreeMap<&str, Vec<(Part, usize)>> = BTreeMap::new();
+        for &place in places {
+            let view = self.views.get(place).ok_or(WeightsError::Unknown)?;
+            by_storage.entry(&view.storage).or_default().push((self.span(view)?.part, place));
+        }
+        let mut read = Vec::new();
+        for mut waiting in by_storage.into_values() {
+            waiting.sort_unstable();
+            while !waiting.is_empty() {
+                let mut end = 0;
+                let (now, later) = waiting.into_iter().partition(|(part, _)| {
+                    let follows = part.from >= end;
+                    if follows {
+                        end = part.from.saturating_add(part.len);
+                    }
+                    follows
+                });
+                read.push(now);
+                waiting = later;
+            }
+        }
+        read.into_iter().try_for_each(|tensors| self.read_pass(tensors, budget))
+    }
+
     fn values(&mut self, place: usize, budget: &mut Budget) -> Result<Vec<f32>, WeightsError> {
-        let view = self.views.get(place).cloned().ok_or(WeightsError::Unknown)?;
+        let view = self.views.get(place).ok_or(WeightsError::Unknown)?;
+        if let Storages::Legacy(offsets) = &self.storages {
+            let Span { element, elements, part } = self.span(view)?;
+            let start = offsets.get(&view.storage).copied().ok_or_else(|| missing_storage(&view.storage))?;
+            let offset = Size::new(start).plus(part.from)?;
+            let values = read_values(&mut self.source.stream(offset.get(), part.len)?, element, elements, budget)?;
+            return view.gather(values, budget);
+        }
+        if !self.ahead.contains_key(&place) {
+            self.read_ahead(&[place], budget)?;
+        }
+        self.ahead.remove(&place).ok_or(WeightsError::Unknown)
+    }
+}
+
+/// The elements that a tensor spans in its storage.
+struct Span {
+    element: Element,
+    elements: u64,
+    part: Part,
+}
+
+impl StateDict<'_, '_> {
+    /// Where a tensor lies in its storage.
+    fn span(&self, view: &View) -> Result<Span, WeightsError> {
         let kind = view.kind.ok_or_else(|| WeightsError::Unsupported("whole numbers for weights".to_owned()))?;
         let element = Element { kind, big_endian: self.big_endian };
-        let span = view.span()?;
-        if Size::new(view.offset).plus(span)?.get() > view.storage_len {
+        let elements = view.span()?;
+        if Size::new(view.offset).plus(elements)?.get() > view.storage_len {
             return Err(WeightsError::malformed("a tensor reaches beyond its storage"));
         }
         let from = Size::new(view.offset).times(element.size_bytes())?.get();
-        let len = Size::new(span).times(element.size_bytes())?.get();
-        let values = match &mut self.storages {
-            Storages::Legacy(offsets) => {
-                let start = offsets.get(&view.storage).copied().ok_or_else(|| missing_storage(&view.storage))?;
-                let offset = Size::new(start).plus(from)?;
-                read_values(&mut self.source.stream(offset.get(), len)?, element, span, budget)?
-            }
-            Storages::Zip { archive, folder, verified } => {
-                let name = format!("{folder}data/{}", view.storage);
-                let entry = archive.get(&name).ok_or_else(|| missing_storage(&view.storage))?;
-                check_len(entry, &view, element)?;
-                if verified.insert(name) {
-                    zip::verify(self.source, entry, budget)?;
-                }
-                zip::with_reader(self.source, entry, from, len, budget, |reader, budget| {
-                    read_values(reader, element, span, budget)
-                })?
-            }
+        let len = Size::new(elements).times(element.size_bytes())?.get();
+        Ok(Span { element, elements, part: Part { from, len } })
+    }
+
+    /// Reads some tensors of one storage, which stand in order and do not overlap.
+    fn read_pass(&mut self, tensors: Vec<(Part, usize)>, budget: &mut Budget) -> Result<(), WeightsError> {
+        let mut spans = Vec::new();
+        for &(_, place) in &tensors {
+            let view = self.views.get(place).ok_or(WeightsError::Unknown)?;
+            spans.push((place, view, self.span(view)?));
+        }
+        let (Storages::Zip { archive, folder }, Some((_, first, _))) = (&self.storages, spans.first()) else {
+            return Ok(());
         };
-        view.gather(values, budget)
+        let entry = archive.get(&format!("{folder}data/{}", first.storage));
+        let entry = entry.ok_or_else(|| missing_storage(&first.storage))?;
+        for (_, view, span) in &spans {
+            check_len(entry, view, span.element)?;
+        }
+        let parts: Vec<Part> = tensors.iter().map(|&(part, _)| part).collect();
+        let ahead = &mut self.ahead;
+        zip::read_through(self.source, entry, &parts, budget, |number, reader, budget| {
+            let (place, view, Span { element, elements, .. }) = spans.get(number).ok_or(WeightsError::Unknown)?;
+            let values = read_values(reader, *element, *elements, budget)?;
+            ahead.insert(*place, view.gather(values, budget)?);
+            Ok(())
+        })
     }
 }
 

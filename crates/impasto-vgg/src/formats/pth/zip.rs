@@ -79,62 +79,77 @@ pub fn contents(source: &mut Source<'_>, entry: &ZipEntry, budget: &mut Budget) 
     if entry.len > HEADER_LIMIT_BYTES {
         return Err(WeightsError::malformed("its table of contents is longer than 1 MiB"));
     }
-    verify(source, entry, budget)?;
     let mut bytes = budget.zeros(entry.len)?;
-    with_reader(source, entry, 0, entry.len, budget, |reader, _| {
+    read_through(source, entry, &[Part { from: 0, len: entry.len }], budget, |_, reader, _| {
         reader.read_exact(&mut bytes).map_err(WeightsError::from_io)
     })?;
     Ok(bytes)
 }
 
-/// Compares an entry's contents with their length and checksum.
-pub fn verify(source: &mut Source<'_>, entry: &ZipEntry, budget: &mut Budget) -> Result<(), WeightsError> {
-    let mut crc = Crc::new();
-    let mut len = Size::new(0);
+/// A part of an entry's contents, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// Where it begins.
+    pub from: u64,
+    /// How long it is.
+    pub len: u64,
+}
+
+impl Part {
+    /// Where it ends.
+    ///
+    /// # Errors
+    /// Where that takes more than 64 bits.
+    pub fn end(self) -> Result<u64, WeightsError> {
+        Size::new(self.from).plus(self.len).map(Size::get)
+    }
+}
+
+/// Reads an entry from its front to its end, and so unpacks it once: calls `use_part` with the number of each of `parts`
+/// and a reader of it, and compares the whole with its length and checksum. Parts stand in order and do not overlap.
+pub fn read_through(
+    source: &mut Source<'_>,
+    entry: &ZipEntry,
+    parts: &[Part],
+    budget: &mut Budget,
+    mut use_part: impl FnMut(usize, &mut dyn Read, &mut Budget) -> Result<(), WeightsError>,
+) -> Result<(), WeightsError> {
     // One byte more than announced is enough to see that there is more.
     let limit = entry.len.saturating_add(1);
     budget.work(limit)?;
     with_whole_reader(source, entry, |reader| {
-        let mut reader = reader.take(limit);
-        let mut buffer = [0; 1 << 14];
-        loop {
-            let filled = reader.read(&mut buffer).map_err(WeightsError::from_io)?;
-            let part = buffer.get(..filled).unwrap_or_default();
-            if part.is_empty() {
-                return Ok(());
+        let mut reader = Summed { reader: reader.take(limit), crc: Crc::new(), len: 0 };
+        for (number, part) in parts.iter().enumerate() {
+            if part.end()? > entry.len {
+                return Err(WeightsError::malformed("a tensor reaches beyond its storage"));
             }
-            crc.update(part);
-            len = len.plus(count(part))?;
+            let before = Size::new(part.from).minus(reader.len)?.get();
+            io::copy(&mut reader.by_ref().take(before), &mut io::sink()).map_err(WeightsError::from_io)?;
+            use_part(number, &mut reader.by_ref().take(part.len), budget)?;
         }
-    })?;
-    if len.get() != entry.len || crc.sum() != entry.checksum {
-        return Err(WeightsError::malformed("a zip entry's contents do not have its length and checksum"));
-    }
-    Ok(())
+        io::copy(&mut reader, &mut io::sink()).map_err(WeightsError::from_io)?;
+        if reader.len != entry.len || reader.crc.sum() != entry.checksum {
+            return Err(WeightsError::malformed("a zip entry's contents do not have its length and checksum"));
+        }
+        Ok(())
+    })
 }
 
-/// Calls `use_reader` with a reader of `len` bytes of an entry's contents from `from` on.
-pub fn with_reader<T>(
-    source: &mut Source<'_>,
-    entry: &ZipEntry,
-    from: u64,
+/// A reader that keeps the checksum and the length of what went through it.
+struct Summed<R> {
+    reader: R,
+    crc: Crc,
     len: u64,
-    budget: &mut Budget,
-    use_reader: impl FnOnce(&mut dyn Read, &mut Budget) -> Result<T, WeightsError>,
-) -> Result<T, WeightsError> {
-    let end = Size::new(from).plus(len)?;
-    if end.get() > entry.len {
-        return Err(WeightsError::malformed("a tensor reaches beyond its storage"));
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let filled = self.reader.read(buffer)?;
+        let part = buffer.get(..filled).unwrap_or_default();
+        self.crc.update(part);
+        self.len = self.len.saturating_add(count(part));
+        Ok(filled)
     }
-    if entry.method == 0 {
-        let offset = Size::new(entry.data_offset).plus(from)?;
-        return use_reader(&mut source.stream(offset.get(), len)?, budget);
-    }
-    budget.work(end.get())?;
-    with_whole_reader(source, entry, |reader| {
-        io::copy(&mut reader.take(from), &mut io::sink()).map_err(WeightsError::from_io)?;
-        use_reader(&mut reader.take(len), budget)
-    })
 }
 
 fn with_whole_reader<T>(

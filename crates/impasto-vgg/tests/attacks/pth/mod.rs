@@ -24,6 +24,35 @@ fn hostile_files_end_in_a_sentence() {
     withstand_all(attacks, 100);
 }
 
+/// All tensors in one deflated storage, behind so much else that to unpack it once for each would be more than may be
+/// unpacked of a whole file; in the order of the dictionary, in reverse, and one of them twice over.
+#[test]
+fn a_deflated_storage_is_unpacked_once() {
+    const BEFORE_BYTES: usize = 200 << 20;
+    for overlap in [false, true] {
+        let (mut storage, mut tensors) = (vec![0; BEFORE_BYTES], tensors());
+        let parts: Vec<_> = tensors.iter_mut().zip(storages()).collect();
+        for ((_, tensor), values) in parts.into_iter().rev() {
+            tensor.key = "0".to_owned();
+            tensor.offset = (storage.len() / 4) as i64;
+            storage.extend(values);
+        }
+        if overlap {
+            // The third layer's bias is the first layer's: as PyTorch saves weights that are tied.
+            tensors[5].1.offset = tensors[1].1.offset;
+        }
+        tensors.iter_mut().for_each(|(_, tensor)| tensor.storage_len = (storage.len() / 4) as i64);
+        let entries = [entry("net/data.pkl", &state_dict(&tensors)), deflated("net/data/0", &storage)];
+        let (file, fault) = crate::read_within_limits(&archive(&entries).bytes);
+        let file = file.unwrap();
+        assert_eq!(fault, None);
+        for (layer, convolution) in file.convolutions.iter().enumerate() {
+            assert_eq!(convolution.kernel(), crate::kernel(layer), "layer {layer}");
+            assert!(convolution.bias.iter().all(|&bias| bias == 0.5), "layer {layer}");
+        }
+    }
+}
+
 /// Pickles that would run something.
 fn programs() -> Vec<Attack> {
     let call = |module: &str, name: &str| {
