@@ -4,8 +4,10 @@
 mod support;
 
 use impasto_vgg::layers::LAYER_COUNT;
+use impasto_vgg::profile::Step;
 use impasto_vgg::{
-    Border, CpuEngine, Engine, Layer, Observation, Pooling, Precision, Session, SessionRequest, Strategy,
+    Border, CpuEngine, CpuOptions, Engine, Layer, LayerKind, Observation, Pooling, Precision, Session, SessionRequest,
+    Strategy, Weights,
 };
 use support::random::Random;
 use support::subjects::cpu_engines;
@@ -105,4 +107,32 @@ fn a_limit_chooses_the_plan() {
     assert!(least <= 1_100_000_000, "{least}");
     let starved = bytes(100_000_000).unwrap_err().to_string();
     assert!(starved.contains("4096") && starved.contains("95 MiB"), "{starved}");
+}
+
+#[test]
+fn the_work_of_bands_is_that_of_the_whole() {
+    let request = request((69, 22), Pooling::Average, Border::Zero, &["conv1_1", "conv3_1"], &["conv2_2"]);
+    let work = |strategy: Strategy| {
+        let options = CpuOptions { threads: Some(2), isa: None };
+        let engine = CpuEngine::new(Weights::embedded(), options).unwrap().with_strategy(strategy);
+        let mut session = engine.open(&request).unwrap();
+        let image = Random(1).picture(request.height, request.width);
+        session.set_content(&image).unwrap();
+        let seen = session.forward(&image).unwrap();
+        session.backward(&Random(4).gradients(&seen), &mut vec![0.0; request.picture_len()]).unwrap();
+        session.times()
+    };
+    for strategy in [ONE_PIECE, Strategy { band_rows: 4, ..ONE_PIECE }, Strategy { band_rows: 20, ..ONE_PIECE }] {
+        for time in work(strategy) {
+            let (height, width) = time.layer.map_size(request.height, request.width);
+            let (positions, channels) = ((height * width) as f64, time.layer.channels() as f64);
+            let expected = match (time.step, time.layer.info().kind) {
+                (Step::Observe, _) => positions * channels * (channels + 1.0),
+                (Step::Inject, _) => positions * 2.0 * channels * channels,
+                (_, LayerKind::Convolution { inputs, .. }) => positions * channels * inputs as f64 * 18.0,
+                (_, LayerKind::Pooling) => 0.0,
+            };
+            assert_eq!(time.direct_flop, expected, "{strategy:?} {time:?}");
+        }
+    }
 }

@@ -15,9 +15,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::buffer::{Claim, Tile, TileGrid, TileWriter};
+use super::buffer::{Claim, Tile, TileWriter};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
-use super::winograd::{ForwardOutputs, Gradient, TILE};
+use super::winograd::{ForwardOutputs, Gradient, TILE, writers};
 use crate::engine::Border;
 use crate::layers::MEAN_RGB;
 use crate::weights::ConvolutionWeights;
@@ -95,13 +95,13 @@ impl FirstConvolution {
         assert_eq!(pixels.len(), COLOURS * height * width, "a picture is [3, height, width]");
         assert!(outputs.pooled.is_none(), "no pooling follows conv1_1");
         let tiles_per_row = width.div_ceil(TILE);
-        let grid = TileGrid { cell: TILE, tiles_per_row };
         let claims: Vec<Claim> = tile_rows
             .clone()
             .map(|row| Claim { blocks: 0..BLOCKS, tiles: row * tiles_per_row..(row + 1) * tiles_per_row })
             .collect();
-        let maps = optional_writers(outputs.map.map(|map| map.tile_writers(grid, &claims)), claims.len());
-        let signs = optional_writers(outputs.signs.map(|map| map.tile_writers(grid, &claims)), claims.len());
+        let shape = (BLOCKS * LANES, height, width);
+        let maps = writers(outputs.map, &claims, TILE, shape);
+        let signs = writers(outputs.signs, &claims, TILE, shape);
         let padded_width = tiles_per_row * TILE + 2;
         let rows = || vec![0.0; COLOURS * READ_ROWS * padded_width];
         let units: Vec<_> = tile_rows.zip(maps.into_iter().zip(signs)).collect();
@@ -168,13 +168,6 @@ impl FirstConvolution {
     }
 }
 
-fn optional_writers<T>(writers: Option<Vec<T>>, count: usize) -> Vec<Option<T>> {
-    match writers {
-        Some(writers) => writers.into_iter().map(Some).collect(),
-        None => (0..count).map(|_| None).collect(),
-    }
-}
-
 /// One row of tiles, forward.
 struct ForwardRow<'a> {
     convolution: &'a FirstConvolution,
@@ -197,7 +190,6 @@ impl Task for ForwardRow<'_> {
                 for block in (0..BLOCKS).step_by(I::PRODUCT_VECTORS) {
                     match I::PRODUCT_VECTORS {
                         4 => self.four_pixels::<I, 4>(isa, row, tile, block),
-                        2 => self.four_pixels::<I, 2>(isa, row, tile, block),
                         _ => self.four_pixels::<I, 1>(isa, row, tile, block),
                     }
                 }

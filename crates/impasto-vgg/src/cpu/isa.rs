@@ -59,7 +59,7 @@ pub trait Isa: Copy + Debug + Send + Sync + 'static {
     /// Rows (tiles, positions) of the register block of a matrix product; with [`Self::PRODUCT_VECTORS`] chosen so that
     /// the sums, a row of weights and a broadcast fill the registers: 6 x 4 of 32 for AVX-512, 6 x 1 pairs of 16 for AVX2.
     const PRODUCT_ROWS: usize;
-    /// Vectors of sixteen channels beside each other in that register block: 1, 2 or 4.
+    /// Vectors of sixteen channels beside each other in that register block: 1 or 4.
     const PRODUCT_VECTORS: usize;
 
     /// Runs `task` in a function that is compiled for this instruction set.
@@ -242,19 +242,6 @@ impl InstructionSet {
         return self.has_bf16() && made_by_amd();
         #[cfg(not(target_arch = "x86_64"))]
         false
-    }
-
-    /// Rows of the register block of a matrix product, see [`Isa::PRODUCT_ROWS`].
-    pub fn product_rows(self) -> usize {
-        match self {
-            InstructionSet::Portable(_) => Portable::PRODUCT_ROWS,
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2(_) => Avx2::PRODUCT_ROWS,
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 { .. } => Avx512::<false>::PRODUCT_ROWS,
-            #[cfg(target_arch = "aarch64")]
-            InstructionSet::Neon(_) => Neon::PRODUCT_ROWS,
-        }
     }
 
     /// Vectors of the register block of a matrix product, see [`Isa::PRODUCT_VECTORS`].

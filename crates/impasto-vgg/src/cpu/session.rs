@@ -1,5 +1,6 @@
 //! A session: walks a plan's operations over its maps and taps.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::CpuEngine;
@@ -125,14 +126,16 @@ impl CpuSession {
 
 /// Adds what an operation took.
 fn add_time(profile: &mut Profile, operation: &Operation, request: &SessionRequest, elapsed: Duration) {
+    let of_tiles = |tile_rows: &Range<usize>| tile_rows.start * TILE_ROWS..tile_rows.end * TILE_ROWS;
     let (step, layer, rows) = match operation {
-        Operation::Forward { layer, tile_rows } => (Step::Forward, *layer, tile_rows.len() * TILE_ROWS),
-        Operation::Observe { layer, rows } => (Step::Observe, *layer, rows.len()),
-        Operation::Inject { layer, rows } => (Step::Inject, *layer, rows.len()),
-        Operation::Backward { layer, tile_rows } => (Step::Backward, *layer, tile_rows.len() * TILE_ROWS),
+        Operation::Forward { layer, tile_rows } => (Step::Forward, *layer, of_tiles(tile_rows)),
+        Operation::Observe { layer, rows } => (Step::Observe, *layer, rows.clone()),
+        Operation::Inject { layer, rows } => (Step::Inject, *layer, rows.clone()),
+        Operation::Backward { layer, tile_rows } => (Step::Backward, *layer, of_tiles(tile_rows)),
     };
     let (height, width) = layer.map_size(request.height, request.width);
-    profile.add(step, layer, rows.min(height) * width, elapsed);
+    // The map's edge cuts the last row of tiles.
+    profile.add(step, layer, (rows.start..rows.end.min(height)).len() * width, elapsed);
 }
 
 fn picture<'a>(request: &SessionRequest, pixels: &'a [f32]) -> Picture<'a> {

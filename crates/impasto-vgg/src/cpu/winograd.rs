@@ -299,7 +299,7 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
 }
 
 /// A writer a claim for a map that may not be wanted.
-fn writers<'a, T: Element>(
+pub(super) fn writers<'a, T: Element>(
     map: Option<&'a mut RowRing<T>>,
     claims: &[Claim],
     cell: usize,

@@ -4,6 +4,7 @@
 //! Forward: bias, ReLU, signs, and where a pooling follows its four windows, which a tile covers exactly. Backward: the
 //! gradient that a tap has put there before, and the signs of the layer below.
 
+use super::input::window_share;
 use super::points::{POINTS, SPAN, TILE, transform_output};
 use super::weights::GROUP_BLOCKS;
 use crate::cpu::buffer::{Element, SignRows, Tile, TileGrid, TileWriter};
@@ -192,9 +193,9 @@ impl PoolWriter<'_> {
                 let window = [upper[2 * column], upper[2 * column + 1], lower[2 * column], lower[2 * column + 1]];
                 values[column] = match self.pooling {
                     Pooling::Average => {
-                        let share = |at: usize, end: usize| if 2 * at + 1 < end { 0.5 } else { 1.0 };
+                        let share = window_share(2 * row, rows) * window_share(2 * column, columns);
                         let sum = isa.add(isa.add(window[0], window[1]), isa.add(window[2], window[3]));
-                        isa.mul(sum, isa.splat(share(row, rows) * share(column, columns)))
+                        isa.mul(sum, isa.splat(share))
                     }
                     Pooling::Max => {
                         let (value, bits) = largest(isa, window);

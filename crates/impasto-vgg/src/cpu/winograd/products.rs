@@ -46,7 +46,6 @@ impl<const BF16: bool> Task for GroupProducts<'_, BF16> {
         debug_assert_eq!(self.weights.vectors(), I::PRODUCT_VECTORS);
         match I::PRODUCT_VECTORS {
             4 => self.all_points::<I, 4>(isa),
-            2 => self.all_points::<I, 2>(isa),
             _ => self.all_points::<I, 1>(isa),
         }
     }

@@ -60,11 +60,6 @@ impl WinogradWeights {
         bytes * POINTS as u64 * inputs as u64 * outputs as u64
     }
 
-    /// Bytes that these take.
-    pub fn bytes(&self) -> u64 {
-        size_of_val(self.lines.as_slice()) as u64
-    }
-
     /// Channels of the map that goes in.
     pub fn inputs(&self) -> usize {
         self.inputs
