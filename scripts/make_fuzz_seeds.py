@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Writes the small pictures and profiles that the fuzz targets of images start from (needs pillow).
+"""Writes the small pictures and profiles that the fuzz targets of images start from (needs pillow), and where the program
+is given, checkpoints of tiny runs by it.
 
-    python3 scripts/make_fuzz_seeds.py fuzz/seeds
+    python3 scripts/make_fuzz_seeds.py fuzz/seeds [target/release/impasto]
 """
 
 import io
 import random
+import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from PIL import Image, ImageCms, PngImagePlugin
@@ -19,8 +23,27 @@ def picture(mode, side=9):
     return image.convert(mode)
 
 
+def checkpoints(program, folder):
+    """Checkpoints of both optimisers, without the sum at their end: the target puts it right."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tiny = "--size 8 --levels 1 --history 3 --iterations 100000000 --style-layers conv1_1 --content-layers conv1_1".split()
+    for optimizer in ("lbfgs", "adam"):
+        with tempfile.TemporaryDirectory() as place:
+            for name, side in (("photo.png", 12), ("painting.png", 14)):
+                picture("RGB", side).save(Path(place) / name)
+            words = ["paint", "photo.png", "painting.png", "--run-dir", "run", "--optimizer", optimizer, "--json", *tiny]
+            with subprocess.Popen([program, *words], cwd=place, stdout=subprocess.PIPE) as run:
+                for _ in range(10):
+                    run.stdout.readline()
+                run.send_signal(signal.SIGINT)
+                run.stdout.read()
+            (folder / optimizer).write_bytes((Path(place) / "run/checkpoint-a").read_bytes()[:-4])
+
+
 def main():
     folder = Path(sys.argv[1])
+    if len(sys.argv) > 2:
+        checkpoints(Path(sys.argv[2]).resolve(), folder / "checkpoint")
     images, profiles = folder / "image", folder / "profile"
     for made in (images, profiles):
         made.mkdir(parents=True, exist_ok=True)
