@@ -19,10 +19,16 @@ impl Answers {
     }
 }
 
-/// The answers to a request's pictures, and the strategy that the session ended with. Another picture goes before, so that
-/// nothing may lean on buffers being fresh.
+/// The answers to a request's pictures, and the strategy that the session ended with.
 pub fn evaluate(engine: &GpuEngine, request: &SessionRequest) -> Result<(Answers, Strategy), EngineError> {
     let mut session = engine.open(request)?;
+    let answers = evaluate_in(&mut session)?;
+    Ok((answers, session.plan().expect("a session that answered has a plan").strategy))
+}
+
+/// As [`evaluate`], in any session. Another picture goes before, so that nothing may lean on buffers being fresh.
+pub fn evaluate_in(session: &mut dyn Session) -> Result<Answers, EngineError> {
+    let request = session.request().clone();
     let mut random = Random(9);
     let [content, other, image] = [(); 3].map(|()| random.picture(request.height, request.width));
     session.set_content(&content)?;
@@ -31,6 +37,5 @@ pub fn evaluate(engine: &GpuEngine, request: &SessionRequest) -> Result<(Answers
     session.backward(&Random(4).gradients(&seen), &mut pixels)?;
     let observation = session.forward(&image)?;
     session.backward(&Random(4).gradients(&observation), &mut pixels)?;
-    let strategy = session.plan().expect("a session that answered has a plan").strategy;
-    Ok((Answers { observation, pixels }, strategy))
+    Ok(Answers { observation, pixels })
 }

@@ -13,6 +13,7 @@ mod golden;
 mod memory;
 mod paint;
 mod ties;
+mod tiles;
 
 use std::sync::OnceLock;
 
