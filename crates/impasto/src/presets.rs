@@ -39,7 +39,7 @@ pub struct Preset {
     pub style_form: StyleForm,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
-    /// Factor of the mean total variation that `denoise` 1 stands for.
+    /// What `denoise` 1 adds to `tv_weight`, in the preset's own form.
     pub denoise_weight: f64,
     pub range_weight: f64,
     pub pool: Pooling,
@@ -217,7 +217,8 @@ const JOHNSON: Preset = Preset {
     style_weight: 100.0,
     tv_weight: 1e-3,
     tv_form: TotalVariationForm::Sum,
-    denoise_weight: 8.0,
+    // As much again.
+    denoise_weight: 1e-3,
     ..AUTHORS
 };
 

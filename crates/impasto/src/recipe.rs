@@ -157,7 +157,7 @@ pub struct Recipe {
     pub content: Option<String>,
     /// The style images' file names.
     pub styles: Option<Vec<String>>,
-    /// The preset that the other fields vary: `default`, `paper`, `authors`, `tutorial`, `johnson`.
+    /// The preset that the other fields vary: one of [`PRESETS`](crate::presets::PRESETS).
     pub preset: Option<String>,
     /// Size of the picture.
     pub size: Option<Size>,
@@ -204,8 +204,8 @@ pub struct Recipe {
     pub tv_weight: Option<f64>,
     /// Form of the total variation.
     pub tv_form: Option<TotalVariationForm>,
-    /// How strongly low-level noise is kept out: 0 not at all, 1 as is usual. It stands for a mean total variation of so
-    /// many times the preset's own factor for it, and takes the place of `tv_weight` and `tv_form`.
+    /// How much more than the preset low-level noise is kept out: 0 no more, 1 as is usual. It stands for so many times the
+    /// preset's `denoise_weight` on top of the preset's total variation; where `tv_weight` is more than that, it stays.
     pub denoise: Option<f64>,
     /// Factor of the mean squared excess of values outside 0..255.
     pub range_weight: Option<f64>,
@@ -215,7 +215,7 @@ pub struct Recipe {
     pub border: Option<Border>,
     /// Arithmetic of the network's products.
     pub precision: Option<PrecisionChoice>,
-    /// The network's weights: `embedded`, `normalised` or a file.
+    /// The network's weights: `embedded`, `normalised`, `vgg19` as fetched, or a file.
     pub weights: Option<String>,
     /// How style images are brought to size.
     pub style_fit: Option<StyleFit>,
@@ -250,7 +250,7 @@ impl Recipe {
         serde_json::from_value(value).map_err(|error| RecipeError::Json(error.to_string()))
     }
 
-    /// Takes every field that `over` has; the others stay.
+    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own.
     ///
     /// ```
     /// use impasto::recipe::Recipe;
@@ -265,7 +265,7 @@ impl Recipe {
                 Recipe { $($field: over.$field.clone().or_else(|| self.$field.clone())),* }
             };
         }
-        take!(
+        let mut varied = take!(
             version,
             engine,
             content,
@@ -303,7 +303,11 @@ impl Recipe {
             style_scale,
             style_blend,
             original_colors,
-        )
+        );
+        if over.tv_weight.is_some() {
+            varied.denoise = over.denoise;
+        }
+        varied
     }
 }
 

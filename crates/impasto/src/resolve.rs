@@ -115,6 +115,7 @@ impl Recipe {
 
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.
     fn over(&self, preset: &Preset) -> Result<ResolvedRecipe, RecipeError> {
+        let (tv_weight, tv_form) = self.total_variation(preset)?;
         Ok(ResolvedRecipe {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             engine: self.engine.clone(),
@@ -141,14 +142,8 @@ impl Recipe {
             style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
             content_form: self.content_form.unwrap_or(preset.content_form),
             style_form: self.style_form.unwrap_or(preset.style_form),
-            tv_weight: match self.denoise {
-                Some(strength) => strength_in_range(strength)? * preset.denoise_weight,
-                None => self.tv_weight.unwrap_or(preset.tv_weight),
-            },
-            tv_form: match self.denoise {
-                Some(_) => TotalVariationForm::Mean,
-                None => self.tv_form.unwrap_or(preset.tv_form),
-            },
+            tv_weight,
+            tv_form,
             range_weight: self.range_weight.unwrap_or(preset.range_weight),
             pool: self.pool.unwrap_or(preset.pool),
             border: self.border.unwrap_or(preset.border),
@@ -159,6 +154,20 @@ impl Recipe {
             style_blend: self.style_blend.clone().unwrap_or_default(),
             original_colors: self.original_colors.unwrap_or(false),
         })
+    }
+
+    /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.
+    fn total_variation(&self, preset: &Preset) -> Result<(f64, TotalVariationForm), RecipeError> {
+        let form = self.tv_form.unwrap_or(preset.tv_form);
+        let own = self.tv_weight.unwrap_or(preset.tv_weight);
+        let Some(strength) = self.denoise else { return Ok((own, form)) };
+        in_range("--denoise", strength, 0.0, 1e6, "a number from 0 to 1000000")?;
+        if form != preset.tv_form {
+            return Err(RecipeError::DenoiseForm { preset: preset.name });
+        }
+        // Out of range, it is said as it stands.
+        weight_in_range("--tv-weight", own)?;
+        Ok((own.max(preset.tv_weight + strength * preset.denoise_weight), form))
     }
 }
 
@@ -229,11 +238,6 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
 /// Weights of losses: the upper bound keeps sums of losses far from overflow in the engine's f32.
 fn weight_in_range(option: &str, value: f64) -> Result<(), RecipeError> {
     in_range(option, value, 0.0, 1e12, "a number from 0 to 1e12")
-}
-
-fn strength_in_range(strength: f64) -> Result<f64, RecipeError> {
-    in_range("--denoise", strength, 0.0, 1e6, "a number from 0 to 1000000")?;
-    Ok(strength)
 }
 
 fn in_range(option: &str, value: f64, least: f64, most: f64, allowed: &'static str) -> Result<(), RecipeError> {

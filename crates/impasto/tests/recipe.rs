@@ -154,15 +154,57 @@ fn shares_sum_to_one() {
     assert_eq!(style_shares(&equal, 0, false), Ok(vec![]));
 }
 
-#[test]
-fn denoise_takes_the_place_of_the_total_variation() {
-    for preset in &PRESETS {
-        let carried = Recipe::from_json(&of_preset(preset.name).to_json()).unwrap();
-        let resolved = carried.varied_by(&with(|recipe| recipe.denoise = Some(3.0))).resolve().unwrap();
-        assert_eq!(resolved.tv_weight, 3.0 * preset.denoise_weight, "{}", preset.name);
-        assert_eq!(resolved.tv_form, TotalVariationForm::Mean);
-        assert!(preset.denoise_weight > 0.0);
-        let without = with(|recipe| (recipe.preset, recipe.denoise) = (Some(preset.name.into()), Some(0.0)));
-        assert_eq!(without.resolve().unwrap().tv_weight, 0.0);
+/// The factor that a total variation has for one pair of neighbours, in a picture of so many pairs.
+fn factor_per_pair(recipe: &ResolvedRecipe, pairs: f64) -> f64 {
+    match recipe.tv_form {
+        TotalVariationForm::Sum => 0.5 * recipe.tv_weight,
+        TotalVariationForm::Mean => recipe.tv_weight / pairs,
     }
+}
+
+#[test]
+fn denoise_raises_the_total_variation_of_every_preset() {
+    for preset in &PRESETS {
+        let named = |change: fn(&mut Recipe)| {
+            let mut recipe = with(change);
+            recipe.preset = Some(preset.name.into());
+            recipe.resolve().unwrap()
+        };
+        let denoised = [
+            named(|_| {}),
+            named(|recipe| recipe.denoise = Some(0.0)),
+            named(|recipe| recipe.denoise = Some(1.0)),
+            named(|recipe| recipe.denoise = Some(2.0)),
+        ];
+        // Pairs of neighbours in pictures of 64 and 4096 pixels a side, three channels.
+        for pairs in [3.0 * 2.0 * 64.0 * 63.0, 3.0 * 2.0 * 4096.0 * 4095.0] {
+            let [own, none, once, twice] = [0, 1, 2, 3].map(|place| factor_per_pair(&denoised[place], pairs));
+            assert_eq!(own, none, "{}", preset.name);
+            // Enough to be seen: by half of what was there, at least.
+            assert!(once > 0.0 && once >= 1.5 * own && twice > once, "{}: {own} {once} {twice}", preset.name);
+            assert!((twice - once - (once - own)).abs() < 1e-9 * twice, "{}: {own} {once} {twice}", preset.name);
+        }
+    }
+}
+
+#[test]
+fn denoise_never_lowers_what_is_there_and_gives_way_to_a_tv_weight_typed_after_it() {
+    for preset in &PRESETS {
+        // A picture's recipe has the factors, and denoised again it has the same.
+        let mut denoised = with(|recipe| recipe.denoise = Some(1.0));
+        denoised.preset = Some(preset.name.into());
+        let once = denoised.resolve().unwrap();
+        let carried = Recipe::from_json(&once.to_json()).unwrap();
+        let again = carried.varied_by(&with(|recipe| recipe.denoise = Some(1.0))).resolve().unwrap();
+        assert_eq!(again, once, "{}", preset.name);
+        // More than that stays.
+        let strong = with(|recipe| recipe.tv_weight = Some(1e6));
+        let kept = carried.varied_by(&strong).varied_by(&with(|recipe| recipe.denoise = Some(1.0)));
+        assert_eq!(kept.resolve().unwrap().tv_weight, 1e6);
+        // A recipe written by hand may have a denoise; what is typed after it counts.
+        let typed = denoised.varied_by(&with(|recipe| recipe.tv_weight = Some(0.0))).resolve().unwrap();
+        assert_eq!(typed.tv_weight, 0.0, "{}", preset.name);
+    }
+    let mixed = with(|recipe| (recipe.denoise, recipe.tv_form) = (Some(1.0), Some(TotalVariationForm::Sum)));
+    assert_eq!(mixed.resolve(), Err(RecipeError::DenoiseForm { preset: "default" }));
 }

@@ -30,6 +30,14 @@ pub enum RecipeError {
         /// What may be given, in words.
         allowed: &'static str,
     },
+    /// A strength of denoising beside a form of total variation that it is not counted in.
+    #[error(
+        "--denoise is counted in the form of total variation that the preset {preset} has, and the recipe names another; leave tv_form out of it, or give --tv-weight instead"
+    )]
+    DenoiseForm {
+        /// The preset.
+        preset: &'static str,
+    },
     /// A list of layers that cannot be read.
     #[error(
         "{option} {text} is not a list of layers; write the names with commas between them, each with a weight if you like (conv1_1=0.2,conv2_1)"
@@ -78,7 +86,7 @@ pub enum RecipeError {
     #[error("a style image is missing; give at least one, or set --style-weight 0 to leave style out")]
     NoStyle,
     /// An empty name for the weights.
-    #[error("--weights is empty; give embedded, normalised or a weights file")]
+    #[error("--weights is empty; give embedded, normalised, vgg19 or a weights file")]
     NoWeights,
     /// A text that is too long to be a recipe.
     #[error(
