@@ -20,7 +20,9 @@ fn right_engine() -> CpuEngine {
 fn golden_files() -> Vec<PathBuf> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in [crate_folder.join("../impasto-vgg/tests/data/golden"), crate_folder.join("../../../shared/golden")] {
+    let named = std::env::var_os("IMPASTO_GOLDEN").map(PathBuf::from);
+    let beside = named.unwrap_or_else(|| crate_folder.join("../../../shared/golden"));
+    for folder in [crate_folder.join("../impasto-vgg/tests/data/golden"), beside] {
         match std::fs::read_dir(&folder) {
             Ok(entries) => files.extend(entries.map(|entry| entry.unwrap().path())),
             Err(_) => println!("skipped: there is no {}", folder.display()),

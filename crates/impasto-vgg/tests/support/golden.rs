@@ -69,15 +69,17 @@ impl Golden {
     }
 }
 
-/// The golden files in the repository, and, where a checkout has the folder `shared` beside it, those in it.
+/// The golden files in the repository, and those in the folder that
+/// `IMPASTO_GOLDEN` names, or else in `../shared/golden` beside it, where there is one.
 pub fn files() -> Vec<PathBuf> {
     // The crates that include this lie beside each other.
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate of the workspace");
     let mut files = list(&crates.join("impasto-vgg/tests/data/golden"));
     assert!(files.len() >= 4, "the repository's golden files are missing");
-    let shared = list(&crates.join("../../shared/golden"));
+    let named = std::env::var_os("IMPASTO_GOLDEN").map(PathBuf::from);
+    let shared = list(&named.unwrap_or_else(|| crates.join("../../shared/golden")));
     if shared.is_empty() {
-        println!("../shared/golden is not beside the repository: only its own golden files are checked");
+        println!("neither IMPASTO_GOLDEN nor ../shared/golden has golden files: only the repository's own are checked");
     }
     let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_owned()).collect();
     files.extend(shared.into_iter().filter(|path| !names.contains(&path.file_name().unwrap().to_owned())));
