@@ -1,7 +1,7 @@
 //! `impasto bench`: time and memory of one evaluation, that is forward, losses and gradient.
 //!
 //! The work is that of the authors' own notebook on random images: Gram matrices of conv1_1 to conv5_1, mean squared
-//! difference at conv4_2, average pooling, a square picture. Two evaluations warm up, then each is timed by itself.
+//! difference at conv4_2, average pooling, a square picture. After the evaluations that warm up, each is timed by itself.
 //! The sum over the gradient's bytes tells whether two runs did the same: with other threads, or another memory limit.
 
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::args::BenchArguments;
 use crate::engine::{load_weights, open_engine};
 use crate::failure::Failure;
 use crate::measure::peak_mib;
-use crate::show::{Output, say};
+use crate::show::{Output, Voice, say};
 
 /// Standard deviation of the random images, in units of 0..255.
 const IMAGE_DEVIATION: f64 = 60.0;
@@ -52,7 +52,7 @@ struct Figures {
 pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Failure> {
     let (weights, notes) = load_weights(&arguments.weights)?;
     notes.iter().for_each(|note| say(note));
-    let engine = open_engine(&weights, arguments.threads, arguments.device.device, false)?;
+    let engine = open_engine(&weights, arguments.threads, arguments.device.device, &Voice::new(false))?;
     let description = engine.describe();
     if arguments.precision != Precision::F32 && !description.has_bf16 {
         return Err(Failure::failed(format_args!(

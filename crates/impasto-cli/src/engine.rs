@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use impasto::fetch::{RELEASES, cached_path, release};
+use impasto::recipe::PrecisionChoice;
+use impasto::run::precisions;
+use impasto::{ResolvedRecipe, Scale};
 use impasto_vgg::formats::read_file;
-use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Weights};
+use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Precision, Weights};
 
 use crate::args::DeviceChoice;
 use crate::failure::Failure;
 use crate::gpu;
-use crate::show::say;
+use crate::show::Voice;
 
 /// The engine that a command runs: on the device that was asked for, with these weights; `threads` is `None` for all
-/// processors. What a person should know is said, unless `is_quiet`.
+/// processors. `voice` says what a person should know.
 ///
 /// With `auto`, an engine on a GPU has one on the processor behind it.
 ///
@@ -23,13 +26,8 @@ pub fn open_engine(
     weights: &Arc<Weights>,
     threads: Option<usize>,
     device: DeviceChoice,
-    is_quiet: bool,
+    voice: &Voice,
 ) -> Result<Box<dyn Engine>, Failure> {
-    let note = move |sentence: &str| {
-        if !is_quiet {
-            say(sentence);
-        }
-    };
     // The processor works beside a GPU too: losses, optimisers, resizing, and where the GPU fails.
     let cpu = open_cpu(Arc::clone(weights), threads)?;
     let gpu = match device {
@@ -41,11 +39,12 @@ pub fn open_engine(
     match gpu {
         Ok(None) => Ok(Box::new(cpu)),
         Ok(Some(gpu)) => {
-            let told = move |error: &EngineError| note(&format!("{error}; going on with the processor"));
+            let voice = voice.clone();
+            let told = move |error: &EngineError| voice.note(&format!("{error}; going on with the processor"));
             Ok(Box::new(FallbackEngine::new(gpu, Box::new(cpu), Box::new(told))))
         }
         Err(why) => {
-            note(&format!("{why}; painting on the processor"));
+            voice.note(&format!("{why}; using the processor"));
             Ok(Box::new(cpu))
         }
     }
@@ -62,10 +61,36 @@ pub fn open_cpu(weights: Arc<Weights>, threads: Option<usize>) -> Result<CpuEngi
     CpuEngine::new(weights, CpuOptions { threads, ..CpuOptions::default() })
 }
 
-/// What a recipe says of the engine that ran it: `cpu avx512`; asked again after a run that may have changed engines.
-pub fn engine_note(engine: &dyn Engine) -> String {
+/// What a recipe says of the engine that ran it: `cpu avx512`, and with a precision other than f32 what came of it:
+/// `cpu avx512, bf16 for 133 evaluations, then mixed`. Asked again after a run that may have changed engines.
+pub fn engine_note(engine: &dyn Engine, recipe: &ResolvedRecipe, scales: &[Scale]) -> String {
     let description = engine.describe();
-    format!("{} {}", description.name, description.isa)
+    let note = format!("{} {}", description.name, description.isa);
+    match products(engine, recipe.precision, scales) {
+        _ if recipe.precision == PrecisionChoice::F32 => note,
+        (0, Precision::F32) => format!("{note}, f32"),
+        (_, Precision::Bf16) => format!("{note}, bf16"),
+        (evaluations, rest) => {
+            let rest = format!("{rest:?}").to_lowercase();
+            format!("{note}, bf16 for {evaluations} evaluations, then {rest}")
+        }
+    }
+}
+
+/// Evaluations with bfloat16 products both ways, over all sizes, and the precision of those after them.
+fn products(engine: &dyn Engine, choice: PrecisionChoice, scales: &[Scale]) -> (u32, Precision) {
+    let of_scales = scales.iter().enumerate().map(|(index, scale)| {
+        let is_full = index + 1 == scales.len();
+        precisions(choice, engine, is_full, scale.evaluations)
+    });
+    of_scales.fold((0, Precision::F32), |(before, _), (evaluations, rest)| (before + evaluations, rest))
+}
+
+/// What a person should know where the recipe asks for products that the engine does not have.
+pub fn precision_note(engine: &dyn Engine, recipe: &ResolvedRecipe) -> Option<String> {
+    let description = engine.describe();
+    let falls_back = recipe.precision == PrecisionChoice::Bf16 && !description.has_bf16;
+    falls_back.then(|| format!("--precision bf16: {} has no bfloat16 products; painting in f32", description.isa))
 }
 
 /// The file that weights come from, where they are not inside the program: a fetched release's by its name.

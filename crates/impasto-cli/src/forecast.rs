@@ -2,17 +2,16 @@
 
 use impasto::forecast::{Forecast, MemoryNeed, memory_need, seconds};
 use impasto::objective::request;
-use impasto::{Picture, ResolvedRecipe, Scale, scales};
+use impasto::{Picture, ResolvedRecipe, Scale};
 use impasto_vgg::cpu::memory::usable_bytes;
 use impasto_vgg::{Engine, EngineError};
 use serde::Serialize;
 
-use crate::args::{PaintArguments, PlanArguments};
-use crate::engine::{load_weights, open_engine};
+use crate::args::{PaintArguments, PlanArguments, RunningArguments};
 use crate::failure::Failure;
-use crate::job::{check_drawing, read_limits};
-use crate::order::Order;
-use crate::show::Output;
+use crate::job::Job;
+use crate::prepared::Prepared;
+use crate::show::{Output, Voice};
 
 /// A run that has not begun: what it would do, on which images.
 pub struct Intended<'run> {
@@ -112,30 +111,13 @@ struct PlanLine {
 /// # Errors
 /// As `impasto paint` would say them before it begins.
 pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failure> {
-    let PlanArguments { content, styles, recipe, files, .. } = arguments;
-    let paint = PaintArguments {
-        content: content.clone(),
-        styles: styles.clone(),
-        recipe: recipe.clone(),
-        ..PaintArguments::default()
-    };
-    let order = Order::read(&paint)?;
-    let (weights, _) = load_weights(&order.recipe.weights)?;
-    let engine = open_engine(&weights, arguments.threads, arguments.device.device, arguments.json)?;
-    let limits = read_limits(files);
-    let read = |path: &std::path::Path| -> Result<Picture, Failure> {
-        let picture = impasto::read::read_picture(path, &limits).map_err(Failure::failed)?.picture;
-        check_drawing(path, &picture)?;
-        Ok(picture)
-    };
-    let content = read(&order.content)?;
-    let styles = order.styles.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let scales = scales(&order.recipe, content.width, content.height);
+    let PlanArguments { content, styles, recipe, files, device, threads, memory_limit, json } = arguments.clone();
+    let running = RunningArguments { device, threads, memory_limit, json, ..RunningArguments::default() };
+    let paint = PaintArguments { content, styles, recipe, files, running, ..PaintArguments::default() };
+    let prepared = Prepared::new(Job::of_options(&paint)?, &Voice::new(arguments.json))?;
+    let forecast = prepared.forecast()?;
+    let Prepared { scales, recipe, .. } = &prepared;
     let full = scales[scales.len() - 1];
-    let recipe = order.recipe_at(full.width, full.height);
-    let images = styles.iter().chain([&content]).collect();
-    let intended = Intended { recipe: &recipe, engine: &*engine, scales: &scales, images, styles: &styles };
-    let forecast = intended.forecast(intended.network_limit(arguments.memory_limit)?)?;
     if arguments.json {
         output.json(&PlanLine {
             event: "plan",
@@ -149,7 +131,7 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
         });
         return output.finish();
     }
-    for scale in &scales {
+    for scale in scales {
         let Scale { width, height, evaluations } = scale;
         output.line(&format!("{width}x{height}: {evaluations} evaluations"));
     }

@@ -26,8 +26,6 @@ const EXTENSION_LIMIT: usize = 5;
 pub struct Job {
     /// The recipe and the images.
     pub order: Order,
-    /// The weights: a name, or a path.
-    pub weights: String,
     /// What an image may ask for.
     pub limits: ReadLimits,
     /// Where the picture goes.
@@ -62,8 +60,7 @@ impl Job {
         let options = WriteOptions { bits: if files.depth == "16" { 16 } else { 8 }, jpeg_quality: files.quality };
         let writing = Writing { given: arguments.output.clone(), run: arguments.keeping.run_dir.clone(), options };
         writing.check(&order)?;
-        let weights = order.recipe.weights.clone();
-        Ok(Job { order, weights, limits: read_limits(files), writing, running: arguments.running.clone(), keeping })
+        Ok(Job { order, limits: read_limits(files), writing, running: arguments.running.clone(), keeping })
     }
 
     /// What the run in this folder has still to do.
@@ -87,7 +84,7 @@ impl Job {
             Some(weights) => weights.file.to_string_lossy().into_owned(),
             None => record.recipe.weights.clone(),
         };
-        let order = Order::of_run(&record.recipe, content, styles, start)?;
+        let order = Order::of_run(&record.recipe, content, styles, start, weights)?;
         let given = arguments.output.clone().or_else(|| record.output.clone());
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
         let writing = Writing { given, run: Some(folder.to_owned()), options };
@@ -95,7 +92,7 @@ impl Job {
         let (megapixels, lenient) = (record.reading.megapixels, record.reading.lenient);
         let limits = ReadLimits { megapixels, lenient, ..ReadLimits::default() };
         let keeping = Keeping::of_run(folder, record);
-        Ok(Job { order, weights, limits, writing, running: arguments.running.clone(), keeping: Some(keeping) })
+        Ok(Job { order, limits, writing, running: arguments.running.clone(), keeping: Some(keeping) })
     }
 
     /// Reads the images; those of a run have to be what they were.
@@ -131,7 +128,7 @@ impl Job {
 
     /// What `run.json` says of the weights' file, where there is one.
     fn weights_input(&self, expected: Option<&Input>) -> Result<Option<Input>, Failure> {
-        let Some(path) = weights_file(&self.weights) else { return Ok(None) };
+        let Some(path) = weights_file(&self.order.weights) else { return Ok(None) };
         let sha256 = digest::sha256_of_file(&path).map_err(Failure::failed)?;
         if let Some(expected) = expected {
             demand_same(&path, &sha256, expected)?;
@@ -272,7 +269,7 @@ impl Writing {
 }
 
 /// An image of one row or column has neither drawing nor texture: it was given by mistake.
-pub fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
+fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
     if picture.width.min(picture.height) >= LEAST_SIDE_PX {
         return Ok(());
     }
@@ -280,7 +277,7 @@ pub fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
     Err(Failure::file(path, format_args!("has {size} pixels, too few to see anything in; give a larger image")))
 }
 
-pub fn read_limits(files: &FileArguments) -> ReadLimits {
+fn read_limits(files: &FileArguments) -> ReadLimits {
     ReadLimits { megapixels: files.max_megapixels, lenient: files.lenient, ..ReadLimits::default() }
 }
 

@@ -22,7 +22,9 @@ mod machine;
 mod measure;
 mod observer;
 mod order;
+mod pace;
 mod paint;
+mod prepared;
 mod preview;
 #[cfg(all(feature = "gpu", debug_assertions))]
 mod rehearsal;
@@ -39,6 +41,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use impasto::Recipe;
 
 use args::{Arguments, Command};
 use failure::{Failure, usage_failure};
@@ -76,7 +79,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
         Command::Plan(arguments) => forecast::plan(arguments, &mut output),
         Command::Report(arguments) => report::report(arguments),
-        Command::Recipe { picture } => recipe(picture, output),
+        Command::Recipe { picture, preset } => recipe(picture.as_deref(), preset.clone(), output),
         Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),
         Command::Devices(arguments) => devices::devices(arguments, &mut output),
@@ -92,9 +95,12 @@ fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// `impasto recipe`: prints the recipe that a picture carries.
-fn recipe(picture: &Path, mut output: Output) -> Result<(), Failure> {
-    let text = impasto::read::read_recipe(picture).map_err(Failure::failed)?;
+/// `impasto recipe`: prints the recipe that a picture carries, or that a preset is.
+fn recipe(picture: Option<&Path>, preset: Option<String>, mut output: Output) -> Result<(), Failure> {
+    let text = match picture {
+        Some(picture) => impasto::read::read_recipe(picture).map_err(Failure::failed)?,
+        None => Recipe { preset, ..Recipe::default() }.resolve()?.to_json(),
+    };
     output.line(text.trim_end());
     output.finish()
 }

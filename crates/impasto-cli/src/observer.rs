@@ -8,7 +8,8 @@ use impasto::{Event, Rejection};
 
 use crate::board::Board;
 use crate::interrupt;
-use crate::show::{Progress, Show};
+use crate::pace::Progress;
+use crate::show::Show;
 
 /// A loss that is so many times the last good one is said to have exploded.
 const EXPLOSION: f64 = 10.0;

@@ -1,9 +1,10 @@
 //! What was ordered: the resolved recipe and the files that it needs, from the options and from `--recipe`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use impasto::ResolvedRecipe;
 use impasto::disk::read_file;
+use impasto::fetch::release;
 use impasto::read::read_recipe;
 use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start};
 
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 /// A resolved recipe and where its files lie.
 #[derive(Debug)]
 pub struct Order {
-    /// Every choice has its value.
+    /// Every choice has its value; files are named without their folders.
     pub recipe: ResolvedRecipe,
     /// Whether the history of L-BFGS was named; the preset's is cut for large pictures.
     history_is_given: bool,
@@ -24,6 +25,8 @@ pub struct Order {
     pub styles: Vec<PathBuf>,
     /// The picture to start from, where the recipe names a file.
     pub start: Option<PathBuf>,
+    /// The weights: a name, or a path.
+    pub weights: String,
     /// The file of `--recipe`.
     recipe_file: Option<PathBuf>,
 }
@@ -31,34 +34,58 @@ pub struct Order {
 impl Order {
     /// Reads `--recipe`, lays the options over it and resolves.
     ///
-    /// A recipe names images by their file names alone, so that a picture does not tell of folders. Where they are not
-    /// given on the command line, they are looked for in the current folder, then beside the recipe's file.
+    /// A recipe names files without their folders, so that a picture does not tell of folders and a stranger's recipe does
+    /// not reach into them. Where they are not given on the command line, they are looked for in the current folder, then
+    /// beside the recipe's file.
     ///
     /// # Errors
-    /// Every error of a recipe; a recipe file that cannot be read; no photo.
+    /// Every error of a recipe; a recipe file that cannot be read, or that names files in folders; no photo.
     pub fn read(arguments: &PaintArguments) -> Result<Order, Failure> {
+        let typed = arguments.recipe.to_recipe()?;
         let recipe_file = arguments.recipe.recipe.clone();
         let carried = recipe_file.as_deref().map_or(Ok(Recipe::default()), load_recipe)?;
-        let folder = recipe_file.as_deref().and_then(Path::parent);
-        let found = |name: &String| find(name, folder);
+        let place = Place { recipe: recipe_file.as_deref() };
 
-        let content = arguments.content.clone().or_else(|| carried.content.as_ref().map(found));
-        let content = content.ok_or_else(|| {
-            Failure::usage("the photo is missing, for the recipe names none; give CONTENT before the options")
-        })?;
-        let carried_styles = || carried.styles.iter().flatten().map(found).collect();
-        let styles = if arguments.styles.is_empty() { carried_styles() } else { arguments.styles.clone() };
-
-        let mut recipe = carried.varied_by(&arguments.recipe.to_recipe()?);
-        recipe.content = Some(file_name(&content));
-        recipe.styles = Some(styles.iter().map(|style| file_name(style)).collect());
-        let history_is_given = recipe.history.is_some();
-        let recipe = recipe.resolve()?;
-        let start = match &recipe.init {
-            Start::File(path) => Some(find(&path.to_string_lossy(), folder)),
+        let content = match (&arguments.content, &carried.content) {
+            (Some(content), _) => content.clone(),
+            (None, Some(name)) => place.find(name, "give CONTENT on the command line")?,
+            (None, None) => {
+                return Err(Failure::usage(
+                    "the photo is missing, for the recipe names none; give CONTENT before the options",
+                ));
+            }
+        };
+        let styles = match arguments.styles.is_empty() {
+            true => place.find_all(carried.styles.iter().flatten(), "give CONTENT and STYLE on the command line")?,
+            false => arguments.styles.clone(),
+        };
+        let start = match (&typed.init, &carried.init) {
+            (Some(Start::File(path)), _) => Some(path.clone()),
+            (None, Some(Start::File(path))) => {
+                Some(place.find(&path.to_string_lossy(), "give --init on the command line")?)
+            }
             _ => None,
         };
-        Ok(Order { recipe, history_is_given, content, styles, start, recipe_file })
+        let weights = match (&typed.weights, &carried.weights) {
+            (Some(weights), _) => Some(weights.clone()),
+            (None, Some(name)) if !name.is_empty() && weights_file(name).is_some() && release(name).is_none() => {
+                let found = place.find(name, "give --weights on the command line")?;
+                Some(found.to_string_lossy().into_owned())
+            }
+            (None, carried) => carried.clone(),
+        };
+
+        let mut recipe = carried.varied_by(&typed);
+        recipe.content = Some(file_name(&content));
+        recipe.styles = Some(styles.iter().map(|style| file_name(style)).collect());
+        if let Some(start) = &start {
+            recipe.init = Some(Start::File(PathBuf::from(bare_start(start)?)));
+        }
+        recipe.weights = weights.as_deref().map(bare_weights).transpose()?;
+        let history_is_given = recipe.history.is_some();
+        let recipe = recipe.resolve()?;
+        let weights = weights.unwrap_or_else(|| recipe.weights.clone());
+        Ok(Order { recipe, history_is_given, content, styles, start, weights, recipe_file })
     }
 
     /// What a run's folder says.
@@ -70,10 +97,11 @@ impl Order {
         content: PathBuf,
         styles: Vec<PathBuf>,
         start: Option<PathBuf>,
+        weights: String,
     ) -> Result<Order, Failure> {
         // As untrusted as any recipe that was read.
         let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
-        Ok(Order { recipe, history_is_given: true, content, styles, start, recipe_file: None })
+        Ok(Order { recipe, history_is_given: true, content, styles, start, weights, recipe_file: None })
     }
 
     /// The recipe for a picture of this size.
@@ -86,7 +114,7 @@ impl Order {
 
     /// Every file that the run reads.
     pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
-        let weights = weights_file(&self.recipe.weights);
+        let weights = weights_file(&self.weights);
         let files = [Some(self.content.clone()), self.start.clone(), self.recipe_file.clone(), weights];
         files.into_iter().flatten().chain(self.styles.clone())
     }
@@ -105,11 +133,67 @@ fn load_recipe(path: &Path) -> Result<Recipe, Failure> {
     Recipe::from_json(&text).map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
 }
 
-/// `name` in the current folder, or else in `folder` if it is there.
-fn find(name: &str, folder: Option<&Path>) -> PathBuf {
-    let here = PathBuf::from(name);
-    let there = folder.map(|folder| folder.join(name));
-    there.filter(|there| !here.exists() && there.exists()).unwrap_or(here)
+/// Where a recipe was read, and what it may name.
+struct Place<'order> {
+    recipe: Option<&'order Path>,
+}
+
+impl Place<'_> {
+    /// The file of this name in the current folder, or else beside the recipe if it is there.
+    ///
+    /// # Errors
+    /// A name with a folder in it: who wrote the recipe is not who has the folders. `way_out` says what to do then.
+    fn find(&self, name: &str, way_out: &str) -> Result<PathBuf, Failure> {
+        let here = PathBuf::from(name);
+        let mut parts = here.components();
+        let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+        if !is_plain {
+            let recipe = self.recipe.unwrap_or(Path::new("the recipe")).display();
+            return Err(Failure::usage(format_args!(
+                "{recipe} names the file {}, and a recipe may name files beside itself only; {way_out}",
+                name.chars().take(200).collect::<String>()
+            )));
+        }
+        let there = self.recipe.and_then(Path::parent).map(|folder| folder.join(name));
+        Ok(there.filter(|there| !here.exists() && there.exists()).unwrap_or(here))
+    }
+
+    fn find_all<'name>(
+        &self,
+        names: impl Iterator<Item = &'name String>,
+        way_out: &str,
+    ) -> Result<Vec<PathBuf>, Failure> {
+        names.map(|name| self.find(name, way_out)).collect()
+    }
+}
+
+/// The name that a recipe has for the picture to start from.
+fn bare_start(path: &Path) -> Result<String, Failure> {
+    let name = file_name(path);
+    match Start::from(name.clone()) {
+        Start::File(_) => Ok(name),
+        _ => Err(ambiguous("--init", path)),
+    }
+}
+
+/// The name that a recipe has for weights.
+fn bare_weights(weights: &str) -> Result<String, Failure> {
+    if weights.is_empty() || weights_file(weights).is_none() || release(weights).is_some() {
+        return Ok(weights.to_owned());
+    }
+    let path = Path::new(weights);
+    let name = file_name(path);
+    match weights_file(&name).is_none() || release(&name).is_some() {
+        true => Err(ambiguous("--weights", path)),
+        false => Ok(name),
+    }
+}
+
+fn ambiguous(option: &str, path: &Path) -> Failure {
+    Failure::usage(format_args!(
+        "{option} {} has a name that means something else in a recipe; call the file something else",
+        path.display()
+    ))
 }
 
 /// The name without the folder.
@@ -140,6 +224,7 @@ fn same_inode(_one: &Path, _other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Status;
 
     #[test]
     fn one_file_is_known_by_all_its_names() {
@@ -164,8 +249,24 @@ mod tests {
     fn images_lie_here_or_beside_the_recipe() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("there.png"), "a").unwrap();
-        assert_eq!(find("there.png", Some(folder.path())), folder.path().join("there.png"));
-        assert_eq!(find("nowhere.png", Some(folder.path())), PathBuf::from("nowhere.png"));
-        assert_eq!(find("Cargo.toml", Some(folder.path())), PathBuf::from("Cargo.toml"));
+        let recipe = folder.path().join("recipe.json");
+        let find = |name: &str| Place { recipe: Some(&recipe) }.find(name, "give it");
+        assert_eq!(find("there.png"), Ok(folder.path().join("there.png")));
+        assert_eq!(find("nowhere.png"), Ok(PathBuf::from("nowhere.png")));
+        assert_eq!(find("Cargo.toml"), Ok(PathBuf::from("Cargo.toml")));
+        for name in ["", ".", "..", "/etc/hostname", "../a.png", "a/b.png", "./a.png", "a.png/", "a/.."] {
+            assert_eq!(find(name).map_err(|failure| failure.status), Err(Status::Usage), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_no_name_that_means_something_else() {
+        assert_eq!(bare_start(Path::new("a/sketch.png")), Ok("sketch.png".to_owned()));
+        assert!(bare_start(Path::new("./noise")).is_err());
+        for name in ["embedded", "normalised", "vgg19"] {
+            assert_eq!(bare_weights(name), Ok(name.to_owned()));
+            assert!(bare_weights(&format!("./{name}")).is_err());
+        }
+        assert_eq!(bare_weights("a/mine.safetensors"), Ok("mine.safetensors".to_owned()));
     }
 }

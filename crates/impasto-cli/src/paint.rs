@@ -13,26 +13,28 @@ use std::path::Path;
 use std::time::Instant;
 
 use impasto::disk::RealDisk;
+use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::recorder::remove_checkpoints;
 use impasto::run::{content_at, style_at};
-use impasto::run_folder::{INPUTS, Inputs, LAYOUT, RESULT, Reading, RunRecord, Saving, read_record};
-use impasto::write::{OutputFormat, WriteOptions, encode_picture};
+use impasto::run_folder::{INPUTS, Inputs, LAYOUT, RESULT, Reading, RunOutcome, RunRecord, Saving, read_record};
+use impasto::write::{OutputFormat, WriteOptions, encode_picture, write_picture};
 use impasto::{Control, Images, Keeping, Outcome, PaintError, ResolvedRecipe, Scale, paint_kept};
-use impasto_vgg::Engine;
 
 use crate::args::{PaintArguments, ResumeArguments, RunningArguments};
 use crate::board::Board;
-use crate::engine::{engine_note, load_weights, open_engine};
+use crate::engine::{engine_note, precision_note};
 use crate::failure::{Failure, Status};
-use crate::forecast::{self, Intended};
+use crate::forecast;
 use crate::interrupt;
 use crate::job::{Job, ReadImages};
 use crate::keeping::{Kept, folder_failure};
 use crate::machine::{machine, now};
 use crate::measure::peak_mib;
 use crate::observer::Observer;
+use crate::pace::{Plan, Stage};
+use crate::prepared::Prepared;
 use crate::preview::Preview;
-use crate::show::{Bar, DoneLine, Output, Plan, Show, Stage, say};
+use crate::show::{Bar, DoneLine, Output, Show, Voice, say};
 
 /// Paints.
 ///
@@ -48,57 +50,79 @@ pub fn paint(arguments: &PaintArguments, output: Output) -> Result<(), Failure> 
 /// See [`Failure`].
 pub fn resume(arguments: &ResumeArguments, output: Output) -> Result<(), Failure> {
     let record = read_record(&arguments.run).map_err(folder_failure)?;
-    if record.outcome.is_some() {
-        // Killed at its very end, a run keeps what it needs no more.
-        remove_checkpoints(&RealDisk, &arguments.run).map_err(Failure::failed)?;
-        if !arguments.running.quiet {
-            let picture = arguments.run.join(RESULT);
-            say(&format!("{} is finished; its picture is {}", arguments.run.display(), picture.display()));
-        }
-        return Ok(());
+    match record.outcome.clone() {
+        Some(outcome) => hand_over(record, &outcome, arguments, output),
+        None => carry_out(Job::of_run(record, arguments)?, output),
     }
-    carry_out(Job::of_run(record, arguments)?, output)
 }
 
-fn carry_out(mut job: Job, output: Output) -> Result<(), Failure> {
+/// A finished run has nothing to do; its picture goes where it was asked for.
+fn hand_over(
+    record: RunRecord,
+    outcome: &RunOutcome,
+    arguments: &ResumeArguments,
+    output: Output,
+) -> Result<(), Failure> {
     let started = Instant::now();
-    let (weights, mut notes) = load_weights(&job.weights)?;
-    let running = &job.running;
-    let engine = open_engine(&weights, running.threads, running.device.device, running.quiet)?;
-    job.order.recipe.engine = Some(engine_note(&*engine));
-    interrupt::catch()?;
-    let mut read = job.read_images(&mut notes)?;
+    let ResumeArguments { run, output: given, running } = arguments;
+    let result = run.join(RESULT);
+    let full = record.scales.last().copied();
+    if let Some(given) = given {
+        let job = Job::of_run(record, arguments)?;
+        // What this program has written itself may be as large as it likes.
+        let limits = ReadLimits { megapixels: u64::MAX, ..ReadLimits::default() };
+        let picture = read_picture(&result, &limits).map_err(Failure::failed)?.picture;
+        let recipe = read_recipe(&result).map_err(Failure::failed)?;
+        write_picture(&RealDisk, given, &picture, job.writing.options, Some(&recipe)).map_err(Failure::failed)?;
+    }
+    // Killed at its very end, a run keeps what it needs no more.
+    remove_checkpoints(&RealDisk, run).map_err(Failure::failed)?;
+    let place = given.as_ref().unwrap_or(&result);
+    if running.json {
+        let done = DoneLine {
+            event: "done",
+            output: &place.to_string_lossy(),
+            width: full.map_or(0, |full| full.width),
+            height: full.map_or(0, |full| full.height),
+            iterations: outcome.iterations,
+            evaluations: outcome.evaluations,
+            loss: outcome.loss,
+            seconds: started.elapsed().as_secs_f64(),
+            peak_mib: peak_mib(),
+        };
+        return Show::Json(output).finish(&done);
+    }
+    if !running.quiet {
+        say(&format!("{} is finished; its picture is {}", run.display(), place.display()));
+    }
+    Ok(())
+}
 
-    let scales = impasto::scales(&job.order.recipe, read.content.width, read.content.height);
-    job.writing.check_scales(&scales)?;
-    let full = scales[scales.len() - 1];
-    let mut recipe = job.order.recipe_at(full.width, full.height);
-    let images = read.styles.iter().chain([&read.content]).chain(&read.start).collect();
-    let intended = Intended { recipe: &recipe, engine: &*engine, scales: &scales, images, styles: &read.styles };
-    let memory_limit = intended.network_limit(job.running.memory_limit)?;
-    intended.memory_need(memory_limit)?;
-    Board::prepare(job.running.log_dir.as_deref())?;
-    let show = show(&job.running, &scales, output);
-    notes.iter().for_each(|note| show.note(note));
+fn carry_out(job: Job, output: Output) -> Result<(), Failure> {
+    let started = Instant::now();
+    let voice = Voice::new(job.running.quiet);
+    interrupt::catch()?;
+    let mut prepared = Prepared::new(job, &voice)?;
+    prepared.recipe.engine = Some(engine_note(&*prepared.engine, &prepared.recipe, &prepared.scales));
+    Board::prepare(prepared.job.running.log_dir.as_deref())?;
+    let show = show(&prepared.job.running, &prepared.scales, output, &voice);
+    prepared.notes.extend(precision_note(&*prepared.engine, &prepared.recipe));
+    prepared.notes.iter().for_each(|note| show.note(note));
     let forecast = match show.is_for_people() {
-        true => Some(forecast::sentence(&intended.forecast(memory_limit)?)),
+        true => Some(forecast::sentence(&prepared.forecast()?)),
         false => None,
     };
-    let kept = take_folder(&mut job, &mut read, &recipe, &scales)?;
+    let kept = take_folder(&mut prepared)?;
     match &kept {
-        Some(kept) if kept.goes_on() => recipe = kept.recipe(&recipe, &show),
+        Some(kept) if kept.goes_on() => prepared.recipe = kept.recipe(&prepared.recipe, &show),
         _ => forecast.iter().for_each(|forecast| show.note(forecast)),
     }
-    perform(Performance { job: &job, recipe, engine: &*engine, read: &read, memory_limit, kept, started }, show)
+    perform(prepared, kept, started, show)
 }
 
 /// Takes the folder that the run is kept in, if it is.
-fn take_folder(
-    job: &mut Job,
-    read: &mut ReadImages,
-    recipe: &ResolvedRecipe,
-    scales: &[Scale],
-) -> Result<Option<Kept>, Failure> {
+fn take_folder(prepared: &mut Prepared) -> Result<Option<Kept>, Failure> {
+    let Prepared { job, read, scales, recipe, .. } = prepared;
     let (Some(keeping), Some(inputs)) = (job.keeping.take(), read.inputs.take()) else { return Ok(None) };
     let full = scales[scales.len() - 1];
     if recipe.preset == "tutorial" && keeping.begun.is_none() {
@@ -146,20 +170,9 @@ fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe,
     Ok(())
 }
 
-/// A job that is ready to be painted.
-struct Performance<'run> {
-    job: &'run Job,
-    recipe: ResolvedRecipe,
-    engine: &'run dyn Engine,
-    read: &'run ReadImages,
-    memory_limit: Option<u64>,
-    kept: Option<Kept>,
-    started: Instant,
-}
-
 /// Paints, writes the picture, says how it went.
-fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> {
-    let Performance { job, mut recipe, engine, read, memory_limit, mut kept, started } = performance;
+fn perform(prepared: Prepared, mut kept: Option<Kept>, started: Instant, mut show: Show) -> Result<(), Failure> {
+    let Prepared { job, engine, read, scales, mut recipe, memory_limit, .. } = prepared;
     let clock = || started.elapsed().as_secs_f64();
     let recorder = kept.as_ref().map(|kept| kept.recorder(&clock)).transpose()?;
     let from = kept.as_mut().and_then(Kept::take_checkpoint);
@@ -168,7 +181,7 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
     let observer = RefCell::new(Observer::new(&mut show, &mut board, started, recorder));
     let images = Images { content: &read.content, styles: &read.styles, start: read.start.as_ref() };
     let keeping = Keeping { from, keep: &mut |snapshot| observer.borrow_mut().keep(snapshot) };
-    let painted = paint_kept(&recipe, engine, images, memory_limit, keeping, &mut |event| {
+    let painted = paint_kept(&recipe, &*engine, images, memory_limit, keeping, &mut |event| {
         observer.borrow_mut().observe(event);
         if interrupt::requested() { Control::Stop } else { Control::Continue }
     });
@@ -176,7 +189,7 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
     show.clear();
     let outcome = painted.map_err(paint_failure)?;
     // A device that failed may have handed the run to the processor.
-    recipe.engine = Some(engine_note(engine));
+    recipe.engine = Some(engine_note(&*engine, &recipe, &scales));
     board.end(&outcome).iter().for_each(|sentence| show.note(sentence));
     job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|error| match &kept {
         Some(kept) => Failure::failed(format_args!(
@@ -185,21 +198,25 @@ fn perform(performance: Performance<'_>, mut show: Show) -> Result<(), Failure> 
         )),
         None => Failure::failed(error),
     })?;
-    let way_on = kept.as_ref().map(|kept| way_on(kept.folder(), is_kept));
+    let way_on = kept.as_ref().map(|kept| way_on(kept.folder(), is_kept, &outcome));
     if let Some(kept) = kept.filter(|_| !outcome.interrupted && outcome.failure.is_none()) {
         kept.finish(&outcome, seconds)?;
     }
     finish(show, &outcome, &job.writing.path(), started, way_on)
 }
 
-/// How an interrupted run is gone on with.
-fn way_on(folder: &Path, is_kept: bool) -> String {
-    let folder = folder.display();
-    match is_kept {
-        true => format!("`impasto resume {folder}` goes on"),
-        false => format!(
-            "its checkpoint could not be written, so `impasto resume {folder}` goes on from an earlier one, if there is one"
-        ),
+/// How a run that has stopped is gone on with.
+fn way_on(folder: &Path, is_kept: bool, outcome: &Outcome) -> String {
+    let resume = format!("`impasto resume {}`", folder.display());
+    if is_kept {
+        return format!("{resume} goes on");
+    }
+    match outcome.failure {
+        // Only who stops it asks for a checkpoint there and then.
+        Some(_) => format!("{resume} goes on from the last checkpoint"),
+        None => {
+            format!("its checkpoint could not be written, so {resume} goes on from an earlier one, if there is one")
+        }
     }
 }
 
@@ -212,7 +229,7 @@ fn paint_failure(error: PaintError) -> Failure {
 }
 
 /// How this run is shown, from the options and from where standard error goes.
-fn show(running: &RunningArguments, scales: &[Scale], output: Output) -> Show {
+fn show(running: &RunningArguments, scales: &[Scale], output: Output, voice: &Voice) -> Show {
     let stages = scales.iter().map(|scale| Stage {
         pixels: scale.width as u64 * scale.height as u64,
         evaluations: u64::from(scale.evaluations),
@@ -226,7 +243,7 @@ fn show(running: &RunningArguments, scales: &[Scale], output: Output) -> Show {
     }
     let preview = if running.preview { Preview::on_this_terminal() } else { None };
     let shown = match console::Term::stderr().is_term() {
-        true => Show::Bar(Box::new(Bar::new(plan, preview))),
+        true => Show::Bar(Box::new(Bar::new(plan, preview, voice))),
         false => Show::lines(plan),
     };
     if running.preview && !shown.has_preview() {
@@ -261,20 +278,15 @@ fn finish(
         peak_mib: peak_mib(),
     };
     show.finish(&done)?;
+    let way_on = way_on.map_or(String::new(), |way_on| format!("; {way_on}"));
+    let (evaluations, output) = (outcome.evaluations, output.display());
     if let Some(failure) = &outcome.failure {
         return Err(Failure::failed(format_args!(
-            "{failure}; the picture so far, of {} evaluations, is {}",
-            outcome.evaluations,
-            output.display()
+            "{failure}; the picture so far, of {evaluations} evaluations, is {output}{way_on}"
         )));
     }
     if outcome.interrupted {
-        let way_on = way_on.map_or(String::new(), |way_on| format!("; {way_on}"));
-        let sentence = format!(
-            "interrupted after {} evaluations; the picture so far is {}{way_on}",
-            outcome.evaluations,
-            output.display()
-        );
+        let sentence = format!("interrupted after {evaluations} evaluations; the picture so far is {output}{way_on}");
         return Err(Failure { status: Status::Interrupted, sentence });
     }
     Ok(())

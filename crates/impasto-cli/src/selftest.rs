@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::SelftestArguments;
 use crate::engine::open_engine;
 use crate::failure::{Failure, Status};
-use crate::show::{Output, say};
+use crate::show::{Output, Voice, say};
 
 /// The largest golden file that is read.
 const FILE_LIMIT_MIB: u64 = 1024;
@@ -31,7 +31,7 @@ struct Line<'run> {
 /// # Errors
 /// A wrong instruction set; a file that cannot be compared or is not ok, after all files had their turn.
 pub fn selftest(arguments: &SelftestArguments, output: &mut Output) -> Result<(), Failure> {
-    let engine = open_engine(&Weights::embedded(), arguments.threads, arguments.device.device, false)?;
+    let engine = open_engine(&Weights::embedded(), arguments.threads, arguments.device.device, &Voice::new(false))?;
     if !arguments.json {
         let description = engine.describe();
         output.line(&format!("engine {}, {}, {} threads", description.name, description.isa, description.threads));

@@ -3,6 +3,7 @@
 //! Standard output is for what was asked for (a recipe, JSON lines, a report); standard error is for people.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use impasto::picture::Picture;
@@ -10,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::pace::{Plan, Progress, Speed, describe, duration};
 use crate::preview::Preview;
 
 /// How often a log that is no terminal gets a line.
@@ -23,6 +25,29 @@ pub fn say(sentence: &str) {
     // A file name may hold anything; a sentence stays on its line.
     let line: String = sentence.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
     let _ = writeln!(io::stderr().lock(), "impasto: {line}");
+}
+
+/// Says what happens at any time, beside a bar that steps aside for it. Copies are one.
+#[derive(Clone)]
+pub struct Voice {
+    is_quiet: bool,
+    bar: Arc<OnceLock<ProgressBar>>,
+}
+
+impl Voice {
+    /// One that says things, or one that keeps quiet.
+    pub fn new(is_quiet: bool) -> Voice {
+        Voice { is_quiet, bar: Arc::default() }
+    }
+
+    /// Says one sentence on standard error.
+    pub fn note(&self, sentence: &str) {
+        match self.bar.get() {
+            _ if self.is_quiet => {}
+            Some(bar) => bar.suspend(|| say(sentence)),
+            None => say(sentence),
+        }
+    }
 }
 
 /// Standard output, a line at a time. The first error is kept and said at the end; a reader that has gone away
@@ -66,27 +91,6 @@ impl Output {
     }
 }
 
-/// How far a run is, after one evaluation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Accepted evaluations, all sizes.
-    pub iteration: u64,
-    /// Evaluations of loss and gradient, all sizes, rejected ones included.
-    pub evaluations: u64,
-    /// The whole loss.
-    pub loss: f64,
-    /// Its content part.
-    pub content: f64,
-    /// Its style part.
-    pub style: f64,
-    /// Seconds since the start.
-    pub seconds: f64,
-    /// Width in pixels at this size.
-    pub width: usize,
-    /// Height in pixels at this size.
-    pub height: usize,
-}
-
 /// One `iteration` line of `--json`.
 #[derive(Serialize)]
 struct IterationLine {
@@ -124,58 +128,6 @@ pub struct DoneLine<'run> {
     pub peak_mib: Option<f64>,
 }
 
-/// Evaluations to be made at one size.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stage {
-    /// Width times height.
-    pub pixels: u64,
-    /// Evaluations.
-    pub evaluations: u64,
-}
-
-/// What is to be done, for an estimate of the time that is left: an evaluation takes time by its pixels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan(pub Vec<Stage>);
-
-impl Plan {
-    /// Evaluations at all sizes.
-    pub fn evaluations(&self) -> u64 {
-        self.0.iter().map(|stage| stage.evaluations).sum()
-    }
-
-    /// Pixels that are still to be evaluated after so many evaluations.
-    fn pixels_left(&self, evaluations: u64) -> u64 {
-        let mut done = evaluations;
-        let left = self.0.iter().map(|stage| {
-            let taken = done.min(stage.evaluations);
-            done -= taken;
-            (stage.evaluations - taken) * stage.pixels
-        });
-        left.sum()
-    }
-}
-
-/// Seconds that an evaluation takes at the present size: the mean of late ones, the newest counting most.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Speed {
-    last: Option<Progress>,
-    each: Option<f64>,
-}
-
-impl Speed {
-    /// Takes in one evaluation. `None` until there are two at one size: the first of a size waits for its preparations.
-    fn measure(&mut self, progress: &Progress) -> Option<f64> {
-        let same_size = |last: &Progress| (last.width, last.height) == (progress.width, progress.height);
-        self.each = self.last.filter(same_size).map(|last| {
-            let evaluations = progress.evaluations.saturating_sub(last.evaluations).max(1);
-            let newest = (progress.seconds - last.seconds) / evaluations as f64;
-            self.each.map_or(newest, |each| 0.8 * each + 0.2 * newest)
-        });
-        self.last = Some(*progress);
-        self.each
-    }
-}
-
 /// How a run is shown.
 pub enum Show {
     /// JSON lines on standard output.
@@ -204,9 +156,10 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar for this plan.
-    pub fn new(plan: Plan, preview: Option<Preview>) -> Bar {
+    /// A bar for this plan, which steps aside for the voice.
+    pub fn new(plan: Plan, preview: Option<Preview>, voice: &Voice) -> Bar {
         let bar = ProgressBar::new(plan.evaluations());
+        let bar = voice.bar.get_or_init(|| bar).clone();
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Bar { bar, plan, speed: Speed::default(), preview: preview.map(|preview| (preview, None)) }
@@ -317,67 +270,4 @@ fn summary(done: &DoneLine<'_>) -> String {
     let loss = done.loss.map_or(String::new(), |loss| format!(", loss {loss:.4e}"));
     let (width, height, evaluations) = (done.width, done.height, done.evaluations);
     format!("{}  {width}x{height}, {evaluations} evaluations in {}{loss}", done.output, duration(done.seconds))
-}
-
-/// Loss, speed and time left; an evaluation takes time by its pixels.
-fn describe(progress: &Progress, plan: &Plan, each: Option<f64>) -> String {
-    let loss = format!("loss {:.4e}", progress.loss);
-    let Some(each) = each else { return loss };
-    let evaluations_left = plan.pixels_left(progress.evaluations) as f64 / (progress.width * progress.height) as f64;
-    let speed = if each < 0.1 { format!("{:.0} ms", 1e3 * each) } else { format!("{each:.2} s") };
-    format!("{loss}  {speed} each  {} left", duration(evaluations_left * each))
-}
-
-/// Seconds in words: `45 s`, `3 min 20 s`, `2 h 5 min`.
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.max(0.0).round() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn progress(evaluations: u64, seconds: f64, side: usize) -> Progress {
-        let (iteration, loss, content, style) = (evaluations, 1.5, 1.0, 0.5);
-        Progress { iteration, evaluations, loss, content, style, seconds, width: side, height: side }
-    }
-
-    #[test]
-    fn time_left_goes_by_pixels() {
-        let plan = Plan(vec![Stage { pixels: 100, evaluations: 10 }, Stage { pixels: 400, evaluations: 10 }]);
-        assert_eq!(plan.evaluations(), 20);
-        assert_eq!(plan.pixels_left(0), 5000);
-        assert_eq!(plan.pixels_left(10), 4000);
-        // More evaluations than planned: nothing is left.
-        assert_eq!(plan.pixels_left(25), 0);
-        // 5 small ones at 0.1 s, and 10 large ones of four times the pixels.
-        assert_eq!(describe(&progress(5, 0.5, 10), &plan, Some(0.1)), "loss 1.5000e0  0.10 s each  5 s left");
-        assert_eq!(describe(&progress(1, 9.0, 10), &plan, None), "loss 1.5000e0");
-    }
-
-    #[test]
-    fn speed_is_that_of_the_present_size() {
-        let mut speed = Speed::default();
-        assert_eq!(speed.measure(&progress(1, 5.0, 10)), None);
-        assert_eq!(speed.measure(&progress(2, 6.0, 10)), Some(1.0));
-        // Two evaluations, one of them rejected and never shown.
-        assert_eq!(speed.measure(&progress(4, 8.0, 10)), Some(1.0));
-        assert_eq!(speed.measure(&progress(5, 20.0, 20)), None);
-        assert_eq!(speed.measure(&progress(6, 24.0, 20)), Some(4.0));
-    }
-
-    #[test]
-    fn durations_are_words() {
-        assert_eq!(duration(0.4), "0 s");
-        assert_eq!(duration(59.6), "1 min 0 s");
-        assert_eq!(duration(200.0), "3 min 20 s");
-        assert_eq!(duration(7500.0), "2 h 5 min");
-        assert_eq!(duration(-1.0), "0 s");
-        assert_eq!(duration(f64::NAN), "0 s");
-    }
 }

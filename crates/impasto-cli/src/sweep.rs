@@ -14,11 +14,12 @@ use impasto::sheet::{Cell, sheet};
 use impasto::write::{OutputFormat, WriteOptions, write_picture};
 use impasto::{Recipe, ResolvedRecipe};
 
-use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, SweepArguments, Variation};
+use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, SWEEP_PRESET, SweepArguments, Variation};
 use crate::failure::{Failure, Status};
 use crate::order::{Order, same_file};
 use crate::paint::paint;
 use crate::show::{Output, say};
+use crate::texture::with_preset;
 
 /// More pictures than this are a mistake.
 const MOST_CELLS: usize = 1000;
@@ -79,7 +80,34 @@ fn plan(arguments: &SweepArguments) -> Result<Vec<Planned>, Failure> {
             choices.len()
         )));
     }
+    check_choices(arguments)?;
     choices.into_iter().map(|choice| planned(arguments, &choice)).collect()
+}
+
+/// Two choices that set the same thing: one would undo the other, and pictures with different labels be the same.
+fn check_choices(arguments: &SweepArguments) -> Result<(), Failure> {
+    let varies = |name: &str| arguments.vary.iter().any(|variation| variation.name == name);
+    let typed = &arguments.recipe;
+    let sets_seed = |value: &String| value.starts_with("noise:") || value.starts_with("blend:");
+    let varies_seed_by_init =
+        arguments.vary.iter().any(|variation| variation.name == "init" && variation.values.iter().any(sets_seed));
+    let clashes = [
+        (varies("ratio") && varies("content-weight"), "--vary ratio sets --content-weight too; vary one of them"),
+        (varies("ratio") && varies("style-weight"), "--vary ratio sets --style-weight too; vary one of them"),
+        (
+            varies("ratio") && (typed.content_weight.is_some() || typed.style_weight.is_some()),
+            "--vary ratio sets --content-weight and --style-weight; leave them out",
+        ),
+        (
+            varies("tv-weight") && typed.denoise.is_some(),
+            "--vary tv-weight and --denoise set the same thing; leave one of them out",
+        ),
+        (varies_seed_by_init && varies("seed"), "--vary init with a seed (noise:1) sets --seed too; leave one out"),
+    ];
+    match clashes.into_iter().find(|(clash, _)| *clash) {
+        Some((_, sentence)) => Err(Failure::usage(sentence)),
+        None => Ok(()),
+    }
 }
 
 fn pairs(variation: &Variation) -> impl Iterator<Item = (&str, &str)> + Clone {
@@ -87,10 +115,7 @@ fn pairs(variation: &Variation) -> impl Iterator<Item = (&str, &str)> + Clone {
 }
 
 fn planned(arguments: &SweepArguments, choice: &[(&str, &str)]) -> Result<Planned, Failure> {
-    let mut recipe = arguments.recipe.clone();
-    if recipe.preset.is_none() && recipe.recipe.is_none() {
-        recipe.preset = Some("paper".to_owned());
-    }
+    let mut recipe = with_preset(&arguments.recipe, SWEEP_PRESET);
     for (name, value) in choice {
         vary(&mut recipe, name, value)?;
     }

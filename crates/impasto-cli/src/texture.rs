@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::args::{
-    KeepingArguments, PaintArguments, RecipeArguments, ReconstructArguments, RunningArguments, TextureArguments,
+    KeepingArguments, PaintArguments, RECONSTRUCT_PRESET, RecipeArguments, ReconstructArguments, RunningArguments,
+    TEXTURE_PRESET, TextureArguments,
 };
 use crate::failure::Failure;
 use crate::paint::paint;
@@ -23,7 +24,7 @@ const CONTENT_LAYERS: [&str; 5] = ["conv1_2", "conv2_2", "conv3_2", "conv4_2", "
 /// See [`Failure`].
 pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
     let one = |output: PathBuf, style_layers: Option<String>| {
-        let mut recipe = with_preset(&arguments.recipe, "texture");
+        let mut recipe = with_preset(&arguments.recipe, TEXTURE_PRESET);
         recipe.style_layers = style_layers.or(recipe.style_layers);
         PaintArguments {
             // The picture has the style image's shape; nothing else of a photo is asked for.
@@ -53,7 +54,7 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
 /// See [`Failure`].
 pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
     let one = |output: PathBuf, layer: Option<String>| {
-        let mut recipe = with_preset(&arguments.recipe, "reconstruction");
+        let mut recipe = with_preset(&arguments.recipe, RECONSTRUCT_PRESET);
         recipe.content_layers = layer.or(recipe.content_layers);
         PaintArguments {
             content: Some(arguments.content.clone()),
@@ -81,7 +82,7 @@ fn running(typed: &RunningArguments, is_one_of_several: bool, output: &Path) -> 
 }
 
 /// The options, with this preset where neither a preset nor a recipe was given.
-fn with_preset(typed: &RecipeArguments, name: &str) -> RecipeArguments {
+pub fn with_preset(typed: &RecipeArguments, name: &str) -> RecipeArguments {
     let mut recipe = typed.clone();
     if recipe.preset.is_none() && recipe.recipe.is_none() {
         recipe.preset = Some(name.to_owned());

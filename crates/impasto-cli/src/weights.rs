@@ -1,6 +1,6 @@
 //! `impasto weights`: what there is, fetched, converted, normalised and verified. The work is the libraries'.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,32 +46,45 @@ pub fn weights(command: &WeightsCommand, output: &mut Output) -> Result<(), Fail
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
-    /// `inside the program`, a path, or that it is not fetched.
-    place: String,
-    summary: String,
+    summary: &'static str,
+    /// Whether they are inside the program.
+    embedded: bool,
+    /// The fetched file; `None` where there is none.
+    path: Option<PathBuf>,
 }
 
 fn list(json: bool, output: &mut Output) -> Result<(), Failure> {
-    let inside = |name, summary: &str| Row { name, place: "inside the program".into(), summary: summary.into() };
+    let inside = |name, summary| Row { name, summary, embedded: true, path: None };
     let mut rows = vec![
         inside("embedded", "the original VGG-19 release (Simonyan and Zisserman), a codebook of 256 values a layer"),
         inside("normalised", "the same, each filter's mean activation 1 over 16 photographs, as the paper has it"),
     ];
-    for release in &RELEASES {
-        let path = cached_path(release).filter(|path| path.exists());
-        let place = path.map_or_else(
-            || format!("not fetched: impasto weights fetch {} ({} MB)", release.name, release.length_bytes / 1_000_000),
-            |path| path.display().to_string(),
-        );
-        rows.push(Row { name: release.name, place, summary: release.summary.into() });
-    }
+    rows.extend(RELEASES.iter().map(|release| Row {
+        name: release.name,
+        summary: release.summary,
+        embedded: false,
+        path: cached_path(release).filter(|path| path.exists()),
+    }));
     for row in rows {
         match json {
             true => output.json(&row),
-            false => output.line(&format!("{:<11} {}\n{:<11} {}", row.name, row.summary, "", row.place)),
+            false => output.line(&format!("{:<11} {}\n{:<11} {}", row.name, row.summary, "", row.place())),
         }
     }
     output.finish()
+}
+
+impl Row {
+    /// Where they are, for people.
+    fn place(&self) -> String {
+        match (&self.path, release(self.name)) {
+            (Some(path), _) => path.display().to_string(),
+            (None, None) => "inside the program".to_owned(),
+            (None, Some(Release { name, length_bytes, .. })) => {
+                format!("not fetched: impasto weights fetch {name} ({} MB)", length_bytes / 1_000_000)
+            }
+        }
+    }
 }
 
 fn fetch_release(arguments: &FetchArguments) -> Result<(), Failure> {

@@ -307,12 +307,7 @@ const FAST_FALL_EVALUATIONS: u32 = 50;
 
 /// How many of a scale's first evaluations use bfloat16 products both ways, and the precision of the others. `is_full`
 /// says whether it is the full size: what coarser ones paint is a start, for which such products will do.
-pub(crate) fn precisions(
-    choice: PrecisionChoice,
-    engine: &dyn Engine,
-    is_full: bool,
-    evaluations: u32,
-) -> (u32, Precision) {
+pub fn precisions(choice: PrecisionChoice, engine: &dyn Engine, is_full: bool, evaluations: u32) -> (u32, Precision) {
     let description = engine.describe();
     match choice {
         _ if !description.has_bf16 => (0, Precision::F32),

@@ -7,6 +7,13 @@ use impasto_vgg::Layer;
 
 use super::{FileArguments, RecipeArguments, RunningArguments};
 
+/// The preset of `texture` where none is named.
+pub const TEXTURE_PRESET: &str = "texture";
+/// The preset of `reconstruct` where none is named.
+pub const RECONSTRUCT_PRESET: &str = "reconstruction";
+/// The preset of `sweep` where none is named.
+pub const SWEEP_PRESET: &str = "paper";
+
 /// Options of `texture`.
 #[derive(Args, Debug)]
 pub struct TextureArguments {

@@ -32,7 +32,9 @@ pub struct ResumeArguments {
     /// The folder of the run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// The picture goes here too, and no more to where `paint` was told to put it
+    /// Write the picture to this file instead of the one that `paint` was given; it is in RUN/result.png in any case
+    ///
+    /// A finished run has its picture written there too.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How the program runs.

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use impasto_vgg::formats::StoredAs;
 
-use super::threads;
+use super::running::threads;
 
 /// What to do with weights.
 #[derive(Debug, Subcommand)]
@@ -20,8 +20,8 @@ pub enum WeightsCommand {
     /// Fetch full-precision weights into the cache folder
     ///
     /// What has arrived is kept when the connection breaks or Ctrl-C stops it, and the next fetch goes on from there.
-    /// The file's length and SHA-256 are checked before it gets its name. A proxy is taken from HTTP_PROXY; IMPASTO_CACHE
-    /// names another folder.
+    /// The file's length and SHA-256 are checked before it gets its name. A proxy is taken from ALL_PROXY, HTTPS_PROXY or
+    /// HTTP_PROXY; SSL_CERT_FILE names certificates to trust instead of Mozilla's; IMPASTO_CACHE names another folder.
     Fetch(FetchArguments),
     /// Write weights of any format as safetensors
     Convert(ConvertArguments),
@@ -69,7 +69,7 @@ pub struct NormaliseArguments {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// The weights to normalise: embedded, vgg19 or a file
-    #[arg(long, value_name = "embedded|FILE", default_value = "embedded")]
+    #[arg(long, value_name = "embedded|vgg19|FILE", default_value = "embedded")]
     pub weights: String,
     /// Bring larger images down to this long edge, in pixels
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(16..=65_535))]

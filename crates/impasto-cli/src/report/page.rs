@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::chart::{Chart, Series};
 use super::pictures::{Pictures, Shown};
 use super::text::{escaped, json_in_script, number};
-use crate::show::duration;
+use crate::pace::duration;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -67,6 +67,7 @@ fn images() {
         cases.push((1, needle, vec!["paint", name, "painting.png", "-o", "out.png"]));
         cases.push((1, needle, vec!["paint", "photo.png", name, "-o", "out.png"]));
         cases.push((1, needle, vec!["paint", "photo.png", "painting.png", "--init", name, "-o", "out.png"]));
+        cases.push((1, needle, vec!["plan", "photo.png", "painting.png", "--init", name]));
     }
     refuse_all(&workshop, &cases);
 }

@@ -126,7 +126,8 @@ fn selftest_is_right_on_the_gpu() {
     let Some(workshop) = workshop_with_gpu() else { return };
     // Those in the repository, and where the folder `shared` lies beside it, those in it.
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let shared = root.join("../shared/golden");
+    let named = std::env::var_os("IMPASTO_GOLDEN").map(PathBuf::from);
+    let shared = named.unwrap_or_else(|| root.join("../shared/golden"));
     let entries = std::fs::read_dir(&shared).into_iter().flatten();
     let mut files: Vec<String> = entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned()).collect();
     files.retain(|path| path.ends_with(".safetensors"));
@@ -228,6 +229,15 @@ fn a_gpu_that_is_lost_leaves_the_picture_so_far() {
         assert!(last["evaluations"].as_u64().unwrap() < at as u64, "{last}");
         std::fs::remove_file(workshop.path("out.png")).unwrap();
     }
+    // A run that is kept can be gone on with, and that is said.
+    let mut more = WHOLE.to_vec();
+    more.extend(["--device", "gpu", "--run-dir", "run", "--checkpoint-every", "0"]);
+    let mut kept = command(&workshop, &paint_arguments("out.png", &more));
+    let output = kept.env("IMPASTO_REHEARSE_LOSS", "10").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("; `impasto resume run` goes on"), "{said}");
+    succeed(command(&workshop, &["resume", "run", "--device", "cpu"]));
+    std::fs::remove_file(workshop.path("out.png")).unwrap();
     // Before anything was painted there is nothing to write.
     let output = lose(&workshop, "out.png", "gpu", 1);
     assert_eq!((output.status.code(), workshop.path("out.png").exists()), (Some(1), false));

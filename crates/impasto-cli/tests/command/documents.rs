@@ -77,8 +77,46 @@ fn help_and_version_are_no_errors() {
     for preset in ["default", "authors", "tutorial", "johnson", "paper"] {
         assert!(help.contains(&format!("- {preset}: ")), "{preset}");
     }
+    for variable in ["IMPASTO_ISA", "IMPASTO_CACHE", "HTTPS_PROXY", "SSL_CERT_FILE"] {
+        assert!(workshop.succeed(&["--help"]).contains(variable), "{variable}");
+    }
     // Alone, it says what there is; that it could not do anything is its exit status.
     let output = workshop.run(&[]);
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(2), true));
     assert!(String::from_utf8(output.stderr).unwrap().contains("Usage: impasto <COMMAND>"));
+}
+
+#[test]
+fn help_names_the_preset_that_a_command_takes() {
+    let workshop = Workshop::new();
+    for (command, preset) in [
+        ("paint", "default"),
+        ("plan", "default"),
+        ("texture", "texture"),
+        ("reconstruct", "reconstruction"),
+        ("sweep", "paper"),
+    ] {
+        for help in ["-h", "--help"] {
+            let help = workshop.succeed(&[command, help]);
+            let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(&format!("a recipe with a name [default: {preset}]")), "{command}: {help}");
+        }
+    }
+}
+
+#[test]
+fn a_preset_s_recipe_is_printed_and_painted() {
+    let workshop = Workshop::new();
+    let text = workshop.succeed(&["recipe", "--preset", "johnson"]);
+    let recipe: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&recipe["preset"], &recipe["iterations"]), (&"johnson".into(), &1000.into()));
+    std::fs::write(workshop.path("johnson.json"), text).unwrap();
+    workshop.paint("out.png", &["--recipe", "johnson.json"]);
+    workshop.paint("same.png", &["--preset", "johnson"]);
+    assert!(workshop.bytes("out.png") == workshop.bytes("same.png"));
+    let cases = [(vec!["recipe", "--preset", "gatys"], "--preset takes"), (vec!["recipe"], "PICTURE")];
+    for (arguments, needle) in cases {
+        let complaints = workshop.complaints_about_refusal(workshop.command(&arguments), 2, needle);
+        assert!(complaints.is_empty(), "{complaints:?}");
+    }
 }

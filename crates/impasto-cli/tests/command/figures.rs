@@ -117,6 +117,11 @@ fn a_sweep_that_cannot_be_is_one_sentence_before_any_work() {
         ("two directions", vec!["--vary", "seed=1", "--vary", "ratio=2", "--vary", "style-scale=1"]),
         ("two pictures", vec!["--vary", "init=a/b.png,a_b.png"]),
         ("--content-weight", vec!["--vary", "ratio=-1"]),
+        ("sets --content-weight too", vec!["--vary", "ratio=1,2", "--vary", "content-weight=1,2"]),
+        ("sets --style-weight too", vec!["--vary", "style-weight=1,2", "--vary", "ratio=1,2"]),
+        ("leave them out", vec!["--vary", "ratio=1,2", "--style-weight", "5"]),
+        ("--denoise", vec!["--vary", "tv-weight=1,2", "--denoise"]),
+        ("sets --seed too", vec!["--vary", "seed=1,2", "--vary", "init=content,noise:1"]),
     ];
     let complaints: Vec<String> = cases
         .iter()

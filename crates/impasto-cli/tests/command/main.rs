@@ -4,15 +4,19 @@ mod bad_input;
 mod devices;
 mod documents;
 mod figures;
+#[cfg(unix)]
+mod finished;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(unix)]
 mod interrupt;
+mod json;
 #[cfg(unix)]
 mod kill;
 mod log_dir;
 mod measure;
 mod paint;
+mod recipes;
 mod report;
 #[cfg(unix)]
 mod runs;

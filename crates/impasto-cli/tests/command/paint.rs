@@ -112,18 +112,6 @@ fn a_picture_s_recipe_repeats_it() {
 }
 
 #[test]
-fn a_recipe_does_not_tell_of_folders() {
-    let workshop = Workshop::new();
-    std::fs::create_dir(workshop.path("private")).unwrap();
-    workshop.draw("private/face.png", 40, 30, 1);
-    let mut arguments = paint_arguments("out.png", &[]);
-    arguments[1] = "private/face.png";
-    workshop.succeed(&arguments);
-    let recipe = workshop.succeed(&["recipe", "out.png"]);
-    assert!(recipe.contains("face.png") && !recipe.contains("private"), "{recipe}");
-}
-
-#[test]
 fn sizes_and_depths_are_as_ordered() {
     let workshop = Workshop::new();
     workshop.paint("edge.png", &["--size", "24"]);

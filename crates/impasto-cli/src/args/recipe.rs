@@ -1,0 +1,196 @@
+//! The options that go into a recipe. What is left out comes from `--recipe`, else from the preset: which is why every
+//! option is optional here, and no default stands here but by name (docs/presets.md has them all).
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args};
+use impasto::presets::PRESETS;
+use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, parse_layers};
+use impasto_vgg::{Border, Pooling};
+use serde::de::DeserializeOwned;
+
+/// What goes into the recipe. What is left out comes from --recipe, else from the preset.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Recipe (what is left out comes from the preset: impasto recipe --preset NAME)")]
+pub struct RecipeArguments {
+    /// Start from a recipe with a name
+    #[arg(long, value_name = "NAME", help = preset_line(PRESETS[0].name), long_help = preset_help(PRESETS[0].name))]
+    pub preset: Option<String>,
+    /// Repeat the recipe of a picture or of a JSON file; other options vary it
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub recipe: Option<PathBuf>,
+    /// Long edge in pixels (512), or width x height (400x300; the photo is cropped to fit)
+    #[arg(long, value_name = "N|WxH")]
+    pub size: Option<String>,
+    /// Evaluations of loss and gradient at the full size
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<u32>,
+    /// Sizes to paint at, each half of the next
+    #[arg(long, value_name = "N")]
+    pub levels: Option<u32>,
+    /// Evaluations at each size but the full one
+    #[arg(long, value_name = "N")]
+    pub coarse_iterations: Option<u32>,
+    /// What moves the pixels
+    #[arg(long, value_name = "NAME", value_parser = choice::<OptimizerKind>(&["lbfgs", "adam"]))]
+    pub optimizer: Option<OptimizerKind>,
+    /// Adam's step, in units of 0..255
+    #[arg(long, value_name = "STEP")]
+    pub learning_rate: Option<f64>,
+    /// Steps that L-BFGS remembers
+    #[arg(long, value_name = "N")]
+    pub history: Option<u32>,
+    /// How much more L-BFGS expects coarse structure to move than fine; 0 for the textbook's
+    #[arg(long, value_name = "POWER")]
+    pub coarse_emphasis: Option<f64>,
+    /// Keep every pixel within 0..255 on the way
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub clamp: Option<bool>,
+    /// Start from content, style, noise, blend or a picture file
+    #[arg(long, value_name = "START")]
+    pub init: Option<String>,
+    /// Share of noise in a blend, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    pub noise_ratio: Option<f64>,
+    /// Standard deviation of white noise, in units of 0..255
+    #[arg(long, value_name = "UNITS")]
+    pub noise_deviation: Option<f64>,
+    /// Seed of the noise, where the start has noise (--init noise, blend): another seed, another picture
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Factor of the content loss (alpha)
+    #[arg(long, value_name = "FACTOR")]
+    pub content_weight: Option<f64>,
+    /// Factor of the style loss (beta)
+    #[arg(long, value_name = "FACTOR")]
+    pub style_weight: Option<f64>,
+    /// Content layers, each with a weight if you like (conv4_2=1)
+    #[arg(long, value_name = "LAYER[=W],...")]
+    pub content_layers: Option<String>,
+    /// Style layers, each with a weight if you like (conv1_1=0.2,conv2_1=0.2)
+    #[arg(long, value_name = "LAYER[=W],...")]
+    pub style_layers: Option<String>,
+    /// Factor of the total variation: more is smoother
+    #[arg(long, value_name = "FACTOR")]
+    pub tv_weight: Option<f64>,
+    /// Keep more low-level noise out than the preset does: as much more as is usual (1), or so many times that
+    ///
+    /// Adds to the preset's total variation, which the presets default and johnson have some of by themselves; --denoise=2 adds
+    /// twice as much. To have less than the preset, give --tv-weight.
+    #[arg(long, value_name = "STRENGTH", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    #[arg(conflicts_with = "tv_weight")]
+    pub denoise: Option<f64>,
+    /// Factor of what lies outside 0..255, mean squared
+    #[arg(long, value_name = "FACTOR")]
+    pub range_weight: Option<f64>,
+    /// How the network pools
+    #[arg(long, value_name = "KIND", value_parser = choice::<Pooling>(&["avg", "max"]))]
+    pub pool: Option<Pooling>,
+    /// What the network sees beyond the picture's edge
+    #[arg(long, value_name = "KIND", value_parser = choice::<Border>(&["zero", "replicate"]))]
+    pub border: Option<Border>,
+    /// Arithmetic of the products: f32, bf16, or auto: bf16 where it is faster and does no harm
+    ///
+    /// bfloat16 is for processors that have such products; elsewhere, and on GPUs, it is f32. auto uses it at every size but
+    /// the full one and for the first sixth of the evaluations there, 50 at most, then on the way back alone. The picture's
+    /// recipe tells what came of it.
+    #[arg(long, value_name = "KIND", value_parser = choice::<PrecisionChoice>(&["f32", "bf16", "auto"]))]
+    pub precision: Option<PrecisionChoice>,
+    /// The network's weights: embedded, normalised as the paper has them, vgg19 as fetched, or a file
+    #[arg(long, value_name = "embedded|normalised|vgg19|FILE")]
+    pub weights: Option<String>,
+    /// Long edge of the painting as a multiple of the picture's: the scale of the brush
+    #[arg(long, value_name = "FACTOR")]
+    pub style_scale: Option<f64>,
+    /// Share of each painting, in their order (2,1)
+    #[arg(long, value_name = "SHARE,...", value_delimiter = ',')]
+    pub style_blend: Option<Vec<f64>>,
+    /// Keep the photo's colours and paint brightness alone
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub original_colors: Option<bool>,
+}
+
+impl RecipeArguments {
+    /// What was typed, as a recipe; `recipe` itself is read elsewhere.
+    ///
+    /// # Errors
+    /// A size or a list of layers that cannot be read.
+    pub fn to_recipe(&self) -> Result<Recipe, RecipeError> {
+        let layers = |option, text: &Option<String>| text.as_deref().map(|text| parse_layers(option, text)).transpose();
+        Ok(Recipe {
+            preset: self.preset.clone(),
+            size: self.size.clone().map(Size::try_from).transpose()?,
+            iterations: self.iterations,
+            levels: self.levels,
+            coarse_iterations: self.coarse_iterations,
+            optimizer: self.optimizer,
+            learning_rate: self.learning_rate,
+            history: self.history,
+            coarse_emphasis: self.coarse_emphasis,
+            clamp: self.clamp,
+            init: self.init.clone().map(Start::from),
+            noise_ratio: self.noise_ratio,
+            noise_deviation: self.noise_deviation,
+            seed: self.seed,
+            content_weight: self.content_weight,
+            style_weight: self.style_weight,
+            content_layers: layers("--content-layers", &self.content_layers)?,
+            style_layers: layers("--style-layers", &self.style_layers)?,
+            tv_weight: self.tv_weight,
+            denoise: self.denoise,
+            range_weight: self.range_weight,
+            pool: self.pool,
+            border: self.border,
+            precision: self.precision,
+            weights: self.weights.clone(),
+            style_scale: self.style_scale,
+            style_blend: self.style_blend.clone(),
+            original_colors: self.original_colors,
+            ..Recipe::default()
+        })
+    }
+}
+
+/// The option `--preset` of a command with another default than that of `paint`.
+pub fn preset_of(option: Arg, default: &str) -> Arg {
+    option.help(preset_line(default)).long_help(preset_help(default))
+}
+
+/// `--preset` in a line, for a command with this default.
+fn preset_line(default: &str) -> String {
+    format!("Start from a recipe with a name [default: {default}]")
+}
+
+/// Each preset with what it is, for a command with this default.
+fn preset_help(default: &str) -> String {
+    let presets = PRESETS.iter().map(|preset| format!("\n- {}: {}", preset.name, preset.summary));
+    format!("{}:{}", preset_line(default), presets.collect::<String>())
+}
+
+/// One of `names`, which are the names that `T` has in a recipe's JSON.
+pub fn choice<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| serde_json::from_value::<T>(serde_json::Value::String(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::args::Arguments;
+
+    #[test]
+    fn every_name_of_a_choice_is_a_name_of_the_recipe() {
+        for (option, names) in
+            [("--optimizer", ["lbfgs", "adam"]), ("--pool", ["avg", "max"]), ("--border", ["zero", "replicate"])]
+        {
+            for name in names {
+                let typed = ["impasto", "paint", "c.png", "s.png", "-o", "o.png", option, name];
+                assert!(Arguments::try_parse_from(typed).is_ok(), "{option} {name}");
+            }
+        }
+    }
+}

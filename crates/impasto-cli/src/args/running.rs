@@ -1,0 +1,91 @@
+//! Options of files, and of how the program runs.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::DeviceArguments;
+
+/// How pictures are read and written.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Files")]
+pub struct FileArguments {
+    /// Bits a channel of a PNG: 8 or 16
+    #[arg(long, value_name = "BITS", default_value = "8", value_parser = PossibleValuesParser::new(["8", "16"]))]
+    pub depth: String,
+    /// Quality of a JPEG, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 92, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: u8,
+    /// Refuse images of more megapixels than this
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_megapixels: u64,
+    /// Read what is left of a damaged image
+    #[arg(long)]
+    pub lenient: bool,
+}
+
+/// How the program runs; nothing here changes the picture, but for the rounding of another device.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Running")]
+pub struct RunningArguments {
+    /// Where the network runs.
+    #[command(flatten)]
+    pub device: DeviceArguments,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads())]
+    pub threads: Option<usize>,
+    /// Memory that the network may take: 2GiB, 500MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    pub memory_limit: Option<u64>,
+    /// Print one JSON object a line on standard output, and nothing else
+    #[arg(long, conflicts_with_all = ["quiet", "preview"])]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(long, conflicts_with = "preview")]
+    pub quiet: bool,
+    /// Show the picture as it forms, on a terminal that can
+    #[arg(long)]
+    pub preview: bool,
+    /// Write losses, step length and pictures into this folder for TensorBoard (tensorboard --logdir DIR)
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
+}
+
+impl RunningArguments {
+    /// The same for one of several pictures: what is written of its run goes into a folder named after it.
+    pub fn of_one(&self, output: &Path) -> RunningArguments {
+        let log_dir = self.log_dir.as_ref().map(|folder| folder.join(output.file_stem().unwrap_or_default()));
+        RunningArguments { log_dir, ..self.clone() }
+    }
+}
+
+pub fn threads() -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u64).range(1..=1024).map(|threads| threads as usize)
+}
+
+/// A number of bytes, written with its unit.
+pub fn parse_memory(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 4] = [("MiB", 1 << 20), ("GiB", 1 << 30), ("MB", 1_000_000), ("GB", 1_000_000_000)];
+    let bytes = UNITS.iter().find_map(|(unit, bytes)| {
+        let number = text.strip_suffix(unit)?.trim().parse::<f64>().ok()?;
+        let total = number * *bytes as f64;
+        (total >= 1.0 && total < u64::MAX as f64).then_some(total as u64)
+    });
+    bytes.ok_or_else(|| "give a number with its unit: 500MiB, 2GiB, 500MB or 2GB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_has_a_unit() {
+        assert_eq!(parse_memory("2GiB"), Ok(2 << 30));
+        assert_eq!(parse_memory("1.5 MiB"), Ok(3 << 19));
+        assert_eq!(parse_memory("500MB"), Ok(500_000_000));
+        for wrong in ["", "12", "-1GiB", "NaNGiB", "infGiB", "0MiB", "1e300GiB", "GiB"] {
+            assert!(parse_memory(wrong).is_err(), "{wrong}");
+        }
+    }
+}
