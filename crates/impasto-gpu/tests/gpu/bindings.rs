@@ -77,3 +77,13 @@ fn what_every_adapter_binds_is_enough_for_large_pictures() {
         engine.session_bytes(&request).unwrap();
     }
 }
+
+/// What no plan can show a shader in one piece is refused in words before any work.
+#[test]
+fn pictures_beyond_every_plan_are_refused_in_words() {
+    let Some(narrow) = engine_binding(LITTLE_BYTES) else { return };
+    // A single row of its first maps is larger.
+    let request = SessionRequest { width: 1 << 17, ..wide() };
+    let error = narrow.session_bytes(&request).unwrap_err();
+    assert!(matches!(&error, EngineError::Device(said) if said.contains("MiB at once")), "{error}");
+}

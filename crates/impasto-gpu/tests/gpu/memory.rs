@@ -47,16 +47,6 @@ fn tall_pictures_take_little_more() {
     assert!(tall < low + (low / 50), "{low} and {tall} bytes");
 }
 
-/// What no plan can show a shader in one piece is refused in words before any work.
-#[test]
-fn pictures_beyond_the_adapters_bindings_are_refused_in_words() {
-    let Some(engine) = engine() else { return };
-    let mut request = paper((4096, 1 << 20));
-    request.memory_limit_bytes = Some(1 << 60);
-    let error = engine.session_bytes(&request).unwrap_err();
-    assert!(matches!(&error, EngineError::Device(said) if said.contains("MiB at once")), "{error}");
-}
-
 /// Two operations for each product of the convolutions up to conv5_1.
 fn direct_flop(request: &SessionRequest) -> f64 {
     let layers = Layer::all().take_while(|&layer| layer <= named("conv5_1"));
