@@ -34,7 +34,7 @@ pub enum StoredAs {
 ///
 /// let file = formats::write_safetensors(&Weights::embedded(), StoredAs::Held)?;
 /// let back = formats::read(&mut Cursor::new(file))?;
-/// assert_eq!(back.convolutions()[0].kernel(), Weights::embedded().convolutions()[0].kernel());
+/// assert_eq!(back.convolutions[0].kernel(), Weights::embedded().convolutions()[0].kernel());
 /// # Ok::<(), impasto_vgg::WeightsError>(())
 /// ```
 pub fn write_safetensors(weights: &Weights, stored_as: StoredAs) -> Result<Vec<u8>, WeightsError> {
