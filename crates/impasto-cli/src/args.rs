@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use impasto_vgg::Precision;
 
 use recipe::{choice, preset_of};
-use running::{parse_memory, threads};
+use running::parse_memory;
 
 pub use device::{DeviceArguments, DeviceChoice};
 pub use figures::{
@@ -156,9 +156,6 @@ pub struct PlanArguments {
     /// Where the network runs.
     #[command(flatten)]
     pub device: DeviceArguments,
-    /// Threads [default: all cores]
-    #[arg(long, value_name = "N", value_parser = threads())]
-    pub threads: Option<usize>,
     /// Memory that the network may take: 2GiB, 500MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory_limit: Option<u64>,
@@ -179,9 +176,6 @@ pub struct SelftestArguments {
     /// Where the network runs.
     #[command(flatten)]
     pub device: DeviceArguments,
-    /// Threads [default: all cores]
-    #[arg(long, value_name = "N", value_parser = threads())]
-    pub threads: Option<usize>,
 }
 
 /// Options of `devices`.
@@ -207,9 +201,6 @@ pub struct BenchArguments {
     /// Where the network runs.
     #[command(flatten)]
     pub device: DeviceArguments,
-    /// Threads [default: all cores]
-    #[arg(long, value_name = "N", value_parser = threads())]
-    pub threads: Option<usize>,
     /// Memory that the network may take: 2GiB, 500MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory_limit: Option<u64>,

@@ -52,7 +52,7 @@ struct Figures {
 pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Failure> {
     let (weights, notes) = load_weights(&arguments.weights)?;
     notes.iter().for_each(|note| say(note));
-    let engine = open_engine(&weights, arguments.threads, arguments.device.device, &Voice::new(false))?;
+    let engine = open_engine(&weights, arguments.device.threads, arguments.device.device, &Voice::new(false))?;
     let description = engine.describe();
     if arguments.precision != Precision::F32 && !description.has_bf16 {
         return Err(Failure::failed(format_args!(

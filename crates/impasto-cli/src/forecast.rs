@@ -111,8 +111,8 @@ struct PlanLine {
 /// # Errors
 /// As `impasto paint` would say them before it begins.
 pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failure> {
-    let PlanArguments { content, styles, recipe, files, device, threads, memory_limit, json } = arguments.clone();
-    let running = RunningArguments { device, threads, memory_limit, json, ..RunningArguments::default() };
+    let PlanArguments { content, styles, recipe, files, device, memory_limit, json } = arguments.clone();
+    let running = RunningArguments { device, memory_limit, json, ..RunningArguments::default() };
     let paint = PaintArguments { content, styles, recipe, files, running, ..PaintArguments::default() };
     let prepared = Prepared::new(Job::of_options(&paint)?, &Voice::new(arguments.json))?;
     let forecast = prepared.forecast()?;

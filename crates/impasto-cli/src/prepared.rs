@@ -35,7 +35,7 @@ impl Prepared {
     /// Everything that keeps the job from beginning, but for the folders that it writes to.
     pub fn new(job: Job, voice: &Voice) -> Result<Prepared, Failure> {
         let (weights, mut notes) = load_weights(&job.order.weights)?;
-        let engine = open_engine(&weights, job.running.threads, job.running.device.device, voice)?;
+        let engine = open_engine(&weights, job.running.device.threads, job.running.device.device, voice)?;
         let read = job.read_images(&mut notes)?;
         let scales = impasto::scales(&job.order.recipe, read.content.width, read.content.height);
         job.writing.check_scales(&scales)?;

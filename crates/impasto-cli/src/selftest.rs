@@ -31,7 +31,8 @@ struct Line<'run> {
 /// # Errors
 /// A wrong instruction set; a file that cannot be compared or is not ok, after all files had their turn.
 pub fn selftest(arguments: &SelftestArguments, output: &mut Output) -> Result<(), Failure> {
-    let engine = open_engine(&Weights::embedded(), arguments.threads, arguments.device.device, &Voice::new(false))?;
+    let engine =
+        open_engine(&Weights::embedded(), arguments.device.threads, arguments.device.device, &Voice::new(false))?;
     if !arguments.json {
         let description = engine.describe();
         output.line(&format!("engine {}, {}, {} threads", description.name, description.isa, description.threads));

@@ -3,7 +3,7 @@
 use impasto_vgg::{Layer, LayerKind, SessionRequest};
 
 use crate::device::Device;
-use crate::maps::{self, LayerMaps, Ring, pools_after};
+use crate::maps::{self, LayerMaps, Ring};
 use crate::pipelines::{Family, Pipelines, Tile};
 use crate::recorder::Recorder;
 use crate::weights::{ConvolutionBuffers, DeviceWeights};
@@ -93,7 +93,7 @@ impl Bindings<'_> {
             0 => Some(self.picture),
             index => self.maps[index - 1].features.as_ref(),
         };
-        let pooled = self.maps.get(layer.index() + 1).filter(|_| pools_after(layer));
+        let pooled = self.maps.get(layer.index() + 1).filter(|_| layer.pools_after());
         let pooled = pooled.and_then(|maps| maps.features.as_ref());
         let buffers = [
             &weights.forward,
@@ -115,7 +115,7 @@ impl Bindings<'_> {
         let Some(below) = layer.index().checked_sub(1).map(|index| &self.maps[index]) else {
             return self.make.bind(Family::Pixels, &[&weights.backward, gradient, signs, self.pixels]);
         };
-        let pooled = self.maps.get(layer.index() + 1).filter(|_| pools_after(layer));
+        let pooled = self.maps.get(layer.index() + 1).filter(|_| layer.pools_after());
         let pooled = pooled.and_then(|maps| maps.gradient.as_ref());
         let buffers = [
             &weights.backward,

@@ -44,7 +44,7 @@ pub struct LayerMaps<T> {
 /// The sizes of all maps of a plan, for each layer up to the deepest tap.
 pub fn sizes(request: &SessionRequest, plan: &Plan) -> Vec<LayerMaps<RingSize>> {
     let routed = |layer: Layer| {
-        let pooling = plan.slots.get(layer.index() + 1).filter(|_| pools_after(layer))?;
+        let pooling = plan.slots.get(layer.index() + 1).filter(|_| layer.pools_after())?;
         (request.pooling == Pooling::Max && pooling.winners > 0).then_some(pooling.winners)
     };
     let layers = Layer::all().zip(&plan.slots);
@@ -122,12 +122,6 @@ pub fn create_readable(device: &Device, bytes: u64) -> wgpu::Buffer {
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })
-}
-
-/// Whether a pooling comes next in the network.
-pub fn pools_after(layer: Layer) -> bool {
-    use impasto_vgg::LayerKind;
-    Layer::from_index(layer.index() + 1).is_some_and(|next| next.info().kind == LayerKind::Pooling)
 }
 
 /// Rows of a map as ranges that stand together in a ring of `ring_rows`.

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use impasto_vgg::layers::LAYER_COUNT;
-use impasto_vgg::plan::LayerSlots;
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{
     EngineError, FeatureMap, Layer, Observation, ObservationGradients, Plan, Precision, Session, SessionRequest,
@@ -17,16 +16,11 @@ use crate::walk::Walk;
 /// Rows of the bands in which features are brought out for inspection.
 const BAND_ROWS: [usize; 4] = [256, 64, 16, 4];
 
-/// Plans to bring out the features of one layer: no way back, so nothing is kept for it.
+/// Plans to bring out the features of one layer.
 fn forward_only(request: &SessionRequest) -> impl Iterator<Item = Plan> {
-    BAND_ROWS.into_iter().map(|band_rows| {
-        let mut plan = Plan::new(request, Strategy { computed_again: LAYER_COUNT, band_rows, chunk_tiles: band_rows });
-        plan.backward.clear();
-        for slots in &mut plan.slots {
-            *slots = LayerSlots { features: slots.features, ..LayerSlots::default() };
-        }
-        plan
-    })
+    BAND_ROWS
+        .into_iter()
+        .map(|rows| Plan::new(request, Strategy { computed_again: LAYER_COUNT, band_rows: rows, chunk_tiles: rows }))
 }
 
 /// A VGG-19 set up for pictures of one size on a GPU.
@@ -159,7 +153,8 @@ impl Session for GpuSession {
     fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
         self.request.check_picture(image)?;
         self.has_observed = false;
-        let request = SessionRequest { style_taps: Vec::new(), content_taps: vec![layer], ..self.request.clone() };
+        let (style_taps, content_taps) = (Vec::new(), vec![layer]);
+        let request = SessionRequest { style_taps, content_taps, way_back: false, ..self.request.clone() };
         let plans = self.engine.within_bindings(&request, forward_only(&request))?;
         let mut walk = self.engine.walk(&request, &mut plans.into_iter().map(|(_, plan)| plan).collect())?;
         walk.set_content(image)?;

@@ -13,7 +13,7 @@ use crate::bindings::{Bindings, Convolution, Maker, Unused};
 use crate::content::ContentTap;
 use crate::engine::Shared;
 use crate::injection::Injection;
-use crate::maps::{self, LayerMaps, Ring, pools_after};
+use crate::maps::{self, LayerMaps, Ring};
 use crate::memory;
 use crate::pipelines::{Kernel, PoolingAfter, TILE_CHANNELS};
 use crate::recorder::{Recorder, Work};
@@ -197,7 +197,7 @@ impl Walk {
         }
         let Some(convolution) = &self.convolutions[index] else { return Ok(()) };
         let own = &self.maps[index];
-        let pooled = self.maps.get(index + 1).filter(|_| pools_after(layer)).and_then(|maps| maps.features.as_ref());
+        let pooled = self.maps.get(index + 1).filter(|_| layer.pools_after()).and_then(|maps| maps.features.as_ref());
         let input = if index == 0 { Some(&self.picture) } else { self.maps[index - 1].features.as_ref() };
         let kernel = Kernel::Forward {
             tile: convolution.tile,
@@ -240,7 +240,7 @@ impl Walk {
         let Some(convolution) = &self.convolutions[index] else { return Ok(()) };
         let Some(bindings) = &convolution.backward else { return Ok(()) };
         let (own, below) = (&self.maps[index], &self.maps[index - 1]);
-        let pooled = self.maps.get(index + 1).filter(|_| pools_after(layer)).and_then(|maps| maps.gradient.as_ref());
+        let pooled = self.maps.get(index + 1).filter(|_| layer.pools_after()).and_then(|maps| maps.gradient.as_ref());
         let is_masked = index + 1 < self.maps.len() && pooled.is_none();
         let pooling = if pooled.is_some() { pooling_after(self.request.pooling) } else { PoolingAfter::None };
         let is_own = own.gradient.is_some();

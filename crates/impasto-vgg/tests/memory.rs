@@ -1,29 +1,20 @@
 //! A session takes the memory that it said it would. One test alone in this binary, so that nothing else allocates.
 
 use impasto_vgg::{
-    Border, CpuEngine, CpuOptions, Engine, Layer, MomentGradients, ObservationGradients, Pooling, Precision, Session,
-    SessionRequest, Weights,
+    CpuEngine, CpuOptions, Engine, MomentGradients, ObservationGradients, Pooling, Session, SessionRequest, Weights,
 };
 
+#[path = "support/request.rs"]
+mod request;
 #[path = "support/resident.rs"]
 mod resident;
 
+use request::papers_request;
 use resident::status_bytes;
 
 #[test]
 fn a_session_takes_what_it_said_within_a_tenth() {
-    let named = |name: &str| Layer::named(name).unwrap();
-    let request = SessionRequest {
-        height: 700,
-        width: 530,
-        pooling: Pooling::Max,
-        border: Border::Zero,
-        precision: Precision::F32,
-        style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
-        content_taps: vec![named("conv4_2")],
-        way_back: true,
-        memory_limit_bytes: None,
-    };
+    let request = SessionRequest { pooling: Pooling::Max, ..papers_request(700, 530) };
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions { threads: Some(2), isa: None }).unwrap();
     let image: Vec<f32> = (0..request.picture_len()).map(|index| (index * 7 % 256) as f32).collect();
     let mut pixels = vec![1.0; request.picture_len()];

@@ -2,13 +2,16 @@
 //! nothing else allocates.
 
 use impasto_vgg::{
-    Border, CpuEngine, CpuOptions, Engine, Layer, MomentGradients, Observation, ObservationGradients, Pooling,
-    Precision, Session, SessionRequest, Weights,
+    CpuEngine, CpuOptions, Engine, MomentGradients, Observation, ObservationGradients, Pooling, Precision, Session,
+    SessionRequest, Weights,
 };
 
+#[path = "support/request.rs"]
+mod request;
 #[path = "support/resident.rs"]
 mod resident;
 
+use request::papers_request;
 use resident::status_bytes;
 
 fn gradients(seen: &Observation) -> ObservationGradients {
@@ -21,17 +24,11 @@ fn gradients(seen: &Observation) -> ObservationGradients {
 
 #[test]
 fn weights_that_no_session_uses_any_more_are_let_go() {
-    let named = |name: &str| Layer::named(name).unwrap();
     let picture_request = SessionRequest {
-        height: 320,
-        width: 288,
         pooling: Pooling::Max,
-        border: Border::Zero,
         precision: Precision::Bf16,
-        style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
         content_taps: Vec::new(),
-        way_back: true,
-        memory_limit_bytes: None,
+        ..papers_request(320, 288)
     };
     let style_request = SessionRequest { precision: Precision::F32, way_back: false, ..picture_request.clone() };
     let final_request = SessionRequest { precision: Precision::F32, ..picture_request.clone() };

@@ -12,6 +12,11 @@ use impasto_vgg::{
 };
 use proptest::prelude::*;
 
+#[path = "support/request.rs"]
+mod request;
+
+use request::papers_request;
+
 /// A ring of rows that remembers which row each slot holds.
 struct Ring {
     slots: Vec<Option<usize>>,
@@ -240,24 +245,9 @@ proptest! {
     }
 }
 
-fn papers_request(size: usize) -> SessionRequest {
-    let named = |name: &str| Layer::named(name).unwrap();
-    SessionRequest {
-        height: size,
-        width: size,
-        pooling: Pooling::Average,
-        border: Border::Zero,
-        precision: Precision::F32,
-        style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
-        content_taps: vec![named("conv4_2")],
-        way_back: true,
-        memory_limit_bytes: None,
-    }
-}
-
 #[test]
 fn memory_stops_growing_with_the_height() {
-    let tall = |height| SessionRequest { height, ..papers_request(512) };
+    let tall = |height| SessionRequest { height, ..papers_request(512, 512) };
     let strategy = Strategy { computed_again: LAYER_COUNT, band_rows: 64, chunk_tiles: 128 };
     let bytes = |height| check(&tall(height), strategy).map_bytes(&tall(height));
     assert_eq!(bytes(4096), bytes(16_384));
@@ -266,7 +256,7 @@ fn memory_stops_growing_with_the_height() {
 #[test]
 fn candidates_take_less_and_less() {
     // Below this size the way back runs so far ahead that little is saved by keeping nothing.
-    let request = papers_request(8192);
+    let request = papers_request(8192, 8192);
     let bytes: Vec<u64> =
         Strategy::CANDIDATES.iter().map(|&strategy| check(&request, strategy).map_bytes(&request)).collect();
     assert!(bytes.is_sorted_by(|a, b| a > b), "{bytes:?}");
@@ -276,7 +266,7 @@ fn candidates_take_less_and_less() {
 #[test]
 #[should_panic(expected = "is not there")]
 fn a_ring_that_is_too_short_is_found() {
-    let request = papers_request(256);
+    let request = papers_request(256, 256);
     let mut plan = Plan::new(&request, Strategy::CANDIDATES[3]);
     plan.slots[2].features -= 1;
     let plan = plan;
@@ -289,7 +279,7 @@ fn a_ring_that_is_too_short_is_found() {
 fn what_no_plan_can_follow_is_refused_in_a_sentence() {
     let options = CpuOptions { threads: Some(1), isa: Some("portable".into()) };
     let engine = CpuEngine::new(Weights::embedded(), options).unwrap();
-    let request = papers_request(64);
+    let request = papers_request(64, 64);
     let says = |engine: &CpuEngine, request: &SessionRequest| match engine.session_bytes(request) {
         Ok(bytes) => format!("{bytes} bytes"),
         Err(error) => error.to_string(),

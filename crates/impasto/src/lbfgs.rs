@@ -139,6 +139,8 @@ impl Lbfgs {
             step_dot_change: 0.0,
             change_dot_change: 0.0,
         });
+        // Filled when it is first used.
+        pair.older_steps_dot_change.clear();
         self.scratch.resize(picture.len(), 0.0);
         combine_into(&mut self.scratch, picture, &self.position, |picture, position| picture - position);
         round_into(&mut pair.step, &mut self.scratch);
@@ -168,7 +170,7 @@ impl Lbfgs {
         if self.pairs.len() > self.capacity {
             self.spare = self.pairs.pop_front();
             for pair in &mut self.pairs {
-                // The newest pair's row is not filled yet.
+                // The newest pair's row is empty yet.
                 pair.older_steps_dot_change.drain(..1.min(pair.older_steps_dot_change.len()));
             }
         }

@@ -1,11 +1,13 @@
-//! The option that says what computes: `--device`.
+//! The options that say what computes: `--device` and `--threads`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
 
-/// `--device`, where a command runs the network.
+use super::running::threads;
+
+/// `--device` and `--threads`, where a command runs the network.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct DeviceArguments {
     /// What computes: cpu, gpu, gpu:N as `impasto devices` lists them, or auto: a GPU where there is one, else the processor
@@ -14,6 +16,9 @@ pub struct DeviceArguments {
     /// a GPU fails. Each paints the same picture but for the rounding.
     #[arg(long, value_name = "auto|cpu|gpu|gpu:N", default_value_t)]
     pub device: DeviceChoice,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads())]
+    pub threads: Option<usize>,
 }
 
 /// What `--device` names.

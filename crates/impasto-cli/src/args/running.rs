@@ -32,9 +32,6 @@ pub struct RunningArguments {
     /// Where the network runs.
     #[command(flatten)]
     pub device: DeviceArguments,
-    /// Threads [default: all cores]
-    #[arg(long, value_name = "N", value_parser = threads())]
-    pub threads: Option<usize>,
     /// Memory that the network may take: 2GiB, 500MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory_limit: Option<u64>,

@@ -154,7 +154,6 @@ impl<const BF16: bool> Task for InjectRows<'_, BF16> {
                 for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
                     match I::PRODUCT_VECTORS {
                         4 => moments_of_row::<I, BF16, 4>(isa, panel, self.features, columns),
-                        2 => moments_of_row::<I, BF16, 2>(isa, panel, self.features, columns),
                         _ => moments_of_row::<I, BF16, 1>(isa, panel, self.features, columns),
                     }
                 }
