@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const UNSAFE_FILES: [(&str, &str); 7] = [
     ("crates/impasto-vgg/src/cpu/buffer.rs", "rows of one map, lent to several threads"),
     ("crates/impasto-vgg/src/cpu/neon.rs", "vector instructions"),
-    ("crates/impasto-vgg/src/cpu/pages.rs", "advice to the system"),
+    ("crates/impasto-vgg/src/cpu/pages.rs", "slices of mapped memory"),
     ("crates/impasto-vgg/src/cpu/x86.rs", "vector instructions"),
     ("crates/impasto/tests/allocations.rs", "an allocator that notes"),
     ("crates/impasto-vgg/tests/attacks/memory.rs", "an allocator that counts"),

@@ -10,7 +10,7 @@ mod request;
 mod resident;
 
 use request::papers_request;
-use resident::status_bytes;
+use resident::{status_bytes, touch_embedded_weights};
 
 #[test]
 fn a_session_takes_what_it_said_within_a_tenth() {
@@ -19,6 +19,7 @@ fn a_session_takes_what_it_said_within_a_tenth() {
     let image: Vec<f32> = (0..request.picture_len()).map(|index| (index * 7 % 256) as f32).collect();
     let mut pixels = vec![1.0; request.picture_len()];
     let said = engine.session_bytes(&request).unwrap();
+    touch_embedded_weights();
     let Some(before) = status_bytes("VmRSS") else {
         println!("this system does not tell a process its memory: not checked");
         return;

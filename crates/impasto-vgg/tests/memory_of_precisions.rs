@@ -12,7 +12,7 @@ mod request;
 mod resident;
 
 use request::papers_request;
-use resident::status_bytes;
+use resident::{status_bytes, touch_embedded_weights};
 
 fn gradients(seen: &Observation) -> ObservationGradients {
     let by_moments = |second: &[f64]| MomentGradients { mean: Vec::new(), second: second.to_vec() };
@@ -40,6 +40,7 @@ fn weights_that_no_session_uses_any_more_are_let_go() {
         return;
     }
     assert!(of_style < of_picture && of_picture < of_final, "{of_style} {of_picture} {of_final}");
+    touch_embedded_weights();
     let Some(before) = status_bytes("VmRSS") else {
         println!("skipped: this system does not tell a process its memory");
         return;

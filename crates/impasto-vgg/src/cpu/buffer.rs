@@ -18,7 +18,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::isa::{LANES, Lanes};
-use super::pages::filled;
+use super::pages::Pages;
 
 /// What a map holds for sixteen channels at one position.
 pub trait Element: Copy + Send + Sync + PartialEq + 'static {
@@ -57,7 +57,7 @@ const GUARD_LEN: usize = if cfg!(debug_assertions) { 64 } else { 0 };
 /// A map whose rows live in a ring; see the head of this file.
 #[derive(Debug)]
 pub struct RowRing<T: Element> {
-    storage: Vec<T>,
+    storage: Pages<T>,
     shape: RingShape,
 }
 
@@ -103,7 +103,7 @@ impl<T: Element> RowRing<T> {
         assert!(channels.is_multiple_of(LANES) && channels > 0, "channels come in blocks of {LANES}");
         assert!(height > 0 && width > 0 && slots > 0, "a map has at least one position");
         let shape = RingShape { blocks: channels / LANES, height, width, slots: slots.min(height) }.checked();
-        let mut storage = filled(shape.len() + 2 * GUARD_LEN, T::ZERO);
+        let mut storage = Pages::filled(shape.len() + 2 * GUARD_LEN, T::ZERO);
         storage[..GUARD_LEN].fill(T::SENTINEL);
         storage[GUARD_LEN + shape.len()..].fill(T::SENTINEL);
         RowRing { storage, shape }

@@ -23,7 +23,7 @@ pub mod moments;
 #[cfg(target_arch = "aarch64")]
 #[expect(unsafe_code, reason = "loads and stores of vectors, behind a token that proves the processor")]
 pub mod neon;
-#[expect(unsafe_code, reason = "advice to the system about memory of ours")]
+#[expect(unsafe_code, reason = "slices of memory that the system maps for us")]
 mod pages;
 pub mod portable;
 mod session;
@@ -257,7 +257,6 @@ impl Shared {
     fn forget_unused(&self, request: &SessionRequest) {
         let precision = self.precision(request.precision);
         let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut has_forgotten = false;
         for (products, pairs) in PRODUCTS.into_iter().zip(&mut transformed.by_products) {
             let wants_forward = precision.forward() == products;
             let wants_backward = precision.backward() == products && request.way_back;
@@ -265,13 +264,9 @@ impl Shared {
                 for (slot, is_wanted) in [(&mut pair.forward, wants_forward), (&mut pair.backward, wants_backward)] {
                     if !is_wanted && slot.as_ref().is_some_and(|weights| Arc::strong_count(weights) == 1) {
                         *slot = None;
-                        has_forgotten = true;
                     }
                 }
             }
-        }
-        if has_forgotten {
-            pages::give_back_freed();
         }
     }
 }

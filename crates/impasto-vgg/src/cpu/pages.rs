@@ -1,42 +1,74 @@
-//! Memory in large pages, where the system lends them to those who ask.
+//! Memory for maps and weights, straight from the system: in large pages where it lends them to those who ask, and given
+//! back as soon as it is dropped.
 //!
 //! The processor remembers where a few thousand pages lie. A page is usually 4 KiB, so that maps and weights of hundreds of
 //! MiB are looked up again and again, the more as the transforms write to 36 places that lie far apart; a large one is
-//! 2 MiB, and all fit.
+//! 2 MiB, and all fit. An allocator would keep much of what is freed for later, in pieces that the next session's maps do
+//! not fit into, so that a session would take more than it said.
 
-/// A large page, in bytes. (Where a system's are larger, they are not asked for.)
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+
+use memmap2::MmapMut;
+
+/// From so many bytes on, memory comes from the system: a large page. (Where a system's are larger, they stay small.)
 const LARGE_PAGE_BYTES: usize = 2 << 20;
 
-/// A vector of `len` times `value`, in large pages as far as it spans whole ones.
-pub fn filled<T: Copy>(len: usize, value: T) -> Vec<T> {
-    let mut storage = Vec::with_capacity(len);
-    // Before the memory is touched: pages that are there already stay small.
-    ask_for_large_pages(&mut storage);
-    storage.resize(len, value);
-    storage
+/// A slice of fixed length in memory of its own.
+#[derive(Debug)]
+pub struct Pages<T>(Storage<T>);
+
+#[derive(Debug)]
+enum Storage<T> {
+    /// `len` values stand at the start of the mapping, all of them written by [`Pages::filled`].
+    Mapped {
+        mapping: MmapMut,
+        len: usize,
+    },
+    Heap(Vec<T>),
 }
 
-#[cfg(target_os = "linux")]
-fn ask_for_large_pages<T>(empty: &mut Vec<T>) {
-    let room = empty.spare_capacity_mut().as_mut_ptr_range();
-    let start = room.start.cast::<u8>().wrapping_add(room.start.cast::<u8>().align_offset(LARGE_PAGE_BYTES));
-    let whole_pages = (room.end as usize).saturating_sub(start as usize) / LARGE_PAGE_BYTES;
-    if whole_pages > 0 {
-        // SAFETY: the range lies within the vector's own room, reckoned above, and the advice changes nothing that can be
-        // read there. A system without large pages refuses; then they stay small.
-        unsafe { libc::madvise(start.cast(), whole_pages * LARGE_PAGE_BYTES, libc::MADV_HUGEPAGE) };
+impl<T: Copy> Pages<T> {
+    /// `len` times `value`.
+    pub fn filled(len: usize, value: T) -> Pages<T> {
+        const { assert!(align_of::<T>() <= 4096, "a mapping begins at a page") };
+        let bytes = len.saturating_mul(size_of::<T>());
+        let mapping = if bytes < LARGE_PAGE_BYTES { None } else { MmapMut::map_anon(bytes).ok() };
+        let Some(mut mapping) = mapping else { return Pages(Storage::Heap(vec![value; len])) };
+        // Before the memory is touched: pages that are there already stay small. Where there are none, it is refused.
+        #[cfg(target_os = "linux")]
+        let _ = mapping.advise(memmap2::Advice::HugePage);
+        let start = mapping.as_mut_ptr().cast::<MaybeUninit<T>>();
+        // SAFETY: the mapping is of `bytes`, so of `len` values, begins at a page and so aligned (asserted above), and is
+        // borrowed by nobody else.
+        let values = unsafe { std::slice::from_raw_parts_mut(start, len) };
+        values.fill(MaybeUninit::new(value));
+        Pages(Storage::Mapped { mapping, len })
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn ask_for_large_pages<T>(_: &mut Vec<T>) {}
+impl<T> Deref for Pages<T> {
+    type Target = [T];
 
-/// Gives memory that was freed back to the system at once, where its allocator would keep it for later.
-pub fn give_back_freed() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: the allocator's own function, which may be called at any time from any thread; it touches free memory only.
-    unsafe {
-        libc::malloc_trim(0);
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            // SAFETY: `filled`, which alone makes mappings, has written `len` values there, at their alignment, and they
+            // are borrowed as this is.
+            Storage::Mapped { mapping, len } => unsafe { std::slice::from_raw_parts(mapping.as_ptr().cast(), *len) },
+            Storage::Heap(values) => values,
+        }
+    }
+}
+
+impl<T> DerefMut for Pages<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            // SAFETY: as for `deref`, and borrowed mutably as this is.
+            Storage::Mapped { mapping, len } => unsafe {
+                std::slice::from_raw_parts_mut(mapping.as_mut_ptr().cast(), *len)
+            },
+            Storage::Heap(values) => values,
+        }
     }
 }
 
@@ -45,20 +77,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_of_every_length_are_filled() {
+    fn slices_of_every_length_are_filled_and_written() {
         let large = LARGE_PAGE_BYTES / size_of::<u32>();
         for len in [0, 1, large - 1, large, 3 * large + 7] {
-            let values = filled(len, 0x5a5a_5a5a_u32);
+            let mut values = Pages::filled(len, 0x5a5a_5a5a_u32);
             assert_eq!(values.len(), len);
             assert!(values.iter().all(|&value| value == 0x5a5a_5a5a));
+            values.iter_mut().zip(0..).for_each(|(value, place)| *value = place);
+            assert!(values.iter().zip(0..).all(|(&value, place)| value == place));
         }
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn large_pages_are_asked_for() {
-        let values = filled(8 * LARGE_PAGE_BYTES, 1_u8);
-        // The mapping that holds the middle of the vector; its flags have "hg" where the advice was taken.
+        let values = Pages::filled(8 * LARGE_PAGE_BYTES, 1_u8);
+        // The mapping that holds the middle of the slice; its flags have "hg" where the advice was taken.
         let middle = values.as_ptr() as usize + values.len() / 2;
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let mut holds_middle = false;

@@ -39,7 +39,7 @@ use self::products::{GroupProducts, InputPanels};
 use self::weights::{GROUP_BLOCKS, GROUP_CHANNELS};
 use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
-use super::pages::filled;
+use super::pages::Pages;
 use crate::engine::Pooling;
 
 /// Tiles in a block, at most, while a group's weights stay in the second-level cache beside them: 24 to 48 make little
@@ -100,9 +100,9 @@ pub struct Scratch {
 
 #[derive(Debug)]
 struct ThreadScratch {
-    inputs: Vec<Lanes>,
-    sums: Vec<Lanes>,
-    strip: Vec<Lanes>,
+    inputs: Pages<Lanes>,
+    sums: Pages<Lanes>,
+    strip: Pages<Lanes>,
 }
 
 const INPUT_LINES: usize = POINTS * (WIDE_BLOCK_TILES * MAX_CHANNELS / LANES + 1);
@@ -111,7 +111,7 @@ const SUM_LINES: usize = POINTS * WIDE_BLOCK_TILES * GROUP_BLOCKS;
 impl Scratch {
     /// For a pool of this many threads.
     pub fn new(threads: usize) -> Scratch {
-        let lines = |count| filled(count, Lanes::ZERO);
+        let lines = |count| Pages::filled(count, Lanes::ZERO);
         let thread = || ThreadScratch { inputs: lines(INPUT_LINES), sums: lines(SUM_LINES), strip: lines(STRIP_LINES) };
         Scratch { threads: (0..threads.max(1)).map(|_| Mutex::new(thread())).collect() }
     }

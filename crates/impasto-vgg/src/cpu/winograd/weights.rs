@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::points::{POINTS, transform_filter};
 use crate::cpu::isa::{InstructionSet, LANES, Lanes, bf16_bits};
-use crate::cpu::pages::filled;
+use crate::cpu::pages::Pages;
 use crate::engine::Precision;
 use crate::weights::ConvolutionWeights;
 
@@ -29,7 +29,7 @@ pub struct WinogradWeights {
     bf16: bool,
     /// Vectors side by side, V above.
     vectors: usize,
-    lines: Vec<Lanes>,
+    lines: Pages<Lanes>,
 }
 
 /// Which way the convolution goes.
@@ -96,10 +96,10 @@ impl WinogradWeights {
             Direction::Backward => (weights.outputs, weights.inputs),
         };
         assert!(inputs.is_multiple_of(GROUP_CHANNELS) && outputs.is_multiple_of(GROUP_CHANNELS));
-        let mut transformed = WinogradWeights { inputs, outputs, bf16, vectors, lines: Vec::new() };
+        let mut transformed = WinogradWeights { inputs, outputs, bf16, vectors, lines: Pages::filled(0, Lanes::ZERO) };
         let words = transformed.input_words();
         let group_len = POINTS * GROUP_BLOCKS * words;
-        transformed.lines = filled(outputs / GROUP_CHANNELS * group_len, Lanes::ZERO);
+        transformed.lines = Pages::filled(outputs / GROUP_CHANNELS * group_len, Lanes::ZERO);
 
         let kernel = weights.kernel();
         let filter = |output: usize, input: usize| -> [f64; 9] {
