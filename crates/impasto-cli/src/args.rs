@@ -204,8 +204,9 @@ pub struct BenchArguments {
     /// Memory that the network may take: 2GiB, 500MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory_limit: Option<u64>,
-    /// Arithmetic of the products: f32, bf16 with sums in f32, or mixed: f32 forward and bf16 on the way back
-    #[arg(long, value_name = "KIND", default_value = "f32", value_parser = choice::<Precision>(&["f32", "bf16", "mixed"]))]
+    /// Arithmetic of the network: f32, bf16 with sums in f32, mixed (f32 forward and bf16 on the way back), or f16, for GPUs
+    #[arg(long, value_name = "KIND", default_value = "f32")]
+    #[arg(value_parser = choice::<Precision>(&["f32", "bf16", "mixed", "f16"]))]
     pub precision: Precision,
     /// The network's weights: embedded, normalised, vgg19 as fetched, or a file
     #[arg(long, value_name = "embedded|normalised|vgg19|FILE", default_value = "embedded")]

@@ -54,9 +54,14 @@ pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Fail
     notes.iter().for_each(|note| say(note));
     let engine = open_engine(&weights, arguments.device.threads, arguments.device.device, &Voice::new(false))?;
     let description = engine.describe();
-    if arguments.precision != Precision::F32 && !description.has_bf16 {
+    let missing = match arguments.precision {
+        Precision::Bf16 | Precision::Mixed if !description.has_bf16 => Some("has no bfloat16 products"),
+        Precision::F16 if !description.has_f16 => Some("keeps everything in f32"),
+        _ => None,
+    };
+    if let Some(missing) = missing {
         return Err(Failure::failed(format_args!(
-            "--precision {} cannot be measured with {}, which has no bfloat16 products; leave it out",
+            "--precision {} cannot be measured with {}, which {missing}; leave it out",
             format!("{:?}", arguments.precision).to_lowercase(),
             description.isa
         )));

@@ -70,6 +70,7 @@ pub fn engine_note(engine: &dyn Engine, recipe: &ResolvedRecipe, scales: &[Scale
         _ if recipe.precision == PrecisionChoice::F32 => note,
         (0, Precision::F32) => format!("{note}, f32"),
         (_, Precision::Bf16) => format!("{note}, bf16"),
+        (0, Precision::F16) => format!("{note}, f16"),
         (evaluations, rest) => {
             let rest = format!("{rest:?}").to_lowercase();
             format!("{note}, bf16 for {evaluations} evaluations, then {rest}")
@@ -86,11 +87,19 @@ fn products(engine: &dyn Engine, choice: PrecisionChoice, scales: &[Scale]) -> (
     of_scales.fold((0, Precision::F32), |(before, _), (evaluations, rest)| (before + evaluations, rest))
 }
 
-/// What a person should know where the recipe asks for products that the engine does not have.
+/// What a person should know where the recipe asks for what the engine does not have.
 pub fn precision_note(engine: &dyn Engine, recipe: &ResolvedRecipe) -> Option<String> {
     let description = engine.describe();
-    let falls_back = recipe.precision == PrecisionChoice::Bf16 && !description.has_bf16;
-    falls_back.then(|| format!("--precision bf16: {} has no bfloat16 products; painting in f32", description.isa))
+    let isa = &description.isa;
+    match recipe.precision {
+        PrecisionChoice::Bf16 if !description.has_bf16 => {
+            Some(format!("--precision bf16: {isa} has no bfloat16 products; painting in f32"))
+        }
+        PrecisionChoice::F16 if !description.has_f16 => {
+            Some(format!("--precision f16: only GPUs keep maps in half precision, {isa} does not; painting in f32"))
+        }
+        _ => None,
+    }
 }
 
 /// The file that weights come from, where they are not inside the program: a fetched release's by its name.

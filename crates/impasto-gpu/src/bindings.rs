@@ -89,10 +89,7 @@ impl Bindings<'_> {
 
     fn forward(&self, weights: &ConvolutionBuffers, layer: Layer) -> wgpu::BindGroup {
         let (own, written) = (&self.maps[layer.index()], &self.unused.written);
-        let input = match layer.index() {
-            0 => Some(self.picture),
-            index => self.maps[index - 1].features.as_ref(),
-        };
+        let input = layer.index().checked_sub(1).and_then(|index| self.maps[index].features.as_ref());
         let pooled = self.maps.get(layer.index() + 1).filter(|_| layer.pools_after());
         let pooled = pooled.and_then(|maps| maps.features.as_ref());
         let buffers = [
@@ -103,6 +100,7 @@ impl Bindings<'_> {
             buffer(own.signs.as_ref(), &written[1]),
             buffer(pooled, &written[2]),
             buffer(own.routes.as_ref(), &written[3]),
+            if layer.index() == 0 { &self.picture.buffer } else { &self.unused.read },
         ];
         self.make.bind(Family::Forward, &buffers)
     }

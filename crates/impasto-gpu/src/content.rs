@@ -10,7 +10,7 @@ use crate::device::Device;
 use crate::maps::{self, Ring, runs};
 use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
 use crate::recorder::Recorder;
-use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, TapShape};
+use crate::shape::{CHUNK_COLUMNS, TapShape};
 use crate::sums::{ChunkKernel, Sums, totals};
 
 /// A layer whose distance to the content image is wanted.
@@ -24,7 +24,7 @@ pub struct ContentTap {
 }
 
 /// A part of a content target that a shader may see at once: some rows of all channels, `[channels / 4][rows][width]`
-/// vec4 f32.
+/// quads of [`Storage`](crate::storage::Storage).
 #[derive(Debug)]
 pub(crate) struct Piece {
     /// They begin at a multiple of [`TILE_ROWS`] and end at one or at the map's end.
@@ -87,7 +87,7 @@ impl ContentTap {
 
     /// Takes rows of the features in as the content image's.
     pub fn set_content(&self, recorder: &mut Recorder, features: &Ring, rows: Range<usize>) {
-        let line = self.shape.width as u64 * 4 * FLOAT_BYTES;
+        let line = self.shape.width as u64 * self.shape.storage.quad_bytes();
         for piece in &self.pieces {
             let Some(rows) = piece.shared_with(&rows) else { continue };
             for quad in 0..self.shape.quads() {
@@ -125,18 +125,17 @@ impl ContentTap {
     /// # Errors
     /// A device that was lost or refused the work.
     pub fn target(&self, device: &Device, recorder: &mut Recorder) -> Result<Vec<f32>, EngineError> {
-        let TapShape { height, width, channels, .. } = self.shape;
+        let TapShape { height, width, channels, storage, .. } = self.shape;
         let mut values = vec![0.0; channels * height * width];
         for Piece { rows, buffer, .. } in &self.pieces {
             let readable = maps::create_readable(device, buffer.size());
             recorder.encoder().copy_buffer_to_buffer(buffer, 0, &readable, 0, buffer.size());
             recorder.read(&readable, buffer.size(), |bytes| {
-                let (floats, _) = bytes.as_chunks::<4>();
+                let features = storage.features(bytes);
                 for (channel, plane) in values.chunks_exact_mut(height * width).enumerate() {
-                    let quad = &floats[channel / 4 * 4 * rows.len() * width..];
+                    let quad = &features[channel / 4 * 4 * rows.len() * width..];
                     let own = plane[rows.start * width..rows.end * width].iter_mut();
-                    own.zip(quad[channel % 4..].iter().step_by(4))
-                        .for_each(|(value, &bytes)| *value = f32::from_ne_bytes(bytes));
+                    own.zip(quad[channel % 4..].iter().step_by(4)).for_each(|(value, &feature)| *value = feature);
                 }
             })?;
         }

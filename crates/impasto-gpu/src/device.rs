@@ -33,12 +33,8 @@ pub struct Device {
     fault: Arc<Mutex<Option<DeviceFault>>>,
 }
 
-/// Features that are asked for where the adapter has them.
-const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
-    .union(wgpu::Features::SUBGROUP)
-    .union(wgpu::Features::TIMESTAMP_QUERY)
-    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS)
-    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
+/// Features that are asked for where the adapter has them: a clock for the profile.
+const WANTED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
 
 impl Device {
     /// Opens an adapter: with its own limits, or, where its driver does not keep to what it named, with those that every

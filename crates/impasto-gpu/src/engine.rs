@@ -69,7 +69,7 @@ impl GpuEngine {
     }
 
     /// The plans that fit what may be taken, the fastest first, each of which takes less than the one before.
-    fn plans(&self, request: &SessionRequest) -> Result<VecDeque<Plan>, EngineError> {
+    pub(crate) fn plans(&self, request: &SessionRequest) -> Result<VecDeque<Plan>, EngineError> {
         request.check()?;
         let strategies = self.strategy.map_or_else(|| candidates().collect(), |strategy| vec![strategy]);
         let plans = strategies.into_iter().map(|strategy| Plan::new(request, strategy));
@@ -159,6 +159,7 @@ impl Engine for GpuEngine {
             threads: 1,
             has_bf16: false,
             gains_from_bf16: false,
+            has_f16: true,
             has_own_memory: self.has_own_memory(),
         }
     }

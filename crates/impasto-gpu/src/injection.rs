@@ -104,7 +104,7 @@ impl Injection {
         let mut parameters = counts.map(|value| value as u32).to_vec();
         parameters.push(content.map_or(0.0, |tap| tap.twice_weight).to_bits());
         recorder.dispatch(&Work {
-            pipeline: &pipelines.get(Kernel::Injection),
+            pipeline: &pipelines.get(Kernel::Injection, self.shape.storage),
             bindings,
             parameters: &parameters,
             workgroups: ((rows.len() * width).div_ceil(TILE_POSITIONS) * tiles) as u32,

@@ -24,6 +24,7 @@ mod recorder;
 mod session;
 mod shape;
 mod stopwatch;
+mod storage;
 mod style;
 mod sums;
 mod walk;

@@ -6,9 +6,10 @@ use impasto_vgg::plan::{LayerSlots, Operation, TILE_ROWS};
 use impasto_vgg::{Layer, Plan, Pooling, SessionRequest};
 
 use crate::device::Device;
+use crate::storage::Storage;
 
-/// Bytes of a quad: four channels of a position.
-const QUAD_BYTES: u64 = 16;
+/// The least that a buffer holds, in bytes: a quad in f32.
+const LEAST_BYTES: u64 = 16;
 
 /// The size of one map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Ring {
 /// What stands between a layer and the next; `None` for what the plan has no use for.
 #[derive(Debug, Default)]
 pub struct LayerMaps<T> {
-    /// `[channels / 4][rows][width]` vec4 f32.
+    /// `[channels / 4][rows][width]` quads, as [`Storage`] has them.
     pub features: Option<T>,
     /// `[channels / 8][rows of windows][windows across]` u32; see forward.wgsl.
     pub signs: Option<T>,
@@ -47,12 +48,13 @@ pub fn sizes(request: &SessionRequest, plan: &Plan) -> Vec<LayerMaps<RingSize>> 
         let pooling = plan.slots.get(layer.index() + 1).filter(|_| layer.pools_after())?;
         (request.pooling == Pooling::Max && pooling.winners > 0).then_some(pooling.winners)
     };
+    let quad_bytes = Storage::of(request.precision).quad_bytes();
     let layers = Layer::all().zip(&plan.slots);
     let sizes = layers.map(|(layer, slots): (Layer, &LayerSlots)| {
         let (height, width) = layer.map_size(request.height, request.width);
         let quads = (layer.channels() / 4) as u64;
         let values = |rows: usize| {
-            let bytes = quads * (rows * width) as u64 * QUAD_BYTES;
+            let bytes = quads * (rows * width) as u64 * quad_bytes;
             (rows > 0).then_some(RingSize { rows: rows as u32, bytes })
         };
         let words = |window_rows: usize| {
@@ -81,9 +83,9 @@ pub fn picture_rows(request: &SessionRequest, plan: &Plan) -> usize {
     rows.max().unwrap_or(0).min(request.height)
 }
 
-/// Bytes of so many rows of the picture, as conv1_1 reads it.
+/// Bytes of so many rows of the picture, as conv1_1 reads it: in f32 whatever the maps are in.
 pub fn picture_bytes(request: &SessionRequest, rows: usize) -> u64 {
-    (rows * request.width) as u64 * QUAD_BYTES
+    (rows * request.width) as u64 * Storage::Single.quad_bytes()
 }
 
 impl LayerMaps<RingSize> {
@@ -108,7 +110,7 @@ impl LayerMaps<RingSize> {
 pub fn create(device: &Device, bytes: u64) -> wgpu::Buffer {
     device.device().create_buffer(&wgpu::BufferDescriptor {
         label: None,
-        size: bytes.max(QUAD_BYTES),
+        size: bytes.max(LEAST_BYTES),
         usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
         mapped_at_creation: false,
     })
@@ -118,7 +120,7 @@ pub fn create(device: &Device, bytes: u64) -> wgpu::Buffer {
 pub fn create_readable(device: &Device, bytes: u64) -> wgpu::Buffer {
     device.device().create_buffer(&wgpu::BufferDescriptor {
         label: None,
-        size: bytes.max(QUAD_BYTES),
+        size: bytes.max(LEAST_BYTES),
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })

@@ -1,9 +1,10 @@
 //! The shaders, compiled: one pipeline for each kernel and each choice of its constants, made on first use.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::device::Device;
+use crate::storage::Storage;
 
 /// Positions that a workgroup of a convolution makes: 2 `across` by 2 `down`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +71,8 @@ pub enum Kernel {
     Forward {
         /// What a workgroup makes.
         tile: Tile,
+        /// Whether it reads the picture, as conv1_1 does.
+        picture: bool,
         /// Whether edge pixels are repeated beyond the edge.
         replicate: bool,
         /// Whether the map is written.
@@ -168,9 +171,10 @@ impl Kernel {
     fn constants(self) -> Vec<(&'static str, f64)> {
         let flag = |value: bool| f64::from(u8::from(value));
         match self {
-            Kernel::Forward { tile, replicate, features, signs, pooling, routes } => {
+            Kernel::Forward { tile, picture, replicate, features, signs, pooling, routes } => {
                 let mut constants = tile.constants().to_vec();
                 constants.extend([
+                    ("READS_PICTURE", flag(picture)),
                     ("REPLICATE", flag(replicate)),
                     ("WRITES_FEATURES", flag(features)),
                     ("WRITES_SIGNS", flag(signs)),
@@ -198,7 +202,7 @@ impl Kernel {
 
 impl Family {
     /// Its own file, and those that it names as coming after it.
-    fn source(self) -> String {
+    fn source(self, storage: Storage) -> String {
         const MAPS: &str = include_str!("shaders/maps.wgsl");
         const CONVOLUTION: &str = include_str!("shaders/convolution.wgsl");
         const CHUNKS: &str = include_str!("shaders/chunks.wgsl");
@@ -211,14 +215,18 @@ impl Family {
             Family::Accumulate => &[include_str!("shaders/accumulate.wgsl")],
             Family::Injection => &[include_str!("shaders/injection.wgsl"), MAPS],
         };
-        files.concat()
+        let storage = match storage {
+            Storage::Single => include_str!("shaders/storage_f32.wgsl"),
+            Storage::Half => include_str!("shaders/storage_f16.wgsl"),
+        };
+        files.concat() + storage
     }
 
     /// Its buffers, binding 1 first; binding 0 is the dispatch's parameters.
     pub fn buffers(self) -> &'static [Access] {
         use Access::{Read, Write};
         match self {
-            Family::Forward => &[Read, Read, Read, Write, Write, Write, Write],
+            Family::Forward => &[Read, Read, Read, Write, Write, Write, Write, Read],
             Family::Backward => &[Read, Read, Read, Read, Read, Write, Read],
             Family::Pixels => &[Read, Read, Read, Write],
             Family::Moments | Family::Accumulate => &[Read, Write],
@@ -235,7 +243,9 @@ pub const PARAMETER_BYTES: u64 = 256;
 /// One shader with the layout of its bindings.
 #[derive(Debug)]
 struct Shader {
-    module: wgpu::ShaderModule,
+    family: Family,
+    /// For each way to store maps, read on first use.
+    modules: [OnceLock<wgpu::ShaderModule>; 2],
     bindings: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
 }
@@ -245,11 +255,11 @@ struct Shader {
 pub struct Pipelines {
     device: Device,
     shaders: Vec<Shader>,
-    compiled: Mutex<BTreeMap<Kernel, wgpu::ComputePipeline>>,
+    compiled: Mutex<BTreeMap<(Kernel, Storage), wgpu::ComputePipeline>>,
 }
 
 impl Pipelines {
-    /// Reads the shaders; compiles nothing yet.
+    /// Lays the bindings out; reads and compiles nothing yet.
     pub fn new(device: &Device) -> Pipelines {
         let shaders = FAMILIES.iter().map(|&family| Shader::new(device.device(), family)).collect();
         Pipelines { device: device.clone(), shaders, compiled: Mutex::default() }
@@ -260,19 +270,19 @@ impl Pipelines {
         &self.shaders[family as usize].bindings
     }
 
-    /// The pipeline of a kernel; compiled on first use.
-    pub fn get(&self, kernel: Kernel) -> wgpu::ComputePipeline {
+    /// The pipeline of a kernel over maps that are stored so; compiled on first use.
+    pub fn get(&self, kernel: Kernel, storage: Storage) -> wgpu::ComputePipeline {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        compiled.entry(kernel).or_insert_with(|| self.compile(kernel)).clone()
+        compiled.entry((kernel, storage)).or_insert_with(|| self.compile(kernel, storage)).clone()
     }
 
-    fn compile(&self, kernel: Kernel) -> wgpu::ComputePipeline {
+    fn compile(&self, kernel: Kernel, storage: Storage) -> wgpu::ComputePipeline {
         let shader = &self.shaders[kernel.family() as usize];
         let constants = kernel.constants();
         self.device.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: None,
             layout: Some(&shader.layout),
-            module: &shader.module,
+            module: shader.module(self.device.device(), storage),
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &constants,
@@ -286,10 +296,6 @@ impl Pipelines {
 
 impl Shader {
     fn new(device: &wgpu::Device, family: Family) -> Shader {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: None,
-            source: wgpu::ShaderSource::Wgsl(family.source().into()),
-        });
         let entry = |binding: usize, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -311,6 +317,15 @@ impl Shader {
             bind_group_layouts: &[Some(&bindings)],
             immediate_size: 0,
         });
-        Shader { module, bindings, layout }
+        Shader { family, modules: Default::default(), bindings, layout }
+    }
+
+    fn module(&self, device: &wgpu::Device, storage: Storage) -> &wgpu::ShaderModule {
+        self.modules[storage as usize].get_or_init(|| {
+            device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: None,
+                source: wgpu::ShaderSource::Wgsl(self.family.source(storage).into()),
+            })
+        })
     }
 }

@@ -11,6 +11,7 @@ use impasto_vgg::{
 
 use crate::device::DeviceFault;
 use crate::engine::GpuEngine;
+use crate::storage::Storage;
 use crate::walk::Walk;
 
 /// Rows of the bands in which features are brought out for inspection.
@@ -31,6 +32,8 @@ fn forward_only(request: &SessionRequest) -> impl Iterator<Item = Plan> {
 pub struct GpuSession {
     engine: GpuEngine,
     request: SessionRequest,
+    /// The precision that the walk and the spare plans are for, until the next evaluation follows the request's.
+    precision: Precision,
     /// `None` only while one plan gives way to the next.
     walk: Option<Walk>,
     /// Plans that take less, in their order.
@@ -54,6 +57,7 @@ impl GpuSession {
         Ok(GpuSession {
             engine,
             request: request.clone(),
+            precision: request.precision,
             walk: Some(walk),
             spare: plans,
             content: None,
@@ -88,7 +92,8 @@ impl GpuSession {
             if self.spare.is_empty() {
                 return Err(self.no_memory());
             }
-            let mut walk = self.engine.walk(&self.request, &mut self.spare)?;
+            let request = SessionRequest { precision: self.precision, ..self.request.clone() };
+            let mut walk = self.engine.walk(&request, &mut self.spare)?;
             if self.takes_time {
                 walk.take_time();
             }
@@ -107,6 +112,27 @@ impl GpuSession {
         }
     }
 
+    /// Changes to maps that are stored as the request now has it, and computes the content image's features anew. The maps
+    /// of before go first: the two are never held together.
+    fn change_storage(&mut self) -> Result<(), EngineError> {
+        self.spare = self.engine.plans(&self.request)?;
+        self.precision = self.request.precision;
+        self.walk = None;
+        let walk = self.walk.insert(self.engine.walk(&self.request, &mut self.spare)?);
+        if self.takes_time {
+            walk.take_time();
+        }
+        match self.content.take() {
+            None => Ok(()),
+            Some(content) => self.set_content(&content),
+        }
+    }
+
+    /// Whether the maps are stored as the request has it.
+    fn is_stored_as_asked(&self) -> bool {
+        Storage::of(self.precision) == Storage::of(self.request.precision)
+    }
+
     fn no_memory(&self) -> EngineError {
         self.engine.device().error(&DeviceFault::OutOfMemory)
     }
@@ -121,6 +147,9 @@ impl Session for GpuSession {
         self.request.check_picture(image)?;
         self.has_observed = false;
         self.content = None;
+        if !self.is_stored_as_asked() {
+            self.change_storage()?;
+        }
         self.work(|walk, _| walk.set_content(image))?;
         self.content = Some(image.to_vec());
         Ok(())
@@ -132,6 +161,9 @@ impl Session for GpuSession {
             return Err(EngineError::NO_CONTENT);
         }
         self.has_observed = false;
+        if !self.is_stored_as_asked() {
+            self.change_storage()?;
+        }
         self.image.clear();
         self.image.extend_from_slice(image);
         let observation = self.work(Walk::forward)?;
@@ -156,10 +188,19 @@ impl Session for GpuSession {
         let (style_taps, content_taps) = (Vec::new(), vec![layer]);
         let request = SessionRequest { style_taps, content_taps, way_back: false, ..self.request.clone() };
         let plans = self.engine.within_bindings(&request, forward_only(&request))?;
-        let mut walk = self.engine.walk(&request, &mut plans.into_iter().map(|(_, plan)| plan).collect())?;
-        walk.set_content(image)?;
+        let mut plans = plans.into_iter().map(|(_, plan)| plan).collect();
         let (height, width) = layer.map_size(request.height, request.width);
-        Ok(FeatureMap { layer, height, width, values: walk.content_map()? })
+        loop {
+            let mut walk = self.engine.walk(&request, &mut plans)?;
+            match walk.set_content(image).and_then(|()| walk.content_map()) {
+                Ok(values) => return Ok(FeatureMap { layer, height, width, values }),
+                Err(_) if self.engine.device().fault() == Some(DeviceFault::OutOfMemory) => {
+                    drop(walk);
+                    self.engine.free()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn set_precision(&mut self, precision: Precision) {

@@ -6,6 +6,7 @@ use impasto_vgg::plan::{Operation, TILE_ROWS};
 use impasto_vgg::{Layer, Plan, SessionRequest};
 
 use crate::pipelines::TILE_CHANNELS;
+use crate::storage::Storage;
 
 /// Columns of a chunk; its rows are [`TILE_ROWS`].
 pub const CHUNK_COLUMNS: usize = 64;
@@ -27,13 +28,15 @@ pub struct TapShape {
     pub width: usize,
     /// Its channels.
     pub channels: usize,
+    /// How the map is stored.
+    pub storage: Storage,
 }
 
 impl TapShape {
     /// Of a layer for a request's pictures.
     pub fn new(request: &SessionRequest, layer: Layer) -> TapShape {
         let (height, width) = layer.map_size(request.height, request.width);
-        TapShape { layer, height, width, channels: layer.channels() }
+        TapShape { layer, height, width, channels: layer.channels(), storage: Storage::of(request.precision) }
     }
 
     /// Positions of the map.
@@ -73,7 +76,7 @@ impl TapShape {
 
     /// Bytes of a row of a content target, all channels.
     pub fn target_row_bytes(&self) -> u64 {
-        (self.width * self.channels) as u64 * FLOAT_BYTES
+        (self.width * self.channels) as u64 * self.storage.value_bytes()
     }
 
     /// Bytes of a whole content target.

@@ -12,6 +12,7 @@ use crate::pipelines::{Family, Kernel, Pipelines};
 use crate::recorder::{Recorder, Work};
 use crate::shape::{FLOAT_BYTES, TapShape, batch};
 use crate::stopwatch::Label;
+use crate::storage::Storage;
 
 /// What a tap sums, and where.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Sums {
     ) -> Result<(), EngineError> {
         let TapShape { layer, height, width, .. } = kernel.shape;
         let (chunks, chunks_across) = (kernel.shape.chunks(&rows), kernel.shape.chunks_across());
-        let pipeline = pipelines.get(kernel.kernel);
+        let pipeline = pipelines.get(kernel.kernel, kernel.shape.storage);
         let most = batch(chunks, self.elements as u64 * FLOAT_BYTES);
         for first in (0..chunks).step_by(most) {
             let count = most.min(chunks - first);
@@ -93,7 +94,8 @@ impl Sums {
         chunks: usize,
     ) -> Result<(), EngineError> {
         recorder.dispatch(&Work {
-            pipeline: &pipelines.get(Kernel::Accumulate),
+            // What is added is f32, however the maps are stored.
+            pipeline: &pipelines.get(Kernel::Accumulate, Storage::Single),
             bindings: &self.accumulate,
             parameters: &[self.elements as u32, chunks as u32, self.elements as u32, 0],
             workgroups: self.elements.div_ceil(64) as u32,

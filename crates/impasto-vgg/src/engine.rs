@@ -41,7 +41,7 @@ pub enum Border {
     Replicate,
 }
 
-/// The arithmetic of the convolutions' products. Sums are always kept in f32 or better.
+/// The arithmetic of the convolutions' products, and how maps are kept between them. Sums are always kept in f32 or better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -53,13 +53,16 @@ pub enum Precision {
     /// of bfloat16 values on the way back. Near a minimum a loss hangs on small differences of large moments: rounding
     /// those turns the gradient around, while rounding on the way back only blurs it, in proportion to its length.
     Mixed,
+    /// f32 throughout, but for the maps between the layers, which take half the memory: features in IEEE half precision, at
+    /// most 65504, and their gradients in bfloat16; f32 in its place on engines that do not keep maps so.
+    F16,
 }
 
 impl Precision {
     /// The products on the way forward: f32 or bfloat16.
     pub fn forward(self) -> Precision {
         match self {
-            Precision::F32 | Precision::Mixed => Precision::F32,
+            Precision::F32 | Precision::Mixed | Precision::F16 => Precision::F32,
             Precision::Bf16 => Precision::Bf16,
         }
     }
@@ -67,7 +70,7 @@ impl Precision {
     /// The products on the way back: f32 or bfloat16.
     pub fn backward(self) -> Precision {
         match self {
-            Precision::F32 => Precision::F32,
+            Precision::F32 | Precision::F16 => Precision::F32,
             Precision::Bf16 | Precision::Mixed => Precision::Bf16,
         }
     }
@@ -180,6 +183,8 @@ pub struct EngineDescription {
     pub has_bf16: bool,
     /// Whether those products are faster than f32's here, which they are not on every processor that has them.
     pub gains_from_bf16: bool,
+    /// Whether [`Precision::F16`] keeps maps in half the memory here; where it does not, f32 is used in its place.
+    pub has_f16: bool,
     /// Whether sessions lie in the memory of a device of their own, and take nothing of the processor's.
     pub has_own_memory: bool,
 }
@@ -273,7 +278,8 @@ pub trait Session: Send {
     fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError>;
 
     /// Changes the arithmetic of later evaluations. The content taps' features stay as they were computed, in the
-    /// arithmetic before, until the next [`Session::set_content`].
+    /// arithmetic before, until the next [`Session::set_content`]; where an engine keeps them in another form from then on,
+    /// it computes them anew in the next `forward`, which may find no memory for it.
     fn set_precision(&mut self, precision: Precision);
 
     /// Where the time of `forward` and `backward` went since the session was opened or [`Session::clear_times`] was

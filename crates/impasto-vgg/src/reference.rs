@@ -86,21 +86,23 @@ impl Network {
     /// # Panics
     /// Where the picture's length is not 3 times height times width.
     pub fn forward(&self, picture: &[f32], height: usize, width: usize, deepest: Layer) -> Vec<Map> {
+        let centred = subtract_mean(picture, height, width);
         let mut maps: Vec<Map> = Vec::new();
         for layer in Layer::all().take(deepest.index() + 1) {
-            let map = match layer.info().kind {
-                LayerKind::Convolution { index: 0, .. } => {
-                    let centred = subtract_mean(picture, height, width);
-                    relu(convolve(&pad(&centred, self.border), &self.weights.convolutions()[0]))
-                }
-                LayerKind::Convolution { index, .. } => {
-                    relu(convolve(&pad(&maps[layer.index() - 1], Border::Zero), &self.weights.convolutions()[index]))
-                }
-                LayerKind::Pooling => pool(&maps[layer.index() - 1], self.pooling),
-            };
-            maps.push(map);
+            maps.push(self.layer(layer, maps.last().unwrap_or(&centred)));
         }
         maps
+    }
+
+    /// The features of one layer from those of the layer below; of conv1_1 from the picture less its mean colour.
+    pub fn layer(&self, layer: Layer, below: &Map) -> Map {
+        match layer.info().kind {
+            LayerKind::Convolution { index, .. } => {
+                let border = if index == 0 { self.border } else { Border::Zero };
+                relu(convolve(&pad(below, border), &self.weights.convolutions()[index]))
+            }
+            LayerKind::Pooling => pool(below, self.pooling),
+        }
     }
 
     /// How near the closest decision of the network comes to falling the other way: over all layers up to `deepest`,

@@ -50,6 +50,7 @@ fn mixed_observes_what_f32_does_and_blurs_the_gradient_a_little() {
     for (name, engine) in cpu_engines() {
         let mut run = |precision| evaluate(&mut engine.open(&request(precision)).unwrap(), &mut gradients);
         let (exact, mixed, bf16) = (run(Precision::F32), run(Precision::Mixed), run(Precision::Bf16));
+        assert_eq!(run(Precision::F16), exact, "{name} keeps no maps in half precision: f32 takes their place");
         assert_eq!(mixed.0, exact.0, "{name}");
         let error = |pixels: &[f32]| relative_l2(&widen(pixels), &widen(&expected));
         let errors = [&exact, &mixed, &bf16].map(|(_, pixels)| error(pixels));

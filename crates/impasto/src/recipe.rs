@@ -53,7 +53,7 @@ pub enum OptimizerKind {
     Adam,
 }
 
-/// The arithmetic of the network's products; sums are f32 or better in any case.
+/// The arithmetic of the network's products, and how its maps are kept; sums are f32 or better in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
@@ -61,6 +61,8 @@ pub enum PrecisionChoice {
     F32,
     /// Products of bfloat16 values throughout, where the processor has them; f32 where it has not.
     Bf16,
+    /// f32 products, and maps in 16 bits a value: half the memory, on GPUs; f32 elsewhere.
+    F16,
     /// Where they are faster too: such products at every size but the full one, and there while the loss falls fast, for
     /// at most a sixth of the evaluations; then on the way back only, with losses as exact as in f32.
     Auto,

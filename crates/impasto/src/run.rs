@@ -310,8 +310,9 @@ const FAST_FALL_EVALUATIONS: u32 = 50;
 pub fn precisions(choice: PrecisionChoice, engine: &dyn Engine, is_full: bool, evaluations: u32) -> (u32, Precision) {
     let description = engine.describe();
     match choice {
+        PrecisionChoice::F16 if description.has_f16 => (0, Precision::F16),
         _ if !description.has_bf16 => (0, Precision::F32),
-        PrecisionChoice::F32 => (0, Precision::F32),
+        PrecisionChoice::F32 | PrecisionChoice::F16 => (0, Precision::F32),
         PrecisionChoice::Bf16 => (evaluations, Precision::Bf16),
         PrecisionChoice::Auto if !description.gains_from_bf16 => (0, Precision::F32),
         PrecisionChoice::Auto if !is_full => (evaluations, Precision::Bf16),

@@ -131,7 +131,7 @@ fn choices() {
         (2, "--optimizer", vec!["--optimizer", "sgd"]),
         (2, "--pool", vec!["--pool", "median"]),
         (2, "--border", vec!["--border", "gold"]),
-        (2, "--precision", vec!["--precision", "f16"]),
+        (2, "--precision", vec!["--precision", "f8"]),
         (2, "no preset \"van-gogh\"", vec!["--preset", "van-gogh"]),
         (1, "impasto weights fetch vgg19", vec!["--weights", "vgg19"]),
         (2, "--style-blend has 2 shares for 1 style", vec!["--style-blend", "1,2"]),

@@ -99,4 +99,9 @@ fn a_picture_tells_which_precision_it_was_painted_in() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && said.contains("portable has no bfloat16 products; painting in f32"), "{said}");
     assert_eq!(engine("portable.png"), "cpu portable, f32");
+    // No processor keeps maps in half precision.
+    let output = workshop.command(&paint_arguments("f16.png", &["--precision", "f16"])).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("--precision f16: only GPUs"), "{said}");
+    assert!(engine("f16.png").starts_with("cpu ") && engine("f16.png").ends_with(", f32"), "{}", engine("f16.png"));
 }

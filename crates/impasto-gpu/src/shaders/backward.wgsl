@@ -1,5 +1,6 @@
 // The way back through a 3x3 convolution, from the gradient at its output to that at the map it read: the same product
-// with rotated weights, the two kinds of channels exchanged. convolution.wgsl and maps.wgsl come after this file.
+// with rotated weights, the two kinds of channels exchanged. convolution.wgsl, maps.wgsl and a storage file come after this
+// file.
 //
 // The gradient that goes in is made up as it is read. Where a convolution follows, what that wrote is masked already;
 // a pooling's gradient is spread over its window, by shares or to the winner, and the ReLU's signs mask it; what
@@ -39,11 +40,11 @@ override MASKED: bool = true;
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> own: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> pooled: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> own: array<Gradient>;
+@group(0) @binding(3) var<storage, read> pooled: array<Gradient>;
 @group(0) @binding(4) var<storage, read> signs: array<u32>;
 @group(0) @binding(5) var<storage, read> routes: array<u32>;
-@group(0) @binding(6) var<storage, read_write> result: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> result: array<Gradient>;
 @group(0) @binding(7) var<storage, read> mask: array<u32>;
 
 struct Source {
@@ -84,16 +85,16 @@ fn load(source: Source, quad: u32) -> vec4<f32> {
     let bit = source.bit + (quad & 1u) * 4u;
     var value = vec4<f32>(0.0);
     if (OWN) {
-        value = own[quad * dispatch.own_rows * dispatch.width + source.own];
+        value = gradient(own[quad * dispatch.own_rows * dispatch.width + source.own]);
     }
     if (POOLING == 1u) {
-        value += source.share * pooled[quad * dispatch.pooled_rows * windows_across + source.pooled];
+        value += source.share * gradient(pooled[quad * dispatch.pooled_rows * windows_across + source.pooled]);
     }
     if (SIGNED) {
         value = keep(signs[(quad / 2u) * dispatch.signs_rows * windows_across + source.signs] >> bit, value);
     }
     if (POOLING == 2u) {
-        let routed = pooled[quad * dispatch.pooled_rows * windows_across + source.pooled];
+        let routed = gradient(pooled[quad * dispatch.pooled_rows * windows_across + source.pooled]);
         value += keep(routes[(quad / 2u) * dispatch.routes_rows * windows_across + source.routes] >> bit, routed);
     }
     return value;
@@ -102,12 +103,12 @@ fn load(source: Source, quad: u32) -> vec4<f32> {
 fn store(place: u32, bits: u32, sum: vec4<f32>) {
     var value = sum;
     if (ACCUMULATE) {
-        value += result[place];
+        value += gradient(result[place]);
     }
     if (MASKED) {
         value = keep(bits, value);
     }
-    result[place] = value;
+    result[place] = stored_gradient(value);
 }
 
 fn finish(y: u32, x: u32, octet: u32) {

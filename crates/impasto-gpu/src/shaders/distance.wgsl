@@ -1,6 +1,6 @@
 // Partial sums of a tap's distance: over a chunk (chunks.wgsl, after this file) and 64 channels, (F - P)^2.
 //
-// features is laid out as in maps.wgsl, also after this file; targets is [channels / 4][target_rows][width] vec4, the map's
+// features is laid out as in maps.wgsl, also after this file, as a storage file is; targets is [channels / 4][target_rows][width], the map's
 // rows from target_begin on, which hold all that is observed; partials is [chunk of this batch][tile of 64 channels] f32.
 
 struct Dispatch {
@@ -19,8 +19,8 @@ struct Dispatch {
 }
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
-@group(0) @binding(1) var<storage, read> features: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> targets: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> features: array<Feature>;
+@group(0) @binding(2) var<storage, read> targets: array<Feature>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> sums: array<f32, 64>;
@@ -40,9 +40,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         for (var y = positions.top; y < positions.bottom; y += 1u) {
             for (var quad = 0u; quad < 16u; quad += 1u) {
                 let plane = tile * 16u + quad;
-                let feature = features[place_of(plane, dispatch.features_rows, y, x)];
+                let own = features[place_of(plane, dispatch.features_rows, y, x)];
                 let wanted = targets[(plane * dispatch.target_rows + y - dispatch.target_begin) * dispatch.width + x];
-                let difference = feature - wanted;
+                let difference = feature(own) - feature(wanted);
                 sum += dot(difference, difference);
             }
         }

@@ -1,9 +1,10 @@
 // A 3x3 convolution with its bias and ReLU, the signs that the way back needs, and the pooling that follows.
-// convolution.wgsl and maps.wgsl come after this file.
+// convolution.wgsl, maps.wgsl and a storage file come after this file.
 //
 // Layouts as in maps.wgsl. A sign's bit is set where the value is positive. Routes, for max pooling, have the pooled map's
 // rows as their ring, and a bit set only for the first position of the window that holds its largest value, where that is
-// positive. The input of conv1_1 is the picture less its mean, in the map's layout, its fourth channel 0.
+// positive. conv1_1 reads the picture less its mean, in the map's layout, its fourth channel 0, and always in f32. Signs, winners
+// and means are those of the values before they are stored.
 
 struct Dispatch {
     // Of all workgroups of this operation, those in first..end run now, in lines of dispatch_width.
@@ -27,7 +28,9 @@ struct Dispatch {
     routes_rows: u32,
 }
 
-// Whether the picture's edge is repeated beyond it (conv1_1 alone), in place of zeros.
+// Whether the picture is read in place of the map below (conv1_1 alone), and whether its edge is repeated beyond it, in
+// place of zeros.
+override READS_PICTURE: bool = false;
 override REPLICATE: bool = false;
 override WRITES_FEATURES: bool = true;
 override WRITES_SIGNS: bool = false;
@@ -38,11 +41,12 @@ override WRITES_ROUTES: bool = false;
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> input: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> features: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> input: array<Feature>;
+@group(0) @binding(4) var<storage, read_write> features: array<Feature>;
 @group(0) @binding(5) var<storage, read_write> signs: array<u32>;
-@group(0) @binding(6) var<storage, read_write> pooled: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> pooled: array<Feature>;
 @group(0) @binding(7) var<storage, read_write> routes: array<u32>;
+@group(0) @binding(8) var<storage, read> picture: array<vec4<f32>>;
 
 struct Source {
     inside: bool,
@@ -60,10 +64,29 @@ fn find(y: i32, x: i32) -> Source {
 }
 
 fn load(source: Source, quad: u32) -> vec4<f32> {
-    if (source.inside) {
-        return input[quad * dispatch.input_rows * dispatch.width + source.place];
+    if (!source.inside) {
+        return vec4<f32>(0.0);
     }
-    return vec4<f32>(0.0);
+    let place = quad * dispatch.input_rows * dispatch.width + source.place;
+    if (READS_PICTURE) {
+        return picture[place];
+    }
+    return feature(input[place]);
+}
+
+// What no arithmetic of floats tells for certain: compilers may take it that there is no such value.
+fn is_nan(value: vec4<f32>) -> vec4<bool> {
+    return (bitcast<vec4<u32>>(value) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
+}
+
+// What is no number stays none: max would turn it into 0, and a picture that went astray would look like a good one.
+fn relu(value: vec4<f32>) -> vec4<f32> {
+    return select(max(value, vec4<f32>(0.0)), value, is_nan(value));
+}
+
+// The larger; what is no number wins.
+fn larger(first: vec4<f32>, second: vec4<f32>) -> vec4<f32> {
+    return select(select(max(first, second), second, is_nan(second)), first, is_nan(first));
 }
 
 // A bit for each positive value.
@@ -85,7 +108,7 @@ fn window_signs(window: Window) -> u32 {
 }
 
 fn largest(window: Window) -> vec4<f32> {
-    return max(max(window.v00, window.v01), max(window.v10, window.v11));
+    return larger(larger(window.v00, window.v01), larger(window.v10, window.v11));
 }
 
 // The window with everything set to -1 but the first of its largest values in reading order.
@@ -116,15 +139,15 @@ fn mean(window: Window, right: bool, below: bool) -> vec4<f32> {
 
 fn store_features(quad: u32, y: u32, x: u32, window: Window, right: bool, below: bool) {
     let upper = place_of(quad, dispatch.features_rows, y, x);
-    features[upper] = window.v00;
+    features[upper] = stored_feature(window.v00);
     if (right) {
-        features[upper + 1u] = window.v01;
+        features[upper + 1u] = stored_feature(window.v01);
     }
     if (below) {
         let lower = place_of(quad, dispatch.features_rows, y + 1u, x);
-        features[lower] = window.v10;
+        features[lower] = stored_feature(window.v10);
         if (right) {
-            features[lower + 1u] = window.v11;
+            features[lower + 1u] = stored_feature(window.v11);
         }
     }
 }
@@ -134,7 +157,7 @@ fn store_pooled(quad: u32, y: u32, x: u32, window: Window, right: bool, below: b
     if (POOLING == 1u) {
         value = mean(window, right, below);
     }
-    pooled[place_of_window(quad, dispatch.pooled_rows, y, x)] = value;
+    pooled[place_of_window(quad, dispatch.pooled_rows, y, x)] = stored_feature(value);
 }
 
 // Takes the window at (y, x), channels 8 `octet` on.
@@ -145,20 +168,19 @@ fn finish(y: u32, x: u32, octet: u32) {
     let right = x + 1u < dispatch.width;
     let below = y + 1u < dispatch.height;
     let none = vec4<f32>(-1.0);
-    let zero = vec4<f32>(0.0);
     let first = bias[octet * 2u];
     let second = bias[octet * 2u + 1u];
     let lower = Window(
-        max(a00 + first, zero),
-        select(none, max(a01 + first, zero), right),
-        select(none, max(a10 + first, zero), below),
-        select(none, max(a11 + first, zero), right && below),
+        relu(a00 + first),
+        select(none, relu(a01 + first), right),
+        select(none, relu(a10 + first), below),
+        select(none, relu(a11 + first), right && below),
     );
     let upper = Window(
-        max(b00 + second, zero),
-        select(none, max(b01 + second, zero), right),
-        select(none, max(b10 + second, zero), below),
-        select(none, max(b11 + second, zero), right && below),
+        relu(b00 + second),
+        select(none, relu(b01 + second), right),
+        select(none, relu(b10 + second), below),
+        select(none, relu(b11 + second), right && below),
     );
     let quad = octet * 2u;
     if (WRITES_FEATURES) {

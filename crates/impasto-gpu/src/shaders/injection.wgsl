@@ -2,9 +2,9 @@
 // positions, and 2 w (F - P) for the derivative w by its distance. It sets the gradient.
 //
 // A workgroup makes 64 positions, counted along the rows from row_begin on, by 64 channels, a thread 4 positions by 8
-// channels. features and gradient are laid out as in maps.wgsl, which comes after this file; panel is [tile of 64 channels that
+// channels. features and result are laid out as in maps.wgsl, which comes after this file with a storage file; panel is [tile of 64 channels that
 // come out][channel that goes in][64] f32, S + S^T over M; means is [channels] f32, m over M; targets is [channels / 4]
-// [target_rows][width] vec4, the map's rows from target_begin on, which hold row_begin to row_end.
+// [target_rows][width], the map's rows from target_begin on, which hold row_begin to row_end.
 
 struct Dispatch {
     first: u32,
@@ -14,7 +14,7 @@ struct Dispatch {
     row_end: u32,
     width: u32,
     features_rows: u32,
-    gradient_rows: u32,
+    result_rows: u32,
     target_begin: u32,
     target_rows: u32,
     // Tiles of 64 channels that come out.
@@ -31,11 +31,11 @@ struct Dispatch {
 }
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
-@group(0) @binding(1) var<storage, read> features: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> features: array<Feature>;
 @group(0) @binding(2) var<storage, read> panel: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> means: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> targets: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> gradient: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> targets: array<Feature>;
+@group(0) @binding(5) var<storage, read_write> result: array<Gradient>;
 
 // Four quads of 64 positions, and their sixteen channels' lines of the panel.
 var<workgroup> feature_values: array<vec4<f32>, 256>;
@@ -66,12 +66,12 @@ fn store(position: u32, tile: u32, quad: u32, sum: vec4<f32>) {
     let plane = tile * 16u + quad;
     var value = sum;
     if (dispatch.has_content == 1u) {
-        let feature = features[place(plane, dispatch.features_rows, position)];
+        let own = features[place(plane, dispatch.features_rows, position)];
         let first_row = plane * dispatch.target_rows + dispatch.row_begin - dispatch.target_begin;
         let wanted = targets[first_row * dispatch.width + position];
-        value += dispatch.twice_weight * (feature - wanted);
+        value += dispatch.twice_weight * (feature(own) - feature(wanted));
     }
-    gradient[place(plane, dispatch.gradient_rows, position)] = value;
+    result[place(plane, dispatch.result_rows, position)] = stored_gradient(value);
 }
 
 @compute @workgroup_size(128)
@@ -92,7 +92,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var line = tile * dispatch.all_quads * 64u;
     for (var quad = 0u; quad < dispatch.quads; quad += 4u) {
         for (var at = local; at < 256u; at += 128u) {
-            feature_values[at] = features[(quad + at / 64u) * dispatch.features_rows * dispatch.width + brought_place];
+            let plane = (quad + at / 64u) * dispatch.features_rows * dispatch.width;
+            feature_values[at] = feature(features[plane + brought_place]);
             panel_values[at] = panel[line + at];
         }
         workgroupBarrier();

@@ -1,7 +1,7 @@
 // Partial sums of a tap's moments: over a chunk (chunks.wgsl, after this file), the products of 64 by 64 channels, and, once
 // for each 64 channels, their values.
 //
-// features is laid out as in maps.wgsl, also after this file. partials is [chunk of this batch][stride] f32: for each pair
+// features is laid out as in maps.wgsl, also after this file, as a storage file is. partials is [chunk of this batch][stride] f32: for each pair
 // (a, b) of tiles of 64 channels, b from a on, the products [64 of a][64 of b], and behind them a value a channel. A thread
 // makes 8 channels of a by 4 of b.
 
@@ -22,7 +22,7 @@ struct Dispatch {
 }
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
-@group(0) @binding(1) var<storage, read> features: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> features: array<Feature>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
 // Positions that stand in workgroup memory at a time, and the distance of two quads there: odd, so that the quads that
@@ -37,7 +37,7 @@ fn load(quad: u32, y: u32, x: u32) -> vec4<f32> {
     if (x >= dispatch.width) {
         return vec4<f32>(0.0);
     }
-    return features[place_of(quad, dispatch.features_rows, y, x)];
+    return feature(features[place_of(quad, dispatch.features_rows, y, x)]);
 }
 
 @compute @workgroup_size(128)

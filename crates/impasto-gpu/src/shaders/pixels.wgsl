@@ -1,6 +1,6 @@
 // The way back through conv1_1: from the gradient at its 64 channels to that at the pixels. A thread makes one pixel.
 //
-// gradient is conv1_1's, in the layout of maps.wgsl, which comes after this file. signs is as in forward.wgsl, weights is
+// own is conv1_1's gradient, in the layout of maps.wgsl, which comes after this file with a storage file. signs is as in forward.wgsl, weights is
 // [16 quads][9 taps][3 colours] vec4 over a quad's channels, and pixels is [3][row_end - row_begin][width] f32.
 //
 // Where the picture's edge was repeated beyond it, an edge pixel has the gradients of those positions too: it gathers
@@ -24,12 +24,12 @@ override REPLICATE: bool = false;
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> gradient: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> own: array<Gradient>;
 @group(0) @binding(3) var<storage, read> signs: array<u32>;
 @group(0) @binding(4) var<storage, read_write> pixels: array<f32>;
 
 fn masked(quad: u32, y: u32, x: u32) -> vec4<f32> {
-    let value = gradient[place_of(quad, dispatch.gradient_rows, y, x)];
+    let value = gradient(own[place_of(quad, dispatch.gradient_rows, y, x)]);
     if (!SIGNED) {
         return value;
     }

@@ -1,11 +1,12 @@
 //! Faults: a device without memory is answered with smaller bands and the same bytes, a lost one with a sentence.
 
 use impasto_gpu::{GpuEngine, SimulatedFaults};
-use impasto_vgg::{Border, Engine, EngineError, Layer, Pooling, SessionRequest, Weights};
+use impasto_vgg::{Border, Engine, EngineError, Layer, Pooling, Session, SessionRequest, Weights};
 
 use crate::device;
 use crate::evaluation::evaluate;
 use crate::support::conformance::{named, request};
+use crate::support::random::Random;
 
 fn small() -> SessionRequest {
     let style: Vec<Layer> = ["conv1_1", "conv2_1"].map(named).to_vec();
@@ -43,6 +44,24 @@ fn memory_that_ends_in_the_middle_changes_no_byte() {
         met += usize::from(ours.1 != expected.1);
     }
     assert!(met >= 2, "it did not end in the middle: {met}");
+}
+
+/// Also while features are brought out for inspection: the device is as good as before.
+#[test]
+fn memory_that_ends_beside_a_session_leaves_no_fault_behind() {
+    let Some(ample) = faulty(SimulatedFaults::default()) else { return };
+    let picture = Random(3).picture(small().height, small().width);
+    let expected = ample.open(&small()).unwrap().feature_map(&picture, named("conv2_2")).unwrap();
+    for at in [1, 3] {
+        let faults = SimulatedFaults { out_of_memory_at: Some(at), ..SimulatedFaults::default() };
+        let engine = faulty(faults).unwrap();
+        let mut session = engine.open(&small()).unwrap();
+        let ours = session.feature_map(&picture, named("conv2_2"));
+        assert!(ours.as_ref() == Ok(&expected), "memory ended at submission {at}: {:?}", ours.err());
+        assert_eq!(engine.device().fault(), None, "memory ended at submission {at}");
+        session.set_content(&picture).unwrap();
+        session.forward(&picture).unwrap();
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod conformance;
 mod evaluation;
 mod faults;
 mod golden;
+mod half;
 mod memory;
 mod paint;
 mod ties;

@@ -279,6 +279,7 @@ impl Engine for CpuEngine {
             threads: self.pool.current_num_threads(),
             has_bf16: self.shared.set.has_bf16(),
             gains_from_bf16: self.shared.set.gains_from_bf16(),
+            has_f16: false,
             has_own_memory: false,
         }
     }

@@ -31,6 +31,7 @@ impl Engine for ReferenceEngine {
             threads: 1,
             has_bf16: false,
             gains_from_bf16: false,
+            has_f16: false,
             has_own_memory: false,
         }
     }

@@ -1,0 +1,191 @@
+//! The convolutions of a walk, both ways, from the picture and back to its pixels.
+
+use std::ops::Range;
+
+use impasto_vgg::profile::Step;
+use impasto_vgg::{Border, EngineError, Layer, LayerKind, MEAN_RGB, Pooling, SessionRequest};
+
+use super::{Walk, rows_of};
+use crate::maps::{self, Ring};
+use crate::pipelines::{Kernel, PoolingAfter, TILE_CHANNELS};
+use crate::recorder::Work;
+use crate::stopwatch::Label;
+
+impl Walk {
+    /// Some rows of a convolution, and of the pooling that follows. `with_bits` says whether signs and winners are
+    /// written.
+    pub(super) fn convolve(
+        &mut self,
+        image: &[f32],
+        layer: Layer,
+        tile_rows: Range<usize>,
+        with_bits: bool,
+    ) -> Result<(), EngineError> {
+        let index = layer.index();
+        let (height, width) = layer.map_size(self.request.height, self.request.width);
+        let rows = rows_of(&tile_rows, height);
+        if index == 0 {
+            self.bring_picture(image, rows.start.saturating_sub(1)..(rows.end + 1).min(height))?;
+        }
+        let Some(convolution) = &self.convolutions[index] else { return Ok(()) };
+        let own = &self.maps[index];
+        let pooled = self.maps.get(index + 1).filter(|_| layer.pools_after()).and_then(|maps| maps.features.as_ref());
+        let input = if index == 0 { Some(&self.picture) } else { self.maps[index - 1].features.as_ref() };
+        let kernel = Kernel::Forward {
+            tile: convolution.tile,
+            picture: index == 0,
+            replicate: index == 0 && self.request.border == Border::Replicate,
+            features: own.features.is_some(),
+            signs: with_bits && own.signs.is_some(),
+            pooling: if pooled.is_some() { pooling_after(self.request.pooling) } else { PoolingAfter::None },
+            routes: with_bits && own.routes.is_some(),
+        };
+        let input_quads = inputs_of(layer).div_ceil(4);
+        let tiles = layer.channels() / TILE_CHANNELS;
+        let counts = [
+            tiles,
+            width.div_ceil(2 * convolution.tile.across as usize),
+            rows.start,
+            rows.end,
+            height,
+            width,
+            input_quads,
+        ];
+        let rings = [input, own.features.as_ref(), own.signs.as_ref(), pooled, own.routes.as_ref()];
+        let parameters: Vec<u32> =
+            counts.into_iter().map(|value| value as u32).chain(rings.map(rows_of_ring)).collect();
+        let positions = f64::from(convolution.tile.positions());
+        self.recorder.dispatch(&Work {
+            pipeline: &self.shared.pipelines.get(kernel, self.storage),
+            bindings: &convolution.forward,
+            parameters: &parameters,
+            workgroups: convolution.tile.count(rows.len(), width) * tiles as u32,
+            flop: (18 * TILE_CHANNELS * 4 * input_quads) as f64 * positions,
+            label: Label { step: Step::Forward, layer, positions: (rows.len() * width) as f64 },
+        })
+    }
+
+    /// Takes the gradient at a convolution's output to some rows of the map that it read.
+    pub(super) fn convolve_back(&mut self, layer: Layer, tile_rows: Range<usize>) -> Result<(), EngineError> {
+        let index = layer.index();
+        let (height, width) = layer.map_size(self.request.height, self.request.width);
+        let rows = rows_of(&tile_rows, height);
+        let Some(convolution) = &self.convolutions[index] else { return Ok(()) };
+        let Some(bindings) = &convolution.backward else { return Ok(()) };
+        let (own, below) = (&self.maps[index], &self.maps[index - 1]);
+        let pooled = self.maps.get(index + 1).filter(|_| layer.pools_after()).and_then(|maps| maps.gradient.as_ref());
+        let is_masked = index + 1 < self.maps.len() && pooled.is_none();
+        let pooling = if pooled.is_some() { pooling_after(self.request.pooling) } else { PoolingAfter::None };
+        let is_own = own.gradient.is_some();
+        let layer_below = Layer::all().nth(index - 1);
+        let kernel = Kernel::Backward {
+            tile: convolution.back_tile,
+            own: is_own,
+            signed: !is_masked && (is_own || pooling == PoolingAfter::Average),
+            pooling,
+            accumulate: layer_below.is_some_and(|below| self.is_tapped(below)),
+            masked: below.signs.is_some(),
+        };
+        let (input_quads, tiles) = (layer.channels() / 4, inputs_of(layer) / TILE_CHANNELS);
+        let counts = [
+            tiles,
+            width.div_ceil(2 * convolution.back_tile.across as usize),
+            rows.start,
+            rows.end,
+            height,
+            width,
+            input_quads,
+        ];
+        let rings = [&own.gradient, &None, &own.signs, &own.routes, &below.gradient, &below.signs].map(Option::as_ref);
+        let mut ring_rows = rings.map(rows_of_ring);
+        ring_rows[1] = rows_of_ring(pooled);
+        let parameters: Vec<u32> = counts.into_iter().map(|value| value as u32).chain(ring_rows).collect();
+        let positions = f64::from(convolution.back_tile.positions());
+        self.recorder.dispatch(&Work {
+            pipeline: &self.shared.pipelines.get(kernel, self.storage),
+            bindings,
+            parameters: &parameters,
+            workgroups: convolution.back_tile.count(rows.len(), width) * tiles as u32,
+            flop: (18 * TILE_CHANNELS * 4 * input_quads) as f64 * positions,
+            label: Label { step: Step::Backward, layer, positions: (rows.len() * width) as f64 },
+        })
+    }
+
+    fn is_tapped(&self, layer: Layer) -> bool {
+        self.request.style_taps.contains(&layer) || self.request.content_taps.contains(&layer)
+    }
+
+    /// Brings rows of the picture to the device, less the mean, four values a pixel.
+    fn bring_picture(&mut self, image: &[f32], rows: Range<usize>) -> Result<(), EngineError> {
+        let SessionRequest { height, width, .. } = self.request;
+        let plane = height * width;
+        for run in maps::runs(rows, self.picture.rows as usize) {
+            let mut bytes = Vec::with_capacity(run.len() * width * 16);
+            for place in run.start * width..run.end * width {
+                for (channel, mean) in MEAN_RGB.iter().enumerate() {
+                    bytes.extend((image[channel * plane + place] - mean).to_ne_bytes());
+                }
+                bytes.extend(0.0_f32.to_ne_bytes());
+            }
+            let offset = run.start % self.picture.rows as usize * width * 16;
+            self.recorder.write(&self.picture.buffer, offset as u64, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The last step back, from conv1_1 to some rows of the pixels, and to the host.
+    pub(super) fn reach_pixels(
+        &mut self,
+        layer: Layer,
+        rows: Range<usize>,
+        pixel_gradient: &mut [f32],
+    ) -> Result<(), EngineError> {
+        let SessionRequest { height, width, .. } = self.request;
+        let Some(bindings) = self.convolutions[0].as_ref().and_then(|convolution| convolution.backward.as_ref()) else {
+            return Ok(());
+        };
+        let own = &self.maps[0];
+        let kernel =
+            Kernel::Pixels { signed: self.maps.len() == 1, replicate: self.request.border == Border::Replicate };
+        let counts = [rows.start, rows.end, height, width].map(|value| value as u32);
+        let rings = [rows_of_ring(own.gradient.as_ref()), rows_of_ring(own.signs.as_ref())];
+        let parameters: Vec<u32> = counts.into_iter().chain(rings).collect();
+        self.recorder.dispatch(&Work {
+            pipeline: &self.shared.pipelines.get(kernel, self.storage),
+            bindings,
+            parameters: &parameters,
+            workgroups: (rows.len().div_ceil(4) * width.div_ceil(16)) as u32,
+            flop: (64 * 9 * 64 * 3 * 2) as f64,
+            label: Label { step: Step::Backward, layer, positions: (rows.len() * width) as f64 },
+        })?;
+        let bytes = (3 * rows.len() * width * size_of::<f32>()) as u64;
+        self.recorder.encoder().copy_buffer_to_buffer(&self.pixels, 0, &self.readable, 0, bytes);
+        self.recorder.read(&self.readable, bytes, |bytes| {
+            let (floats, _) = bytes.as_chunks::<4>();
+            for (channel, band) in floats.chunks_exact(rows.len() * width).enumerate() {
+                let out = &mut pixel_gradient[channel * height * width + rows.start * width..][..band.len()];
+                out.iter_mut().zip(band).for_each(|(value, &bytes)| *value = f32::from_ne_bytes(bytes));
+            }
+        })
+    }
+}
+
+/// Rows of a ring; 1 where there is none, since shaders divide by it.
+fn rows_of_ring(ring: Option<&Ring>) -> u32 {
+    ring.map_or(1, |ring| ring.rows)
+}
+
+fn pooling_after(pooling: Pooling) -> PoolingAfter {
+    match pooling {
+        Pooling::Average => PoolingAfter::Average,
+        Pooling::Max => PoolingAfter::Max,
+    }
+}
+
+/// Channels that a convolution reads.
+fn inputs_of(layer: Layer) -> usize {
+    match layer.info().kind {
+        LayerKind::Convolution { inputs, .. } => inputs,
+        LayerKind::Pooling => 0,
+    }
+}
