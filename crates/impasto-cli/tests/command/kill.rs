@@ -194,8 +194,9 @@ fn wherever_a_run_is_killed_it_ends_in_the_same_bytes() {
         chains += 1;
     }
     println!("seed {seed}: {chains} runs, {hits:?}, every one ended in the same bytes");
+    // One kill in forty comes before the run has begun: of so many, one in 400,000 series has none.
     assert!(
-        kills < 100 || hits.coarse.min(hits.fine).min(hits.within_a_write).min(hits.before_the_run) > 0,
+        kills < 500 || hits.coarse.min(hits.fine).min(hits.within_a_write).min(hits.before_the_run) > 0,
         "{hits:?}"
     );
 }
