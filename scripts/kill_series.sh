@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kills runs at random moments until KILLS of them were killed, in slices of 500 with a seed each, and goes on with every one:
+# Kills runs at random moments until KILLS of them were killed, in slices of 100 with a seed each, and goes on with every one:
 # each has to end in the same bytes as the run that was never stopped. Figures go to docs/reliability.md.
 #
 #     scripts/kill_series.sh [KILLS] [FIRST_SEED]
@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kills=${1:-1000}
 seed=${2:-1}
-for ((done = 0; done < kills; done += 500, seed += 1)); do
-    IMPASTO_KILLS=$((kills - done < 500 ? kills - done : 500)) IMPASTO_SEED=$seed \
+for ((done = 0; done < kills; done += 100, seed += 1)); do
+    IMPASTO_KILLS=$((kills - done < 100 ? kills - done : 100)) IMPASTO_SEED=$seed \
         cargo test --quiet -p impasto-cli --test command -- --nocapture --exact \
         kill::wherever_a_run_is_killed_it_ends_in_the_same_bytes | grep 'same bytes'
 done

@@ -219,7 +219,7 @@ impl Family {
             Storage::Single => include_str!("shaders/storage_f32.wgsl"),
             Storage::Half => include_str!("shaders/storage_f16.wgsl"),
         };
-        files.concat() + storage
+        [files, &[storage, include_str!("shaders/nan.wgsl")]].concat().concat()
     }
 
     /// Its buffers, binding 1 first; binding 0 is the dispatch's parameters.

@@ -17,7 +17,6 @@ use crate::maps::{self, LayerMaps, Ring};
 use crate::memory;
 use crate::recorder::Recorder;
 use crate::shape::{self, TapShape};
-use crate::storage::Storage;
 use crate::style::StyleTap;
 
 /// The buffers of one plan, and how to walk it.
@@ -26,7 +25,6 @@ pub struct Walk {
     shared: Arc<Shared>,
     request: SessionRequest,
     plan: Plan,
-    storage: Storage,
     recorder: Recorder,
     /// By layer up to the deepest tap, as all that follow.
     maps: Vec<LayerMaps<Ring>>,
@@ -80,12 +78,11 @@ impl Walk {
         };
         let has_way_back = !plan.backward.is_empty();
         let convolutions = layers().map(|(layer, _)| bindings.convolution(request, layer, has_way_back)).collect();
-        let (request, storage) = (request.clone(), Storage::of(request.precision));
+        let request = request.clone();
         Walk {
             shared,
             request,
             plan,
-            storage,
             recorder,
             maps,
             convolutions,

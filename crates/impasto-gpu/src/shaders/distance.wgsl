@@ -1,7 +1,8 @@
 // Partial sums of a tap's distance: over a chunk (chunks.wgsl, after this file) and 64 channels, (F - P)^2.
 //
-// features is laid out as in maps.wgsl, also after this file, as a storage file is; targets is [channels / 4][target_rows][width], the map's
-// rows from target_begin on, which hold all that is observed; partials is [chunk of this batch][tile of 64 channels] f32.
+// features is laid out as in maps.wgsl, also after this file, as a storage file is; targets is
+// [channels / 4][target_rows][width], the map's rows from target_begin on, which hold all that is observed; partials is
+// [chunk of this batch][tile of 64 channels] f32.
 
 struct Dispatch {
     first: u32,

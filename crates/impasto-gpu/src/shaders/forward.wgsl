@@ -1,10 +1,10 @@
 // A 3x3 convolution with its bias and ReLU, the signs that the way back needs, and the pooling that follows.
-// convolution.wgsl, maps.wgsl and a storage file come after this file.
+// convolution.wgsl, maps.wgsl, nan.wgsl and a storage file come after this file.
 //
 // Layouts as in maps.wgsl. A sign's bit is set where the value is positive. Routes, for max pooling, have the pooled map's
 // rows as their ring, and a bit set only for the first position of the window that holds its largest value, where that is
-// positive. conv1_1 reads the picture less its mean, in the map's layout, its fourth channel 0, and always in f32. Signs, winners
-// and means are those of the values before they are stored.
+// positive. conv1_1 reads the picture less its mean, in the map's layout, its fourth channel 0, and always in f32.
+// Signs, winners and means are those of the values before they are stored.
 
 struct Dispatch {
     // Of all workgroups of this operation, those in first..end run now, in lines of dispatch_width.
@@ -72,11 +72,6 @@ fn load(source: Source, quad: u32) -> vec4<f32> {
         return picture[place];
     }
     return feature(input[place]);
-}
-
-// What no arithmetic of floats tells for certain: compilers may take it that there is no such value.
-fn is_nan(value: vec4<f32>) -> vec4<bool> {
-    return (bitcast<vec4<u32>>(value) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
 }
 
 // What is no number stays none: max would turn it into 0, and a picture that went astray would look like a good one.

@@ -2,9 +2,9 @@
 // positions, and 2 w (F - P) for the derivative w by its distance. It sets the gradient.
 //
 // A workgroup makes 64 positions, counted along the rows from row_begin on, by 64 channels, a thread 4 positions by 8
-// channels. features and result are laid out as in maps.wgsl, which comes after this file with a storage file; panel is [tile of 64 channels that
-// come out][channel that goes in][64] f32, S + S^T over M; means is [channels] f32, m over M; targets is [channels / 4]
-// [target_rows][width], the map's rows from target_begin on, which hold row_begin to row_end.
+// channels. features and result are laid out as in maps.wgsl, which comes after this file with a storage file; panel is
+// [tile of 64 channels that come out][channel that goes in][64] f32, S + S^T over M; means is [channels] f32, m over M;
+// targets is [channels / 4][target_rows][width], the map's rows from target_begin on, which hold row_begin to row_end.
 
 struct Dispatch {
     first: u32,

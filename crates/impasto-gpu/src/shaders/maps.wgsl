@@ -1,10 +1,9 @@
 // Places in maps and their bits; after every shader that has them.
 //
-// Maps are [plane][rows][width], their rows a ring: row y stands at y % rows. A plane is a quad of channels, four values as a
-// storage file has them. Words of
-// signs and routes and pooled maps are [plane][rows][windows across], a place for each 2x2 window of positions; a plane of
-// words is an octet of channels. Bit 8 p + c of a word is that of channel c of position p (0 and 1 in the upper row, 2 and 3
-// in the lower).
+// Maps are [plane][rows][width], their rows a ring: row y stands at y % rows. A plane is a quad of channels, four values
+// as a storage file has them. Words of signs and routes and pooled maps are [plane][rows][windows across], a place for each
+// 2x2 window of positions; a plane of words is an octet of channels. Bit 8 p + c of a word is that of channel c of position
+// p (0 and 1 in the upper row, 2 and 3 in the lower).
 
 fn place_of(plane: u32, rows: u32, y: u32, x: u32) -> u32 {
     return (plane * rows + y % rows) * dispatch.width + x;

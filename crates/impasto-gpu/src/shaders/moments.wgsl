@@ -1,9 +1,9 @@
 // Partial sums of a tap's moments: over a chunk (chunks.wgsl, after this file), the products of 64 by 64 channels, and, once
 // for each 64 channels, their values.
 //
-// features is laid out as in maps.wgsl, also after this file, as a storage file is. partials is [chunk of this batch][stride] f32: for each pair
-// (a, b) of tiles of 64 channels, b from a on, the products [64 of a][64 of b], and behind them a value a channel. A thread
-// makes 8 channels of a by 4 of b.
+// features is laid out as in maps.wgsl, also after this file, as a storage file is. partials is
+// [chunk of this batch][stride] f32: for each pair (a, b) of tiles of 64 channels, b from a on, the products
+// [64 of a][64 of b], and behind them a value a channel. A thread makes 8 channels of a by 4 of b.
 
 struct Dispatch {
     first: u32,

@@ -1,7 +1,8 @@
 // The way back through conv1_1: from the gradient at its 64 channels to that at the pixels. A thread makes one pixel.
 //
-// own is conv1_1's gradient, in the layout of maps.wgsl, which comes after this file with a storage file. signs is as in forward.wgsl, weights is
-// [16 quads][9 taps][3 colours] vec4 over a quad's channels, and pixels is [3][row_end - row_begin][width] f32.
+// own is conv1_1's gradient, in the layout of maps.wgsl, which comes after this file with a storage file. signs is as in
+// forward.wgsl, weights is [16 quads][9 taps][3 colours] vec4 over a quad's channels, and pixels is
+// [3][row_end - row_begin][width] f32.
 //
 // Where the picture's edge was repeated beyond it, an edge pixel has the gradients of those positions too: it gathers
 // from all positions of the frame that hold its value.

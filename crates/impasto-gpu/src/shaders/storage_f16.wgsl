@@ -1,9 +1,10 @@
 // Maps in 16 bits a value, two words a quad, by what every adapter has: arithmetic stays in f32.
 //
-// Features are in half precision, for its 11 significant bits; what is beyond 65504, the largest it has, becomes that. Their
-// gradients, whose magnitude depends on the losses' factors, are in bfloat16, which has every magnitude of f32, and 8 bits: of
-// what is rounded on the way back, optimisers feel little. Both are rounded to nearest, ties to even, with integers: how
-// pack2x16float rounds is the adapter's affair. What is no number stays none.
+// Features are in half precision, for its 11 significant bits; what is beyond 65504, the largest it has, becomes that.
+// Their gradients, whose magnitude depends on the losses' factors, are in bfloat16, which has every magnitude of f32, and
+// 8 bits: of what is rounded on the way back, optimisers feel little. Both are rounded to nearest, ties to even, with
+// integers: how pack2x16float rounds is the adapter's affair, and is left to it only below 2^-14, where a half has fewer
+// bits. What is no number stays none (nan.wgsl).
 
 alias Feature = vec2<u32>;
 alias Gradient = vec2<u32>;
@@ -16,8 +17,7 @@ fn rounded(value: vec4<f32>, dropped: u32) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(value);
     let is_odd = (bits >> vec4<u32>(dropped)) & vec4<u32>(1u);
     let nearest = bits + is_odd + vec4<u32>((1u << (dropped - 1u)) - 1u);
-    let is_nan = (bits & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
-    return select((nearest >> vec4<u32>(dropped)) << vec4<u32>(dropped), QUIET_NAN, is_nan);
+    return select((nearest >> vec4<u32>(dropped)) << vec4<u32>(dropped), QUIET_NAN, is_nan(value));
 }
 
 fn feature(stored: Feature) -> vec4<f32> {

@@ -7,9 +7,45 @@ use impasto_vgg::{Border, EngineError, Layer, LayerKind, MEAN_RGB, Pooling, Sess
 
 use super::{Walk, rows_of};
 use crate::maps::{self, Ring};
-use crate::pipelines::{Kernel, PoolingAfter, TILE_CHANNELS};
+use crate::pipelines::{Kernel, PoolingAfter, TILE_CHANNELS, Tile};
 use crate::recorder::Work;
 use crate::stopwatch::Label;
+use crate::storage::Storage;
+
+/// What a dispatch of a convolution makes: some rows of all channels that come out.
+struct Extent {
+    tile: Tile,
+    /// Tiles of [`TILE_CHANNELS`] channels that come out.
+    tiles: usize,
+    rows: Range<usize>,
+    height: usize,
+    width: usize,
+    /// Quads of channels that go in.
+    input_quads: usize,
+}
+
+impl Extent {
+    /// The shader's parameters: what all convolutions have, then the rows of the rings that it sees.
+    fn parameters(&self, ring_rows: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        let across = self.width.div_ceil(2 * self.tile.across as usize);
+        let Range { start, end } = self.rows;
+        let counts = [self.tiles, across, start, end, self.height, self.width, self.input_quads];
+        counts.into_iter().map(|value| value as u32).chain(ring_rows).collect()
+    }
+
+    fn workgroups(&self) -> u32 {
+        self.tile.count(self.rows.len(), self.width) * self.tiles as u32
+    }
+
+    /// Floating-point operations of a workgroup.
+    fn flop(&self) -> f64 {
+        (18 * TILE_CHANNELS * 4 * self.input_quads) as f64 * f64::from(self.tile.positions())
+    }
+
+    fn positions(&self) -> f64 {
+        (self.rows.len() * self.width) as f64
+    }
+}
 
 impl Walk {
     /// Some rows of a convolution, and of the pooling that follows. `with_bits` says whether signs and winners are
@@ -42,26 +78,15 @@ impl Walk {
         };
         let input_quads = inputs_of(layer).div_ceil(4);
         let tiles = layer.channels() / TILE_CHANNELS;
-        let counts = [
-            tiles,
-            width.div_ceil(2 * convolution.tile.across as usize),
-            rows.start,
-            rows.end,
-            height,
-            width,
-            input_quads,
-        ];
         let rings = [input, own.features.as_ref(), own.signs.as_ref(), pooled, own.routes.as_ref()];
-        let parameters: Vec<u32> =
-            counts.into_iter().map(|value| value as u32).chain(rings.map(rows_of_ring)).collect();
-        let positions = f64::from(convolution.tile.positions());
+        let extent = Extent { tile: convolution.tile, tiles, rows, height, width, input_quads };
         self.recorder.dispatch(&Work {
-            pipeline: &self.shared.pipelines.get(kernel, self.storage),
+            pipeline: &self.shared.pipelines.get(kernel, self.storage()),
             bindings: &convolution.forward,
-            parameters: &parameters,
-            workgroups: convolution.tile.count(rows.len(), width) * tiles as u32,
-            flop: (18 * TILE_CHANNELS * 4 * input_quads) as f64 * positions,
-            label: Label { step: Step::Forward, layer, positions: (rows.len() * width) as f64 },
+            parameters: &extent.parameters(rings.map(rows_of_ring)),
+            workgroups: extent.workgroups(),
+            flop: extent.flop(),
+            label: Label { step: Step::Forward, layer, positions: extent.positions() },
         })
     }
 
@@ -87,28 +112,23 @@ impl Walk {
             masked: below.signs.is_some(),
         };
         let (input_quads, tiles) = (layer.channels() / 4, inputs_of(layer) / TILE_CHANNELS);
-        let counts = [
-            tiles,
-            width.div_ceil(2 * convolution.back_tile.across as usize),
-            rows.start,
-            rows.end,
-            height,
-            width,
-            input_quads,
-        ];
         let rings = [&own.gradient, &None, &own.signs, &own.routes, &below.gradient, &below.signs].map(Option::as_ref);
         let mut ring_rows = rings.map(rows_of_ring);
         ring_rows[1] = rows_of_ring(pooled);
-        let parameters: Vec<u32> = counts.into_iter().map(|value| value as u32).chain(ring_rows).collect();
-        let positions = f64::from(convolution.back_tile.positions());
+        let extent = Extent { tile: convolution.back_tile, tiles, rows, height, width, input_quads };
         self.recorder.dispatch(&Work {
-            pipeline: &self.shared.pipelines.get(kernel, self.storage),
+            pipeline: &self.shared.pipelines.get(kernel, self.storage()),
             bindings,
-            parameters: &parameters,
-            workgroups: convolution.back_tile.count(rows.len(), width) * tiles as u32,
-            flop: (18 * TILE_CHANNELS * 4 * input_quads) as f64 * positions,
-            label: Label { step: Step::Backward, layer, positions: (rows.len() * width) as f64 },
+            parameters: &extent.parameters(ring_rows),
+            workgroups: extent.workgroups(),
+            flop: extent.flop(),
+            label: Label { step: Step::Backward, layer, positions: extent.positions() },
         })
+    }
+
+    /// How this walk's maps are stored.
+    fn storage(&self) -> Storage {
+        Storage::of(self.request.precision)
     }
 
     fn is_tapped(&self, layer: Layer) -> bool {
@@ -151,7 +171,7 @@ impl Walk {
         let rings = [rows_of_ring(own.gradient.as_ref()), rows_of_ring(own.signs.as_ref())];
         let parameters: Vec<u32> = counts.into_iter().chain(rings).collect();
         self.recorder.dispatch(&Work {
-            pipeline: &self.shared.pipelines.get(kernel, self.storage),
+            pipeline: &self.shared.pipelines.get(kernel, self.storage()),
             bindings,
             parameters: &parameters,
             workgroups: (rows.len().div_ceil(4) * width.div_ceil(16)) as u32,
