@@ -3,6 +3,7 @@
 
   impasto weights convert embedded vgg19.safetensors
   torch_peer.py bench  --weights vgg19.safetensors --channels-last [--size 512] [--iters 7] [--bf16] [--threads N]
+  torch_peer.py bench  --weights vgg19.safetensors --channels-last --device cuda [--tf32]
   torch_peer.py run    CONTENT STYLE --weights vgg19.safetensors --channels-last [--size 512] [--iters 500]
                        [--out OUT.png] [--curve CURVE.json] [--init content|noise] [--opt lbfgs|adam] [--lr 2.0]
 
@@ -51,7 +52,7 @@ def gram(f):
 
 
 def objective(W, content, style, autocast=False, pool='avg'):
-    ac = lambda: torch.autocast('cpu', dtype=torch.bfloat16, enabled=autocast)
+    ac = lambda: torch.autocast(content.device.type, dtype=torch.bfloat16, enabled=autocast)
     with torch.no_grad(), ac():
         fc = features(W, content, pool)[CONTENT].float()
         gs = {k: gram(v.float()) for k, v in features(W, style, pool).items() if k in STYLE}
@@ -75,6 +76,17 @@ def tensor(im):
     return (torch.from_numpy(np.asarray(im, np.float32).copy()).permute(2, 0, 1)[None] - MEAN).contiguous()
 
 
+def now():
+    # Work on a GPU goes on after the call that began it.
+    if torch.cuda.is_initialized(): torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def peak_mib(device):
+    if device == 'cuda': return torch.cuda.max_memory_reserved() // 1024 ** 2
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('mode', choices=['bench', 'run']); ap.add_argument('content', nargs='?'); ap.add_argument('style', nargs='?')
@@ -83,34 +95,38 @@ def main():
     ap.add_argument('--channels-last', action='store_true'); ap.add_argument('--threads', type=int)
     ap.add_argument('--init', default='content'); ap.add_argument('--opt', default='lbfgs'); ap.add_argument('--lr', type=float, default=2.0)
     ap.add_argument('--pool', default='avg'); ap.add_argument('--out'); ap.add_argument('--curve')
+    ap.add_argument('--device', choices=['cpu', 'cuda'], default='cpu'); ap.add_argument('--tf32', action='store_true')
     a = ap.parse_args()
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = a.tf32
+    if a.device == 'cuda': torch.backends.cudnn.benchmark = True
     if a.threads: torch.set_num_threads(a.threads)
     torch.manual_seed(0)
-    W = load(a.weights)
+    W = {k: (w.to(a.device), b.to(a.device)) for k, (w, b) in load(a.weights).items()}
     if a.channels_last: W = {k: (w.to(memory_format=torch.channels_last), b) for k, (w, b) in W.items()}
     if a.mode == 'bench':
-        c, s = (torch.randn(1, 3, a.size, a.size) * 60 for _ in range(2))
+        c, s = (torch.randn(1, 3, a.size, a.size) * 60 for _ in range(2)); c, s = c.to(a.device), s.to(a.device)
         loss = objective(W, c, s, a.bf16); x = (c + torch.randn_like(c)).requires_grad_(True); ts = []
         for i in range(a.iters + 2):
-            t = time.perf_counter(); x.grad = None; loss(x).backward(); ts.append(time.perf_counter() - t)
+            t = now(); x.grad = None; loss(x).backward(); ts.append(now() - t)
         ts = sorted(ts[2:])
         print(f'torch {torch.__version__} size {a.size} threads {torch.get_num_threads()} bf16 {a.bf16} '
-              f'median_s {ts[len(ts)//2]:.3f} min_s {ts[0]:.3f} peak_MiB {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss//1024}')
+              f'device {a.device} tf32 {a.tf32} '
+              f'median_s {ts[len(ts)//2]:.4f} min_s {ts[0]:.4f} peak_MiB {peak_mib(a.device)}')
         return
-    ci = image(a.content, a.size); si = image(a.style, a.size); c, s = tensor(ci), tensor(si)
+    ci = image(a.content, a.size); si = image(a.style, a.size); c, s = tensor(ci).to(a.device), tensor(si).to(a.device)
     loss = objective(W, c, s, a.bf16, a.pool)
     x = (c.clone() if a.init == 'content' else torch.randn_like(c) * 60).contiguous().requires_grad_(True)
-    curve, t0 = [], time.perf_counter()
+    curve, t0 = [], now()
     def closure():
         x.grad = None; l = loss(x); l.backward()
-        curve.append((round(time.perf_counter() - t0, 3), l.item()))
+        v = l.item(); curve.append((round(now() - t0, 3), v))
         if len(curve) % 50 == 0: print(len(curve), *curve[-1], flush=True)
         return l
     opt = torch.optim.LBFGS([x]) if a.opt == 'lbfgs' else torch.optim.Adam([x], lr=a.lr)
     while len(curve) < a.iters: opt.step(closure)
-    y = (x.detach() + MEAN).clamp(0, 255).round()[0].permute(1, 2, 0).numpy().astype('uint8')
+    y = (x.detach().cpu() + MEAN).clamp(0, 255).round()[0].permute(1, 2, 0).numpy().astype('uint8')
     if a.out: Image.fromarray(y).save(a.out)
-    if a.curve: json.dump({'size': ci.size, 'curve': curve, 'peak_MiB': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}, open(a.curve, 'w'))
+    if a.curve: json.dump({'size': ci.size, 'curve': curve, 'peak_MiB': peak_mib(a.device)}, open(a.curve, 'w'))
     print('final', ci.size, len(curve), *curve[-1])
 
 main()
