@@ -79,9 +79,10 @@ impl Bindings<'_> {
         let LayerKind::Convolution { index: place, inputs } = layer.info().kind else { return None };
         let (height, width) = layer.map_size(request.height, request.width);
         let weights = self.weights.get(place);
+        let workgroup_bytes = self.make.device.limits().max_compute_workgroup_storage_size;
         Some(Convolution {
-            tile: Tile::for_map(height, width, layer.channels()),
-            back_tile: Tile::for_map(height, width, inputs),
+            tile: Tile::for_map(height, width, layer.channels(), workgroup_bytes),
+            back_tile: Tile::for_map(height, width, inputs, workgroup_bytes),
             forward: self.forward(&weights, layer),
             backward: has_way_back.then(|| self.backward(&weights, layer)),
         })

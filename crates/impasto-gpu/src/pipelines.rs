@@ -6,50 +6,59 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::device::Device;
 use crate::storage::Storage;
 
-/// Positions that a workgroup of a convolution makes: 2 `across` by 2 `down`.
+/// What a workgroup of a convolution makes: 2x2 windows of positions by [`CONVOLUTION_CHANNELS`] channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tile {
-    /// 2x2 windows in a row.
-    pub across: u32,
-    /// Rows of windows.
-    pub down: u32,
+pub enum Tile {
+    /// 8 windows in a row, 4 rows of them: reads its weights least often.
+    Large,
+    /// 4 by 4: gives small maps more workgroups, and takes less memory of a workgroup.
+    Small,
 }
 
-/// Channels that a workgroup makes.
+/// Channels that a workgroup makes at taps.
 pub const TILE_CHANNELS: usize = 64;
 
-/// From the one that reads its weights least often to the one that gives small maps most workgroups.
-const TILES: [Tile; 3] = [Tile { across: 8, down: 4 }, Tile { across: 4, down: 4 }, Tile { across: 4, down: 2 }];
+/// Channels that a workgroup of a convolution makes.
+pub const CONVOLUTION_CHANNELS: usize = 32;
 
-/// Workgroups from which on a larger tile is preferred: a few for each core of a large card.
-const WORKGROUPS_WANTED: usize = 400;
+/// Workgroups from which on a large tile is preferred: one or two for each core of a large card.
+const WORKGROUPS_WANTED: usize = 200;
+
+/// Bytes of a workgroup's memory that a large tile takes.
+const LARGE_BYTES: u32 = 19 << 10;
 
 impl Tile {
-    /// The tile for a map of this size with so many channels; the same whatever part of the map is made at a time.
-    pub fn for_map(height: usize, width: usize, channels: usize) -> Tile {
-        let enough =
-            |tile: &&Tile| tile.count(height, width) as usize * channels.div_ceil(TILE_CHANNELS) >= WORKGROUPS_WANTED;
-        TILES.iter().find(enough).copied().unwrap_or(TILES[2])
+    /// The tile for a map of this size with so many channels, on a device whose workgroups have so many bytes of memory;
+    /// the same whatever part of the map is made at a time.
+    pub fn for_map(height: usize, width: usize, channels: usize, workgroup_bytes: u32) -> Tile {
+        let workgroups = Tile::Large.count(height, width) as usize * channels.div_ceil(CONVOLUTION_CHANNELS);
+        if workgroups >= WORKGROUPS_WANTED && workgroup_bytes >= LARGE_BYTES { Tile::Large } else { Tile::Small }
+    }
+
+    /// Windows in a row.
+    pub fn windows_across(self) -> usize {
+        match self {
+            Tile::Large => 8,
+            Tile::Small => 4,
+        }
+    }
+
+    /// Rows of windows.
+    pub fn windows_down(self) -> usize {
+        4
     }
 
     /// Tiles that cover so many rows and columns.
     pub fn count(self, rows: usize, width: usize) -> u32 {
-        (rows.div_ceil(2 * self.down as usize) * width.div_ceil(2 * self.across as usize)) as u32
+        (rows.div_ceil(2 * self.windows_down()) * width.div_ceil(2 * self.windows_across())) as u32
     }
 
-    /// Positions of a tile.
-    pub fn positions(self) -> u32 {
-        4 * self.across * self.down
-    }
-
-    fn constants(self) -> [(&'static str, f64); 4] {
-        let (across, down) = (f64::from(self.across), f64::from(self.down));
-        [
-            ("WINDOWS_ACROSS", across),
-            ("WINDOWS_DOWN", down),
-            ("THREADS", across * down * 8.0),
-            ("PATCH", (2.0 * across + 2.0) * (2.0 * down + 2.0)),
-        ]
+    /// The constants of convolution.wgsl.
+    fn source(self) -> &'static str {
+        match self {
+            Tile::Large => include_str!("shaders/tile_large.wgsl"),
+            Tile::Small => include_str!("shaders/tile_small.wgsl"),
+        }
     }
 }
 
@@ -168,31 +177,35 @@ impl Kernel {
         }
     }
 
+    /// The tile of a convolution.
+    fn tile(self) -> Option<Tile> {
+        match self {
+            Kernel::Forward { tile, .. } | Kernel::Backward { tile, .. } => Some(tile),
+            _ => None,
+        }
+    }
+
     fn constants(self) -> Vec<(&'static str, f64)> {
         let flag = |value: bool| f64::from(u8::from(value));
         match self {
-            Kernel::Forward { tile, picture, replicate, features, signs, pooling, routes } => {
-                let mut constants = tile.constants().to_vec();
-                constants.extend([
+            Kernel::Forward { tile: _, picture, replicate, features, signs, pooling, routes } => {
+                vec![
                     ("READS_PICTURE", flag(picture)),
                     ("REPLICATE", flag(replicate)),
                     ("WRITES_FEATURES", flag(features)),
                     ("WRITES_SIGNS", flag(signs)),
                     ("POOLING", f64::from(pooling as u8)),
                     ("WRITES_ROUTES", flag(routes)),
-                ]);
-                constants
+                ]
             }
-            Kernel::Backward { tile, own, signed, pooling, accumulate, masked } => {
-                let mut constants = tile.constants().to_vec();
-                constants.extend([
+            Kernel::Backward { tile: _, own, signed, pooling, accumulate, masked } => {
+                vec![
                     ("OWN", flag(own)),
                     ("SIGNED", flag(signed)),
                     ("POOLING", f64::from(pooling as u8)),
                     ("ACCUMULATE", flag(accumulate)),
                     ("MASKED", flag(masked)),
-                ]);
-                constants
+                ]
             }
             Kernel::Pixels { signed, replicate } => vec![("SIGNED", flag(signed)), ("REPLICATE", flag(replicate))],
             Kernel::Moments | Kernel::Distance | Kernel::Accumulate | Kernel::Injection => Vec::new(),
@@ -202,7 +215,7 @@ impl Kernel {
 
 impl Family {
     /// Its own file, and those that it names as coming after it.
-    fn source(self, storage: Storage) -> String {
+    fn source(self, storage: Storage, tile: Option<Tile>) -> String {
         const MAPS: &str = include_str!("shaders/maps.wgsl");
         const CONVOLUTION: &str = include_str!("shaders/convolution.wgsl");
         const CHUNKS: &str = include_str!("shaders/chunks.wgsl");
@@ -219,7 +232,8 @@ impl Family {
             Storage::Single => include_str!("shaders/storage_f32.wgsl"),
             Storage::Half => include_str!("shaders/storage_f16.wgsl"),
         };
-        [files, &[storage, include_str!("shaders/nan.wgsl")]].concat().concat()
+        let tile = tile.map_or("", Tile::source);
+        [files, &[tile, storage, include_str!("shaders/nan.wgsl")]].concat().concat()
     }
 
     /// Its buffers, binding 1 first; binding 0 is the dispatch's parameters.
@@ -244,8 +258,8 @@ pub const PARAMETER_BYTES: u64 = 256;
 #[derive(Debug)]
 struct Shader {
     family: Family,
-    /// For each way to store maps, read on first use.
-    modules: [OnceLock<wgpu::ShaderModule>; 2],
+    /// For each way to store maps and each tile, read on first use.
+    modules: [[OnceLock<wgpu::ShaderModule>; 2]; 2],
     bindings: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
 }
@@ -282,7 +296,7 @@ impl Pipelines {
         self.device.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: None,
             layout: Some(&shader.layout),
-            module: shader.module(self.device.device(), storage),
+            module: shader.module(self.device.device(), storage, kernel.tile()),
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &constants,
@@ -320,11 +334,11 @@ impl Shader {
         Shader { family, modules: Default::default(), bindings, layout }
     }
 
-    fn module(&self, device: &wgpu::Device, storage: Storage) -> &wgpu::ShaderModule {
-        self.modules[storage as usize].get_or_init(|| {
+    fn module(&self, device: &wgpu::Device, storage: Storage, tile: Option<Tile>) -> &wgpu::ShaderModule {
+        self.modules[storage as usize][tile.unwrap_or(Tile::Large) as usize].get_or_init(|| {
             device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: None,
-                source: wgpu::ShaderSource::Wgsl(self.family.source(storage).into()),
+                source: wgpu::ShaderSource::Wgsl(self.family.source(storage, tile).into()),
             })
         })
     }

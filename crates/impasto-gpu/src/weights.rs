@@ -6,11 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use impasto_vgg::weights::CONVOLUTION_COUNT;
 use impasto_vgg::{ConvolutionWeights, Layer, LayerKind, Weights};
 
+use rayon::prelude::*;
+
 use crate::device::Device;
-use crate::pipelines::TILE_CHANNELS;
+use crate::pipelines::CONVOLUTION_CHANNELS;
 
 /// Channels of a quad.
 const QUAD: usize = 4;
+/// Taps of a 3x3 convolution.
+const TAPS: usize = 9;
+/// Points of Winograd's F(2x2, 3x3), which take their place.
+const POINTS: usize = 16;
 
 /// One convolution's weights.
 #[derive(Debug)]
@@ -50,19 +56,23 @@ impl DeviceWeights {
 
     fn bring(&self, weights: &ConvolutionWeights) -> ConvolutionBuffers {
         let kernel = weights.kernel();
-        let backward = if weights.inputs < TILE_CHANNELS {
+        let (taps, _) = kernel.as_chunks::<TAPS>();
+        let backward = if weights.inputs < CONVOLUTION_CHANNELS {
             pixel_order(&kernel, weights)
         } else {
             // The gradient of an output position goes to where its value came from: taps run the other way round.
-            let value =
-                |output: usize, input: usize, tap: usize| kernel[(input * weights.inputs + output) * 9 + 8 - tap];
-            tile_order(weights.inputs, weights.outputs, value)
+            let rotated = |output: usize, input: usize| {
+                let mut rotated = taps[input * weights.inputs + output];
+                rotated.reverse();
+                rotated
+            };
+            tile_order(weights.inputs, weights.outputs, rotated)
         };
-        let value = |output: usize, input: usize, tap: usize| {
-            if input < weights.inputs { kernel[(output * weights.inputs + input) * 9 + tap] } else { 0.0 }
+        let own = |output: usize, input: usize| {
+            if input < weights.inputs { taps[output * weights.inputs + input] } else { [0.0; TAPS] }
         };
         ConvolutionBuffers {
-            forward: self.upload(&tile_order(weights.outputs, weights.inputs.next_multiple_of(QUAD), value)),
+            forward: self.upload(&tile_order(weights.outputs, weights.inputs.next_multiple_of(QUAD), own)),
             bias: self.upload(&weights.bias),
             backward: self.upload(&backward),
         }
@@ -85,24 +95,40 @@ impl DeviceWeights {
 pub fn bytes(deepest: Option<Layer>) -> u64 {
     let layers = Layer::all().take_while(|&layer| Some(layer) <= deepest);
     let floats = layers.map(|layer| match layer.info().kind {
-        LayerKind::Convolution { inputs, .. } if inputs < TILE_CHANNELS => layer.channels() * (9 * (QUAD + inputs) + 1),
-        LayerKind::Convolution { inputs, .. } => layer.channels() * (9 * 2 * inputs + 1),
+        LayerKind::Convolution { inputs, .. } if inputs < CONVOLUTION_CHANNELS => {
+            layer.channels() * (POINTS * QUAD + TAPS * inputs + 1)
+        }
+        LayerKind::Convolution { inputs, .. } => layer.channels() * (POINTS * 2 * inputs + 1),
         LayerKind::Pooling => 0,
     });
     floats.sum::<usize>() as u64 * size_of::<f32>() as u64
 }
 
-/// `[tile of 64 outputs][quad of inputs][9 taps][4 inputs][64 outputs]`, as convolution.wgsl reads it.
-fn tile_order(outputs: usize, inputs: usize, value: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
-    let mut ordered = Vec::with_capacity(outputs * inputs * 9);
-    for tile in (0..outputs).step_by(TILE_CHANNELS) {
-        for quad in (0..inputs).step_by(QUAD) {
-            for (tap, input) in (0..9).flat_map(|tap| (quad..quad + QUAD).map(move |input| (tap, input))) {
-                ordered.extend((tile..tile + TILE_CHANNELS).map(|output| value(output, input, tap)));
+/// `[tile of 32 outputs][quad of inputs][4 inputs][16 points][32 outputs]`, transformed and each second point's halves of
+/// the outputs exchanged, as convolution.wgsl reads it.
+fn tile_order(outputs: usize, inputs: usize, taps: impl Fn(usize, usize) -> [f32; TAPS] + Sync) -> Vec<f32> {
+    const LINE: usize = POINTS * CONVOLUTION_CHANNELS;
+    let mut ordered = vec![0.0; outputs * inputs * POINTS];
+    let lines = ordered.par_chunks_exact_mut(LINE).enumerate();
+    lines.for_each(|(line, values)| {
+        let (first_output, input) = (line / inputs * CONVOLUTION_CHANNELS, line % inputs);
+        for output in 0..CONVOLUTION_CHANNELS {
+            for (point, value) in transformed(&taps(first_output + output, input)).into_iter().enumerate() {
+                let half = point % 2 * CONVOLUTION_CHANNELS / 2;
+                values[point * CONVOLUTION_CHANNELS + (output ^ half)] = value;
             }
         }
-    }
+    });
     ordered
+}
+
+/// G g G^T of Winograd's F(2x2, 3x3), in f64, rounded once at the end.
+fn transformed(taps: &[f32; TAPS]) -> [f32; POINTS] {
+    let points = |[a, b, c]: [f64; 3]| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
+    let value = |row: usize, column: usize| f64::from(taps[row * 3 + column]);
+    let columns = [0, 1, 2].map(|column| points([0, 1, 2].map(|row| value(row, column))));
+    let rows = [0, 1, 2, 3].map(|row| points(columns.map(|column| column[row])));
+    std::array::from_fn(|point| rows[point / 4][point % 4] as f32)
 }
 
 /// `[quad of outputs][9 taps][3 inputs][4 outputs]`, as pixels.wgsl reads it.

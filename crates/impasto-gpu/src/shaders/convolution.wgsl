@@ -1,31 +1,72 @@
-// The product that both ways of a 3x3 convolution share; forward.wgsl and backward.wgsl go before it and say what a
-// position of the patch holds (`find`, `load`) and what becomes of the sums (`finish`).
+// The product that both ways of a 3x3 convolution share, by Winograd's F(2x2, 3x3) (Lavin and Gray, CVPR 2016); forward.wgsl
+// and backward.wgsl go before it and say what a position of the patch holds (`find`, `load`) and what becomes of the sums
+// (`finish`). tile_large.wgsl or tile_small.wgsl comes after it.
 //
-// A workgroup makes a tile of 2 WINDOWS_ACROSS x 2 WINDOWS_DOWN positions by 64 channels, a thread one 2x2 window of
-// positions by 8 channels: 32 sums in registers. Windows lie at even rows and columns, so that a pooling's window is one
-// thread's. Channels that go in are taken four (a quad) at a time:
+// A 2x2 window of positions is made of the 4x4 values around it, in 16 products a pair of channels in place of 36:
 //
-//   patch_values    the tile with a frame of one position, one vec4 (a quad) a position; even columns of a row come
+//   window = A^T [ (G g G^T) * (B^T d B) ] A,    d the 4x4 values, g the 3x3 weights, * point by point
+//
+//         | 1  0 -1  0 |         | 1    0    0  |
+//   B^T = | 0  1  1  0 |     G = | 1/2  1/2 1/2 |     A^T = | 1  1  1  0 |
+//         | 0 -1  1  0 |         | 1/2 -1/2 1/2 |           | 0  1 -1 -1 |
+//         | 0  1  0 -1 |         | 0    0    1  |
+//
+// The point-by-point products, summed over the channels that go in, are 16 matrix products, one a point. A workgroup makes
+// WINDOWS windows by 32 channels at all 16 points; a thread has one point, 8 windows and 8 channels: 64 sums in registers.
+// Windows lie at even rows and columns, so that a pooling's window is one of them. Channels that go in are taken four (a
+// quad) at a time:
+//
+//   patch_values    the windows with a frame of one position, one vec4 (a quad) a position; even columns of a row come
 //                   before its odd ones, so that neighbouring windows read neighbouring banks
-//   weight_values   [tap][channel of the quad][64 channels that come out], 16 vec4 a line
+//   input_values    [channel of the quad][point][windows], four windows a vec4: B^T d B
+//   weight_values   [channel of the quad][point][32 channels that come out], four a vec4: G g G^T
 //
-// weights is [tile of 64 that come out][quad that goes in][9 taps][4][64] f32, so that a workgroup's next piece is 576
-// vec4 in a row. out[y, x, o] = sum over quads, then taps (ky, kx) in reading order, then the quad's channels i, of
-// in[y + ky - 1, x + kx - 1, i] w[i, o, ky, kx]: each sum has one order, wherever its tile begins.
+// Where points share a subgroup, some of them have the two halves of their windows and channels exchanged (`turned`), so
+// that they do not wait for the same banks. weights is [tile of 32 that come out][quad that goes in][weight_values, so
+// turned] f32, transformed by the host in f64: a workgroup's next piece is 512 vec4 in a row.
+//
+// Each sum runs over the channels that go in, in their order, wherever its tile begins. Indices that a compiler knows stand
+// last where they can: those that it does not know are checked against the bounds, once for all.
 
-override WINDOWS_ACROSS: u32 = 4u;
-override WINDOWS_DOWN: u32 = 4u;
-// WINDOWS_ACROSS * WINDOWS_DOWN * 8
-override THREADS: u32 = 128u;
-// (2 WINDOWS_ACROSS + 2) * (2 WINDOWS_DOWN + 2), at most THREADS
-override PATCH: u32 = 100u;
-
-const PIECE: u32 = 576u;
+const WINDOWS: u32 = WINDOWS_ACROSS * WINDOWS_DOWN;
+const THREADS: u32 = 8u * WINDOWS;
+const PATCH_WIDTH: u32 = 2u * WINDOWS_ACROSS + 2u;
+const PATCH: u32 = PATCH_WIDTH * (2u * WINDOWS_DOWN + 2u);
+// Even columns of a row of the patch.
+const EVEN: u32 = WINDOWS_ACROSS + 1u;
+// Quads of windows, and those of all points.
+const WINDOW_QUADS: u32 = WINDOWS / 4u;
+const POINT_QUADS: u32 = 16u * WINDOW_QUADS;
+// Octets and quads of the channels that a workgroup makes.
+const OCTETS: u32 = 4u;
+const CHANNEL_QUADS: u32 = 8u;
+// Threads of a point: quads of channels, each with the quad half of all channels further on, by as many of windows.
+const POINT_THREADS: u32 = WINDOWS / 2u;
+const PIECE: u32 = 512u;
 
 var<workgroup> patch_values: array<vec4<f32>, PATCH>;
-var<workgroup> weight_values: array<vec4<f32>, PIECE>;
+var<workgroup> weight_values: array<array<vec4<f32>, 128>, 4>;
+var<workgroup> input_values: array<array<vec4<f32>, POINT_QUADS>, 4>;
 
-// The sums of the window's four positions, channels 0..4 (a) and 4..8 (b) of the thread's eight.
+// A thread's sums: of its windows 0 to 7, the first quad of channels (s) and the second (t).
+var<private> s0: vec4<f32>;
+var<private> s1: vec4<f32>;
+var<private> s2: vec4<f32>;
+var<private> s3: vec4<f32>;
+var<private> s4: vec4<f32>;
+var<private> s5: vec4<f32>;
+var<private> s6: vec4<f32>;
+var<private> s7: vec4<f32>;
+var<private> t0: vec4<f32>;
+var<private> t1: vec4<f32>;
+var<private> t2: vec4<f32>;
+var<private> t3: vec4<f32>;
+var<private> t4: vec4<f32>;
+var<private> t5: vec4<f32>;
+var<private> t6: vec4<f32>;
+var<private> t7: vec4<f32>;
+
+// What `finish` takes: a window's four positions, channels 0 to 3 (a) and 4 to 7 (b) of an octet.
 var<private> a00: vec4<f32>;
 var<private> a01: vec4<f32>;
 var<private> a10: vec4<f32>;
@@ -35,24 +76,166 @@ var<private> b01: vec4<f32>;
 var<private> b10: vec4<f32>;
 var<private> b11: vec4<f32>;
 
-// Adds one tap: `at` is its line for the first channel of the quad.
-fn multiply(at: u32, v00: vec4<f32>, v01: vec4<f32>, v10: vec4<f32>, v11: vec4<f32>) {
-    var a = weight_values[at];
-    var b = weight_values[at + 1u];
-    a00 += v00.x * a; b00 += v00.x * b; a01 += v01.x * a; b01 += v01.x * b;
-    a10 += v10.x * a; b10 += v10.x * b; a11 += v11.x * a; b11 += v11.x * b;
-    a = weight_values[at + 16u];
-    b = weight_values[at + 17u];
-    a00 += v00.y * a; b00 += v00.y * b; a01 += v01.y * a; b01 += v01.y * b;
-    a10 += v10.y * a; b10 += v10.y * b; a11 += v11.y * a; b11 += v11.y * b;
-    a = weight_values[at + 32u];
-    b = weight_values[at + 33u];
-    a00 += v00.z * a; b00 += v00.z * b; a01 += v01.z * a; b01 += v01.z * b;
-    a10 += v10.z * a; b10 += v10.z * b; a11 += v11.z * a; b11 += v11.z * b;
-    a = weight_values[at + 48u];
-    b = weight_values[at + 49u];
-    a00 += v00.w * a; b00 += v00.w * b; a01 += v01.w * a; b01 += v01.w * b;
-    a10 += v10.w * a; b10 += v10.w * b; a11 += v11.w * a; b11 += v11.w * b;
+// Adds one channel's products: two quads of channels that come out by two quads of windows.
+fn multiply(c: vec4<f32>, d: vec4<f32>, v: vec4<f32>, w: vec4<f32>) {
+    s0 = fma(v.xxxx, c, s0);
+    t0 = fma(v.xxxx, d, t0);
+    s1 = fma(v.yyyy, c, s1);
+    t1 = fma(v.yyyy, d, t1);
+    s2 = fma(v.zzzz, c, s2);
+    t2 = fma(v.zzzz, d, t2);
+    s3 = fma(v.wwww, c, s3);
+    t3 = fma(v.wwww, d, t3);
+    s4 = fma(w.xxxx, c, s4);
+    t4 = fma(w.xxxx, d, t4);
+    s5 = fma(w.yyyy, c, s5);
+    t5 = fma(w.yyyy, d, t5);
+    s6 = fma(w.zzzz, c, s6);
+    t6 = fma(w.zzzz, d, t6);
+    s7 = fma(w.wwww, c, s7);
+    t7 = fma(w.wwww, d, t7);
+}
+
+// What the quads of a point's windows are exchanged by.
+fn turned(point: u32) -> u32 {
+    return (point & TURNED) * TURN;
+}
+
+// Sets four windows' place of a point to one window's value, all four channels.
+fn store_input(point: u32, window: u32, value: vec4<f32>) {
+    let place = point * WINDOW_QUADS + ((window / 4u) ^ turned(point));
+    let lane = window % 4u;
+    input_values[0][place][lane] = value.x;
+    input_values[1][place][lane] = value.y;
+    input_values[2][place][lane] = value.z;
+    input_values[3][place][lane] = value.w;
+}
+
+// One line of four points of B^T d B for one window.
+fn transform(line: u32, window: u32) {
+    // The line of B^T: rows 0, 1, 2 and 1 of d, and rows 2, 2, 1 and 3 added or taken off.
+    let row = (0x1210u >> (line * 4u)) & 3u;
+    let other = (0x3122u >> (line * 4u)) & 3u;
+    let sign = vec4<f32>(select(-1.0, 1.0, line == 1u));
+    let corner = 2u * (window / WINDOWS_ACROSS) * PATCH_WIDTH + window % WINDOWS_ACROSS;
+    let first = corner + row * PATCH_WIDTH;
+    let second = corner + other * PATCH_WIDTH;
+    let d0 = fma(sign, patch_values[second], patch_values[first]);
+    let d1 = fma(sign, patch_values[second + EVEN], patch_values[first + EVEN]);
+    let d2 = fma(sign, patch_values[second + 1u], patch_values[first + 1u]);
+    let d3 = fma(sign, patch_values[second + EVEN + 1u], patch_values[first + EVEN + 1u]);
+    store_input(line * 4u, window, d0 - d2);
+    store_input(line * 4u + 1u, window, d1 + d2);
+    store_input(line * 4u + 2u, window, d2 - d1);
+    store_input(line * 4u + 3u, window, d1 - d3);
+}
+
+// Where one point's sums of one window wait for those of the other points: [8 points][WINDOW_QUADS windows][32 channels],
+// points 0 to 7 in weight_values and 8 to 15 in input_values.
+fn place_of_sums(point: u32, window: u32, quad: u32) -> u32 {
+    let turn = ((window >> 1u) & 1u) * 4u;
+    return ((point % 8u) * WINDOW_QUADS + window) * CHANNEL_QUADS + (quad ^ turn);
+}
+
+fn hand_over(point: u32, window: u32, group: u32, s: vec4<f32>, t: vec4<f32>) {
+    let first = place_of_sums(point, window, group);
+    let second = place_of_sums(point, window, group + 4u);
+    if (point < 8u) {
+        weight_values[first / 128u][first % 128u] = s;
+        weight_values[second / 128u][second % 128u] = t;
+    } else {
+        input_values[first / POINT_QUADS][first % POINT_QUADS] = s;
+        input_values[second / POINT_QUADS][second % POINT_QUADS] = t;
+    }
+}
+
+// One channel's sums at four points, from that one on.
+fn take_line(point: u32, window: u32, channel: u32) -> vec4<f32> {
+    let step = WINDOW_QUADS * CHANNEL_QUADS;
+    let lane = channel % 4u;
+    let p0 = place_of_sums(point, window, channel / 4u);
+    let p1 = p0 + step;
+    let p2 = p1 + step;
+    let p3 = p2 + step;
+    if (point < 8u) {
+        return vec4<f32>(
+            weight_values[p0 / 128u][p0 % 128u][lane],
+            weight_values[p1 / 128u][p1 % 128u][lane],
+            weight_values[p2 / 128u][p2 % 128u][lane],
+            weight_values[p3 / 128u][p3 % 128u][lane],
+        );
+    }
+    return vec4<f32>(
+        input_values[p0 / POINT_QUADS][p0 % POINT_QUADS][lane],
+        input_values[p1 / POINT_QUADS][p1 % POINT_QUADS][lane],
+        input_values[p2 / POINT_QUADS][p2 % POINT_QUADS][lane],
+        input_values[p3 / POINT_QUADS][p3 % POINT_QUADS][lane],
+    );
+}
+
+// A window's four positions in reading order, one channel: A^T [...] A.
+fn window_of_points(window: u32, channel: u32) -> vec4<f32> {
+    let m0 = take_line(0u, window, channel);
+    let m1 = take_line(4u, window, channel);
+    let m2 = take_line(8u, window, channel);
+    let m3 = take_line(12u, window, channel);
+    let upper = m0 + m1 + m2;
+    let lower = m1 - m2 - m3;
+    return vec4<f32>(
+        upper.x + upper.y + upper.z,
+        upper.y - upper.z - upper.w,
+        lower.x + lower.y + lower.z,
+        lower.y - lower.z - lower.w,
+    );
+}
+
+// All points' sums of a quarter of the windows change hands: each thread gives two windows by eight channels at its
+// point, and takes one window of one channel.
+fn exchange(local: u32, windows: u32, s: array<vec4<f32>, 2>, t: array<vec4<f32>, 2>) -> vec4<f32> {
+    let point = local / POINT_THREADS;
+    let group = local % 4u;
+    workgroupBarrier();
+    hand_over(point, windows, group, s[0], t[0]);
+    hand_over(point, windows + 1u, group, s[1], t[1]);
+    workgroupBarrier();
+    return window_of_points(local / 32u, local % 32u);
+}
+
+// The window of a tile that a thread takes in one of four exchanges.
+fn window_taken(exchange: u32, local: u32) -> u32 {
+    let taken = local / 32u;
+    return (exchange / 2u) * (WINDOWS / 2u) + (taken / 2u) * 4u + (exchange % 2u) * 2u + taken % 2u;
+}
+
+// Where a window's quad of channels at the first of two positions in a row waits for `finish`; the second position's is
+// half of all further on. The upper row is in weight_values, the lower one in input_values.
+fn place_of_window_sums(window: u32, quad: u32) -> u32 {
+    return quad * WINDOWS + (window ^ quad);
+}
+
+fn set_window(window: u32, channel: u32, values: vec4<f32>) {
+    let left = place_of_window_sums(window, channel / 4u);
+    let right = left + CHANNEL_QUADS * WINDOWS;
+    let lane = channel % 4u;
+    weight_values[left / 128u][left % 128u][lane] = values.x;
+    weight_values[right / 128u][right % 128u][lane] = values.y;
+    input_values[left / POINT_QUADS][left % POINT_QUADS][lane] = values.z;
+    input_values[right / POINT_QUADS][right % POINT_QUADS][lane] = values.w;
+}
+
+fn get_window(window: u32, octet: u32) {
+    let a_left = place_of_window_sums(window, octet * 2u);
+    let a_right = a_left + CHANNEL_QUADS * WINDOWS;
+    let b_left = place_of_window_sums(window, octet * 2u + 1u);
+    let b_right = b_left + CHANNEL_QUADS * WINDOWS;
+    a00 = weight_values[a_left / 128u][a_left % 128u];
+    a01 = weight_values[a_right / 128u][a_right % 128u];
+    a10 = input_values[a_left / POINT_QUADS][a_left % POINT_QUADS];
+    a11 = input_values[a_right / POINT_QUADS][a_right % POINT_QUADS];
+    b00 = weight_values[b_left / 128u][b_left % 128u];
+    b01 = weight_values[b_right / 128u][b_right % 128u];
+    b10 = input_values[b_left / POINT_QUADS][b_left % POINT_QUADS];
+    b11 = input_values[b_right / POINT_QUADS][b_right % POINT_QUADS];
 }
 
 @compute @workgroup_size(THREADS)
@@ -67,45 +250,87 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let tile_x = (tile % dispatch.tiles_across) * (2u * WINDOWS_ACROSS);
 
     // The position of the patch that this thread brings, once for each quad.
-    let patch_width = 2u * WINDOWS_ACROSS + 2u;
-    let half = WINDOWS_ACROSS + 1u;
-    let row = local / patch_width;
-    let column = local % patch_width;
-    let place = row * patch_width + (column & 1u) * half + (column >> 1u);
+    let row = local / PATCH_WIDTH;
+    let column = local % PATCH_WIDTH;
+    let place = row * PATCH_WIDTH + (column & 1u) * EVEN + (column >> 1u);
     let source = find(i32(tile_y + row) - 1, i32(tile_x + column) - 1);
 
-    let window = local % (WINDOWS_ACROSS * WINDOWS_DOWN);
-    let group = local / (WINDOWS_ACROSS * WINDOWS_DOWN);
-    let window_x = window % WINDOWS_ACROSS;
-    let window_y = window / WINDOWS_ACROSS;
+    let point = local / POINT_THREADS;
+    let group = local % 4u;
+    let windows = (local % POINT_THREADS) / 4u;
+    let c = point * CHANNEL_QUADS + (group ^ ((point & 1u) * 4u));
+    let d = c ^ 4u;
+    let v = point * WINDOW_QUADS + (windows ^ turned(point));
+    let w = point * WINDOW_QUADS + ((windows + WINDOW_QUADS / 2u) ^ turned(point));
 
-    var piece = channel_tile * dispatch.input_quads * PIECE;
-    for (var quad = 0u; quad < dispatch.input_quads; quad += 1u) {
-        if (local < PATCH) {
-            patch_values[place] = load(source, quad);
-        }
-        for (var at = local; at < PIECE; at += THREADS) {
-            weight_values[at] = weights[piece + at];
-        }
-        workgroupBarrier();
-        for (var ky = 0u; ky < 3u; ky += 1u) {
-            let upper = (2u * window_y + ky) * patch_width + window_x;
-            let lower = upper + patch_width;
-            let u0 = patch_values[upper];
-            let u1 = patch_values[upper + half];
-            let u2 = patch_values[upper + 1u];
-            let u3 = patch_values[upper + half + 1u];
-            let l0 = patch_values[lower];
-            let l1 = patch_values[lower + half];
-            let l2 = patch_values[lower + 1u];
-            let l3 = patch_values[lower + half + 1u];
-            let line = ky * 192u + group * 2u;
-            multiply(line, u0, u1, l0, l1);
-            multiply(line + 64u, u1, u2, l1, l2);
-            multiply(line + 128u, u2, u3, l2, l3);
-        }
-        workgroupBarrier();
-        piece += PIECE;
+    var at = channel_tile * dispatch.input_quads * PIECE + local;
+    var patch_value = vec4<f32>(0.0);
+    if (local < PATCH) {
+        patch_value = load(source, 0u);
     }
-    finish(tile_y + 2u * window_y, tile_x + 2u * window_x, channel_tile * 8u + group);
+    var weight0 = weights[at];
+    var weight1 = weights[at + THREADS];
+    var weight2 = vec4<f32>(0.0);
+    var weight3 = vec4<f32>(0.0);
+    if (THREADS == 128u) {
+        weight2 = weights[at + 256u];
+        weight3 = weights[at + 384u];
+    }
+    for (var quad = 1u; quad <= dispatch.input_quads; quad += 1u) {
+        if (local < PATCH) {
+            patch_values[place] = patch_value;
+        }
+        workgroupBarrier();
+        if (local < 4u * WINDOWS) {
+            transform(local / WINDOWS, local % WINDOWS);
+        }
+        if (THREADS == 128u) {
+            weight_values[0][local] = weight0;
+            weight_values[1][local] = weight1;
+            weight_values[2][local] = weight2;
+            weight_values[3][local] = weight3;
+        } else {
+            weight_values[local / 128u][local % 128u] = weight0;
+            weight_values[local / 128u + 2u][local % 128u] = weight1;
+        }
+        workgroupBarrier();
+        // The next quad is on its way while this one is multiplied.
+        if (quad < dispatch.input_quads) {
+            at += PIECE;
+            weight0 = weights[at];
+            weight1 = weights[at + THREADS];
+            if (THREADS == 128u) {
+                weight2 = weights[at + 256u];
+                weight3 = weights[at + 384u];
+            }
+            if (local < PATCH) {
+                patch_value = load(source, quad);
+            }
+        }
+        multiply(weight_values[0][c], weight_values[0][d], input_values[0][v], input_values[0][w]);
+        multiply(weight_values[1][c], weight_values[1][d], input_values[1][v], input_values[1][w]);
+        multiply(weight_values[2][c], weight_values[2][d], input_values[2][v], input_values[2][w]);
+        multiply(weight_values[3][c], weight_values[3][d], input_values[3][v], input_values[3][w]);
+    }
+
+    let given = windows * 2u;
+    let taken0 = exchange(local, given, array(s0, s1), array(t0, t1));
+    let taken1 = exchange(local, given, array(s2, s3), array(t2, t3));
+    let taken2 = exchange(local, given, array(s4, s5), array(t4, t5));
+    let taken3 = exchange(local, given, array(s6, s7), array(t6, t7));
+    workgroupBarrier();
+    let channel = local % 32u;
+    set_window(window_taken(0u, local), channel, taken0);
+    set_window(window_taken(1u, local), channel, taken1);
+    set_window(window_taken(2u, local), channel, taken2);
+    set_window(window_taken(3u, local), channel, taken3);
+    workgroupBarrier();
+    if (local < OCTETS * WINDOWS) {
+        let window = local % WINDOWS;
+        let octet = local / WINDOWS;
+        get_window(window, octet);
+        let y = tile_y + 2u * (window / WINDOWS_ACROSS);
+        let x = tile_x + 2u * (window % WINDOWS_ACROSS);
+        finish(y, x, channel_tile * OCTETS + octet);
+    }
 }

@@ -7,7 +7,7 @@ use impasto_vgg::{Border, EngineError, Layer, LayerKind, MEAN_RGB, Pooling, Sess
 
 use super::{Walk, rows_of};
 use crate::maps::{self, Ring};
-use crate::pipelines::{Kernel, PoolingAfter, TILE_CHANNELS, Tile};
+use crate::pipelines::{CONVOLUTION_CHANNELS, Kernel, PoolingAfter, Tile};
 use crate::recorder::Work;
 use crate::stopwatch::Label;
 use crate::storage::Storage;
@@ -15,7 +15,7 @@ use crate::storage::Storage;
 /// What a dispatch of a convolution makes: some rows of all channels that come out.
 struct Extent {
     tile: Tile,
-    /// Tiles of [`TILE_CHANNELS`] channels that come out.
+    /// Tiles of [`CONVOLUTION_CHANNELS`] channels that come out.
     tiles: usize,
     rows: Range<usize>,
     height: usize,
@@ -27,7 +27,7 @@ struct Extent {
 impl Extent {
     /// The shader's parameters: what all convolutions have, then the rows of the rings that it sees.
     fn parameters(&self, ring_rows: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        let across = self.width.div_ceil(2 * self.tile.across as usize);
+        let across = self.width.div_ceil(2 * self.tile.windows_across());
         let Range { start, end } = self.rows;
         let counts = [self.tiles, across, start, end, self.height, self.width, self.input_quads];
         counts.into_iter().map(|value| value as u32).chain(ring_rows).collect()
@@ -37,9 +37,10 @@ impl Extent {
         self.tile.count(self.rows.len(), self.width) * self.tiles as u32
     }
 
-    /// Floating-point operations of a workgroup.
+    /// Floating-point operations of a workgroup: 16 products a window and pair of channels.
     fn flop(&self) -> f64 {
-        (18 * TILE_CHANNELS * 4 * self.input_quads) as f64 * f64::from(self.tile.positions())
+        let windows = self.tile.windows_across() * self.tile.windows_down();
+        (2 * 16 * windows * CONVOLUTION_CHANNELS * 4 * self.input_quads) as f64
     }
 
     fn positions(&self) -> f64 {
@@ -77,7 +78,7 @@ impl Walk {
             routes: with_bits && own.routes.is_some(),
         };
         let input_quads = inputs_of(layer).div_ceil(4);
-        let tiles = layer.channels() / TILE_CHANNELS;
+        let tiles = layer.channels() / CONVOLUTION_CHANNELS;
         let rings = [input, own.features.as_ref(), own.signs.as_ref(), pooled, own.routes.as_ref()];
         let extent = Extent { tile: convolution.tile, tiles, rows, height, width, input_quads };
         self.recorder.dispatch(&Work {
@@ -111,7 +112,7 @@ impl Walk {
             accumulate: layer_below.is_some_and(|below| self.is_tapped(below)),
             masked: below.signs.is_some(),
         };
-        let (input_quads, tiles) = (layer.channels() / 4, inputs_of(layer) / TILE_CHANNELS);
+        let (input_quads, tiles) = (layer.channels() / 4, inputs_of(layer) / CONVOLUTION_CHANNELS);
         let rings = [&own.gradient, &None, &own.signs, &own.routes, &below.gradient, &below.signs].map(Option::as_ref);
         let mut ring_rows = rings.map(rows_of_ring);
         ring_rows[1] = rows_of_ring(pooled);
