@@ -25,19 +25,48 @@ struct Dispatch {
 @group(0) @binding(1) var<storage, read> features: array<Feature>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
-// Positions that stand in workgroup memory at a time, and the distance of two quads there: odd, so that the quads that
-// neighbouring threads read lie in other banks.
+// Positions that stand in workgroup memory at a time, and the distance of two of them there, in quads: odd, so that
+// neighbouring positions of a quad are written to other banks.
 const AT_ONCE: u32 = 16u;
 const PITCH: u32 = 17u;
 
-var<workgroup> tile_a: array<vec4<f32>, 272>;
-var<workgroup> tile_b: array<vec4<f32>, 272>;
+var<workgroup> tile_a: array<array<vec4<f32>, PITCH>, AT_ONCE>;
+var<workgroup> tile_b: array<array<vec4<f32>, PITCH>, AT_ONCE>;
 
-fn load(quad: u32, y: u32, x: u32) -> vec4<f32> {
-    if (x >= dispatch.width) {
+// Products of this thread's eight channels of a with its four of b.
+var<private> s0: vec4<f32>;
+var<private> s1: vec4<f32>;
+var<private> s2: vec4<f32>;
+var<private> s3: vec4<f32>;
+var<private> s4: vec4<f32>;
+var<private> s5: vec4<f32>;
+var<private> s6: vec4<f32>;
+var<private> s7: vec4<f32>;
+// The sum of the four of b, where a and b are one tile.
+var<private> values: vec4<f32>;
+var<private> is_one_tile: bool;
+
+// Adds one position.
+fn add(lower: vec4<f32>, upper: vec4<f32>, other: vec4<f32>) {
+    s0 = fma(lower.xxxx, other, s0);
+    s1 = fma(lower.yyyy, other, s1);
+    s2 = fma(lower.zzzz, other, s2);
+    s3 = fma(lower.wwww, other, s3);
+    s4 = fma(upper.xxxx, other, s4);
+    s5 = fma(upper.yyyy, other, s5);
+    s6 = fma(upper.zzzz, other, s6);
+    s7 = fma(upper.wwww, other, s7);
+    if (is_one_tile) {
+        values += other;
+    }
+}
+
+// The quad at a place of the first quad's plane; 0 beyond the row's end.
+fn load(quad: u32, place: u32, is_inside: bool) -> vec4<f32> {
+    if (!is_inside) {
         return vec4<f32>(0.0);
     }
-    return feature(features[place_of(quad, dispatch.features_rows, y, x)]);
+    return feature(features[quad * dispatch.features_rows * dispatch.width + place]);
 }
 
 @compute @workgroup_size(128)
@@ -58,41 +87,53 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
     let positions = chunk_at(chunk);
     let group_a = local / 16u;
-    let quad_b = local % 16u;
-    var sums: array<vec4<f32>, 8>;
-    var values = vec4<f32>(0.0);
+    let other = local % 16u;
+    let lower = group_a * 2u;
+    let upper = lower + 1u;
+    is_one_tile = a == b;
+    // Each thread brings one position of two quads of each tile.
+    let position = local % AT_ONCE;
+    let first = local / AT_ONCE;
+    let second = first + 8u;
     for (var y = positions.top; y < positions.bottom; y += 1u) {
+        let row = place_of(0u, dispatch.features_rows, y, 0u);
         for (var x = positions.left; x < positions.right; x += AT_ONCE) {
-            for (var at = local; at < 256u; at += 128u) {
-                let quad = at / AT_ONCE;
-                let position = at % AT_ONCE;
-                tile_a[quad * PITCH + position] = load(a * 16u + quad, y, x + position);
-                tile_b[quad * PITCH + position] = load(b * 16u + quad, y, x + position);
-            }
+            let is_inside = x + position < dispatch.width;
+            let place = row + x + position;
+            tile_a[position][first] = load(a * 16u + first, place, is_inside);
+            tile_a[position][second] = load(a * 16u + second, place, is_inside);
+            tile_b[position][first] = load(b * 16u + first, place, is_inside);
+            tile_b[position][second] = load(b * 16u + second, place, is_inside);
             workgroupBarrier();
-            for (var position = 0u; position < AT_ONCE; position += 1u) {
-                let lower = tile_a[group_a * 2u * PITCH + position];
-                let upper = tile_a[(group_a * 2u + 1u) * PITCH + position];
-                let other = tile_b[quad_b * PITCH + position];
-                sums[0] += lower.x * other;
-                sums[1] += lower.y * other;
-                sums[2] += lower.z * other;
-                sums[3] += lower.w * other;
-                sums[4] += upper.x * other;
-                sums[5] += upper.y * other;
-                sums[6] += upper.z * other;
-                sums[7] += upper.w * other;
-                if (a == b) {
-                    values += other;
-                }
-            }
+            add(tile_a[0][lower], tile_a[0][upper], tile_b[0][other]);
+            add(tile_a[1][lower], tile_a[1][upper], tile_b[1][other]);
+            add(tile_a[2][lower], tile_a[2][upper], tile_b[2][other]);
+            add(tile_a[3][lower], tile_a[3][upper], tile_b[3][other]);
+            add(tile_a[4][lower], tile_a[4][upper], tile_b[4][other]);
+            add(tile_a[5][lower], tile_a[5][upper], tile_b[5][other]);
+            add(tile_a[6][lower], tile_a[6][upper], tile_b[6][other]);
+            add(tile_a[7][lower], tile_a[7][upper], tile_b[7][other]);
+            add(tile_a[8][lower], tile_a[8][upper], tile_b[8][other]);
+            add(tile_a[9][lower], tile_a[9][upper], tile_b[9][other]);
+            add(tile_a[10][lower], tile_a[10][upper], tile_b[10][other]);
+            add(tile_a[11][lower], tile_a[11][upper], tile_b[11][other]);
+            add(tile_a[12][lower], tile_a[12][upper], tile_b[12][other]);
+            add(tile_a[13][lower], tile_a[13][upper], tile_b[13][other]);
+            add(tile_a[14][lower], tile_a[14][upper], tile_b[14][other]);
+            add(tile_a[15][lower], tile_a[15][upper], tile_b[15][other]);
             workgroupBarrier();
         }
     }
-    for (var channel = 0u; channel < 8u; channel += 1u) {
-        partials[out + (group_a * 8u + channel) * 16u + quad_b] = sums[channel];
-    }
-    if (a == b && group_a == 0u) {
-        partials[chunk * (dispatch.stride / 4u) + dispatch.pairs * 1024u + b * 16u + quad_b] = values;
+    let lines = out + group_a * 128u + other;
+    partials[lines] = s0;
+    partials[lines + 16u] = s1;
+    partials[lines + 32u] = s2;
+    partials[lines + 48u] = s3;
+    partials[lines + 64u] = s4;
+    partials[lines + 80u] = s5;
+    partials[lines + 96u] = s6;
+    partials[lines + 112u] = s7;
+    if (is_one_tile && group_a == 0u) {
+        partials[chunk * (dispatch.stride / 4u) + dispatch.pairs * 1024u + b * 16u + other] = values;
     }
 }
