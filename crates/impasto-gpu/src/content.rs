@@ -112,7 +112,7 @@ impl ContentTap {
     pub fn distance<'a>(&self, bytes: &'a [u8]) -> (Distance, &'a [u8]) {
         let (own, rest) = bytes.split_at(self.sums.bytes() as usize);
         let elements = (self.shape.channels * self.shape.positions()) as u64;
-        (Distance { layer: self.shape.layer, elements, sum_of_squares: totals(own).iter().sum() }, rest)
+        (Distance { layer: self.shape.layer, elements, sum_of_squares: totals(own).sum() }, rest)
     }
 
     /// Takes the derivative by the distance in.

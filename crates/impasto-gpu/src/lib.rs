@@ -27,6 +27,7 @@ mod stopwatch;
 mod storage;
 mod style;
 mod sums;
+mod upload;
 mod walk;
 mod weights;
 

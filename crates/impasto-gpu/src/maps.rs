@@ -83,9 +83,9 @@ pub fn picture_rows(request: &SessionRequest, plan: &Plan) -> usize {
     rows.max().unwrap_or(0).min(request.height)
 }
 
-/// Bytes of so many rows of the picture, as conv1_1 reads it: in f32 whatever the maps are in.
+/// Bytes of so many rows of the picture, as conv1_1 reads it: `[3][rows][width]` f32, whatever the maps are in.
 pub fn picture_bytes(request: &SessionRequest, rows: usize) -> u64 {
-    (rows * request.width) as u64 * Storage::Single.quad_bytes()
+    (3 * rows * request.width * size_of::<f32>()) as u64
 }
 
 impl LayerMaps<RingSize> {
@@ -123,6 +123,16 @@ pub fn create_readable(device: &Device, bytes: u64) -> wgpu::Buffer {
         size: bytes.max(LEAST_BYTES),
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
+    })
+}
+
+/// A buffer that the host fills and the device copies from; as it is made, the host may fill it.
+pub fn create_writable(device: &Device, bytes: u64) -> wgpu::Buffer {
+    device.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: bytes.max(LEAST_BYTES),
+        usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
+        mapped_at_creation: true,
     })
 }
 

@@ -54,13 +54,13 @@ impl Footprint {
         let targets: u64 = content().map(|shape| shape.target_bytes()).sum();
         let bytes = weights::bytes(request.deepest_tap())
             + maps.iter().sum::<u64>()
-            // Once more on its way to the device.
+            // What goes to the device stands once more where the host writes it.
             + 2 * picture
             + pixels
             + totals
             + readable_bytes(request, plan)
             + partials
-            + panels
+            + 2 * panels
             + targets
             + Recorder::BYTES;
         // The rest of a content target can be cut off.

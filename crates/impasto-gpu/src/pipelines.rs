@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use impasto_vgg::MEAN_RGB;
+
 use crate::device::Device;
 use crate::storage::Storage;
 
@@ -192,6 +194,9 @@ impl Kernel {
                 vec![
                     ("READS_PICTURE", flag(picture)),
                     ("REPLICATE", flag(replicate)),
+                    ("MEAN_RED", f64::from(MEAN_RGB[0])),
+                    ("MEAN_GREEN", f64::from(MEAN_RGB[1])),
+                    ("MEAN_BLUE", f64::from(MEAN_RGB[2])),
                     ("WRITES_FEATURES", flag(features)),
                     ("WRITES_SIGNS", flag(signs)),
                     ("POOLING", f64::from(pooling as u8)),

@@ -180,13 +180,18 @@ impl Recorder {
         self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
     }
 
-    /// Writes to a buffer, after all that was recorded before.
+    /// Submits what was recorded, and waits until the device has come as far as is asked for, or has nothing left to do.
     ///
     /// # Errors
     /// As [`Recorder::dispatch`].
-    pub fn write(&mut self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<(), EngineError> {
+    pub fn wait_until(&mut self, is_there: impl Fn() -> bool) -> Result<(), EngineError> {
         self.submit()?;
-        self.device.queue().write_buffer(buffer, offset, bytes);
+        while !is_there() {
+            if self.in_flight.is_empty() {
+                return self.device.wait();
+            }
+            self.wait_for_oldest()?;
+        }
         Ok(())
     }
 

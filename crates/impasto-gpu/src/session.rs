@@ -99,7 +99,7 @@ impl GpuSession {
             }
             let caught_up = self.content.as_ref().map_or(Ok(()), |content| walk.set_content(content));
             let caught_up = match caught_up {
-                Ok(()) if self.has_observed => walk.forward(&self.image).map(|_| ()),
+                Ok(()) if self.has_observed => walk.forward(&self.image).and_then(|()| walk.observation()).map(|_| ()),
                 result => result,
             };
             match caught_up {
@@ -164,9 +164,16 @@ impl Session for GpuSession {
         if !self.is_stored_as_asked() {
             self.change_storage()?;
         }
-        self.image.clear();
-        self.image.extend_from_slice(image);
-        let observation = self.work(Walk::forward)?;
+        let mut kept = std::mem::take(&mut self.image);
+        let observation = self.work(|walk, _| {
+            walk.forward(image)?;
+            // The device has work to do while the host copies.
+            kept.clear();
+            kept.extend_from_slice(image);
+            walk.observation()
+        });
+        self.image = kept;
+        let observation = observation?;
         self.has_observed = true;
         Ok(observation)
     }

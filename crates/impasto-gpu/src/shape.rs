@@ -54,6 +54,11 @@ impl TapShape {
         self.tiles() * (self.tiles() + 1) / 2
     }
 
+    /// The place among the pairs of two tiles, the second not before the first.
+    pub fn pair(&self, first: usize, second: usize) -> usize {
+        first * (2 * self.tiles() - first + 1) / 2 + second - first
+    }
+
     /// Totals of the moments: products of all pairs, then a value a channel.
     pub fn moment_elements(&self) -> usize {
         self.pairs() * PAIR + self.channels

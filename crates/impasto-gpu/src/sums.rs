@@ -121,11 +121,18 @@ impl Sums {
     }
 }
 
-/// Pairs of a sum and its rest, as f64.
-pub fn totals(bytes: &[u8]) -> Vec<f64> {
+/// Bytes of a sum and its rest.
+pub const PAIR_OF_FLOATS: usize = 2 * FLOAT_BYTES as usize;
+
+/// A sum and its rest, as f64.
+pub fn total([a, b, c, d, e, f, g, h]: [u8; PAIR_OF_FLOATS]) -> f64 {
     let float = |bytes: [u8; 4]| f64::from(f32::from_ne_bytes(bytes));
-    let (pairs, _) = bytes.as_chunks::<8>();
-    pairs.iter().map(|&[a, b, c, d, e, f, g, h]| float([a, b, c, d]) + float([e, f, g, h])).collect()
+    float([a, b, c, d]) + float([e, f, g, h])
+}
+
+/// Pairs of a sum and its rest, as f64.
+pub fn totals(bytes: &[u8]) -> impl Iterator<Item = f64> {
+    bytes.as_chunks::<PAIR_OF_FLOATS>().0.iter().map(|&pair| total(pair))
 }
 
 #[cfg(test)]
@@ -154,14 +161,14 @@ mod tests {
         let chunks = std::iter::once([LARGE, 1.0]).chain([[1.0; 2]; ONES]);
         let bytes: Vec<u8> = chunks.flatten().flat_map(f32::to_ne_bytes).collect();
         let partials = maps::create(&device, bytes.len() as u64);
-        recorder.write(&partials, 0, &bytes).unwrap();
+        device.queue().write_buffer(&partials, 0, &bytes);
         let sums =
             Sums::new(Maker { device: &device, pipelines: &pipelines, recorder: &recorder, partials: &partials }, 2);
         sums.clear(&mut recorder);
         sums.add(&pipelines, &mut recorder, Layer::named("conv1_1").unwrap(), ONES + 1).unwrap();
         let readable = maps::create_readable(&device, sums.bytes());
         sums.copy_to(&mut recorder, &readable, 0);
-        let totals = recorder.read(&readable, sums.bytes(), totals).unwrap();
+        let totals: Vec<f64> = recorder.read(&readable, sums.bytes(), |bytes| totals(bytes).collect()).unwrap();
         assert_eq!(totals[1], 1.0 + ONES as f64);
         assert_eq!(totals[0], f64::from(LARGE) + ONES as f64);
     }

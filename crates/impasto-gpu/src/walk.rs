@@ -8,6 +8,7 @@ use std::sync::Arc;
 use impasto_vgg::plan::{Operation, TILE_ROWS};
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{EngineError, Layer, Observation, ObservationGradients, Plan, SessionRequest};
+use rayon::prelude::*;
 
 use crate::bindings::{Bindings, Convolution, Maker, Unused};
 use crate::content::ContentTap;
@@ -18,6 +19,7 @@ use crate::memory;
 use crate::recorder::Recorder;
 use crate::shape::{self, TapShape};
 use crate::style::StyleTap;
+use crate::upload::Upload;
 
 /// The buffers of one plan, and how to walk it.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub struct Walk {
     content: Vec<ContentTap>,
     /// Rows of the picture as conv1_1 reads them.
     picture: Ring,
+    picture_upload: Upload,
     /// A band of the pixels' gradient.
     pixels: wgpu::Buffer,
     /// What the host reads.
@@ -49,8 +52,9 @@ impl Walk {
         let recorder = Recorder::new(device, &shared.pace, &shared.faults);
         let maps: Vec<_> = maps::sizes(request, &plan).iter().map(|sizes| sizes.create(device)).collect();
         let picture_rows = maps::picture_rows(request, &plan);
-        let picture = maps::create(device, maps::picture_bytes(request, picture_rows));
-        let picture = Ring { buffer: picture, rows: picture_rows.max(1) as u32 };
+        let picture_bytes = maps::picture_bytes(request, picture_rows);
+        let picture = Ring { buffer: maps::create(device, picture_bytes), rows: picture_rows.max(1) as u32 };
+        let picture_upload = Upload::new(device, picture_bytes);
         let pixels = maps::create(device, memory::pixel_bytes(request, &plan));
         let readable = maps::create_readable(device, memory::readable_bytes(request, &plan));
         let partials = maps::create(device, shape::partial_bytes(request, &plan));
@@ -90,6 +94,7 @@ impl Walk {
             style,
             content,
             picture,
+            picture_upload,
             pixels,
             readable,
         }
@@ -130,8 +135,8 @@ impl Walk {
         self.recorder.submit()
     }
 
-    /// The way to the moments and distances.
-    pub fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
+    /// Submits the way to the moments and distances.
+    pub fn forward(&mut self, image: &[f32]) -> Result<(), EngineError> {
         self.style.iter().for_each(|tap| tap.clear(&mut self.recorder));
         self.content.iter().for_each(|tap| tap.clear(&mut self.recorder));
         for operation in self.plan.forward.clone() {
@@ -143,7 +148,14 @@ impl Walk {
                 Operation::Inject { .. } | Operation::Backward { .. } => unreachable!("these are for the way back"),
             }
         }
-        self.observation()
+        let mut bytes = 0;
+        for tap in &self.style {
+            bytes = tap.copy_to(&mut self.recorder, &self.readable, bytes);
+        }
+        for tap in &self.content {
+            bytes = tap.copy_to(&mut self.recorder, &self.readable, bytes);
+        }
+        self.recorder.submit()
     }
 
     /// The way to the pixels' gradient.
@@ -153,9 +165,11 @@ impl Walk {
         gradients: &ObservationGradients,
         pixel_gradient: &mut [f32],
     ) -> Result<(), EngineError> {
-        for (tap, by_moments) in self.style.iter_mut().zip(&gradients.moments) {
-            tap.set_gradients(&mut self.recorder, by_moments)?;
-        }
+        self.style.iter().try_for_each(|tap| tap.reclaim(&mut self.recorder))?;
+        let device = &self.shared.device;
+        let taps = self.style.par_iter_mut().zip(&gradients.moments);
+        taps.try_for_each(|(tap, by_moments)| tap.set_gradients(device, by_moments))?;
+        self.style.iter().for_each(|tap| tap.bring_gradients(&mut self.recorder));
         for (tap, &by_distance) in self.content.iter_mut().zip(&gradients.distances) {
             tap.set_gradient(by_distance);
         }
@@ -191,29 +205,24 @@ impl Walk {
         Ok(())
     }
 
-    /// Brings what the taps have summed to the host.
-    fn observation(&mut self) -> Result<Observation, EngineError> {
-        let mut bytes = 0;
-        for tap in &self.style {
-            bytes = tap.copy_to(&mut self.recorder, &self.readable, bytes);
-        }
-        for tap in &self.content {
-            bytes = tap.copy_to(&mut self.recorder, &self.readable, bytes);
-        }
+    /// What the taps have summed, once [`Walk::forward`] is done on the device.
+    pub fn observation(&mut self) -> Result<Observation, EngineError> {
         let (style, content) = (&self.style, &self.content);
-        self.recorder.read(&self.readable, bytes, |mut rest| {
-            let mut seen = Observation { moments: Vec::new(), distances: Vec::new() };
+        self.recorder.read(&self.readable, memory::total_bytes(&self.request), |mut rest| {
+            let mut of_taps = Vec::with_capacity(style.len());
             for tap in style {
-                let (moments, after) = tap.moments(rest);
-                seen.moments.push(moments);
+                let (own, after) = rest.split_at(tap.shape.moment_total_bytes() as usize);
+                of_taps.push((tap, own));
                 rest = after;
             }
+            let moments = of_taps.into_par_iter().map(|(tap, totals)| tap.moments(totals)).collect();
+            let mut distances = Vec::with_capacity(content.len());
             for tap in content {
                 let (distance, after) = tap.distance(rest);
-                seen.distances.push(distance);
+                distances.push(distance);
                 rest = after;
             }
-            seen
+            Observation { moments, distances }
         })
     }
 

@@ -7,6 +7,7 @@
 use impasto_vgg::{
     Engine, EngineError, Layer, MomentGradients, Moments, ObservationGradients, Precision, Session, SessionRequest,
 };
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::loss;
@@ -156,12 +157,14 @@ impl Objective {
             self.gradients.distances[index] = self.content_weight * weight * derivative;
             content_layers.push(LayerLoss { layer, loss });
         }
-        let mut style_layers = Vec::with_capacity(self.style_layers.len());
-        for (index, (&(layer, weight), moments)) in self.style_layers.iter().zip(&observation.moments).enumerate() {
-            let (target, gradients) = (&self.style_targets[index], &mut self.gradients.moments[index]);
-            let loss = loss::style(self.style_form, moments, target, self.style_weight * weight, gradients);
-            style_layers.push(LayerLoss { layer, loss });
-        }
+        let (form, style_weight) = (self.style_form, self.style_weight);
+        let targets = observation.moments.par_iter().zip(&self.style_targets).zip(&mut self.gradients.moments);
+        let layers = self.style_layers.par_iter().zip(targets);
+        let style_layers = layers.map(|(&(layer, weight), ((moments, target), gradients))| LayerLoss {
+            layer,
+            loss: loss::style(form, moments, target, style_weight * weight, gradients),
+        });
+        let style_layers = style_layers.collect();
         drop(observation);
         session.backward(&self.gradients, gradient)?;
         let total_variation = match self.tv_weight > 0.0 {

@@ -119,6 +119,21 @@ proptest! {
 }
 
 #[test]
+fn any_number_of_threads_gives_the_same_style_loss() {
+    let (picture, target) = (moments(3, 256), moments(5, 256).second);
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut gradients = MomentGradients { mean: vec![], second: vec![] };
+        let loss = pool.install(|| loss::style(StyleForm::Paper, &picture, &target, 0.7, &mut gradients));
+        (loss, gradients)
+    };
+    let of_one = with(1);
+    for threads in [2, 3, 5] {
+        assert!(with(threads) == of_one, "{threads} threads");
+    }
+}
+
+#[test]
 fn pixel_losses_are_the_sums_that_they_are_said_to_be() {
     // 2 x 2 pixels; only red differs: 1 2 / 4 8. Differences: 1, 4, 3, 6.
     let mut picture = vec![0.0; 12];

@@ -3,7 +3,8 @@
 //
 // Layouts as in maps.wgsl. A sign's bit is set where the value is positive. Routes, for max pooling, have the pooled map's
 // rows as their ring, and a bit set only for the first position of the window that holds its largest value, where that is
-// positive. conv1_1 reads the picture less its mean, in the map's layout, its fourth channel 0, and always in f32.
+// positive. conv1_1 reads the picture as it is, [3][rows][width] f32, its rows a ring, and takes the mean from it; its fourth
+// channel is 0.
 // Signs, winners and means are those of the values before they are stored.
 
 struct Dispatch {
@@ -32,6 +33,10 @@ struct Dispatch {
 // place of zeros.
 override READS_PICTURE: bool = false;
 override REPLICATE: bool = false;
+// What is taken from the picture's channels.
+override MEAN_RED: f32 = 0.0;
+override MEAN_GREEN: f32 = 0.0;
+override MEAN_BLUE: f32 = 0.0;
 override WRITES_FEATURES: bool = true;
 override WRITES_SIGNS: bool = false;
 // 0: no pooling follows; 1: the mean of a window; 2: its largest value.
@@ -46,7 +51,7 @@ override WRITES_ROUTES: bool = false;
 @group(0) @binding(5) var<storage, read_write> signs: array<u32>;
 @group(0) @binding(6) var<storage, read_write> pooled: array<Feature>;
 @group(0) @binding(7) var<storage, read_write> routes: array<u32>;
-@group(0) @binding(8) var<storage, read> picture: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read> picture: array<f32>;
 
 struct Source {
     inside: bool,
@@ -67,11 +72,14 @@ fn load(source: Source, quad: u32) -> vec4<f32> {
     if (!source.inside) {
         return vec4<f32>(0.0);
     }
-    let place = quad * dispatch.input_rows * dispatch.width + source.place;
+    let plane = dispatch.input_rows * dispatch.width;
     if (READS_PICTURE) {
-        return picture[place];
+        let red = picture[source.place] - MEAN_RED;
+        let green = picture[source.place + plane] - MEAN_GREEN;
+        let blue = picture[source.place + 2u * plane] - MEAN_BLUE;
+        return vec4<f32>(red, green, blue, 0.0);
     }
-    return feature(input[place]);
+    return feature(input[quad * plane + source.place]);
 }
 
 // What is no number stays none: max would turn it into 0, and a picture that went astray would look like a good one.

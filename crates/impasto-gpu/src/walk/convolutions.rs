@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use impasto_vgg::profile::Step;
-use impasto_vgg::{Border, EngineError, Layer, LayerKind, MEAN_RGB, Pooling, SessionRequest};
+use impasto_vgg::{Border, EngineError, Layer, LayerKind, Pooling, SessionRequest};
+use rayon::prelude::*;
 
 use super::{Walk, rows_of};
 use crate::maps::{self, Ring};
@@ -11,6 +12,10 @@ use crate::pipelines::{CONVOLUTION_CHANNELS, Kernel, PoolingAfter, Tile};
 use crate::recorder::Work;
 use crate::stopwatch::Label;
 use crate::storage::Storage;
+use crate::upload;
+
+/// Values of the pixels' gradient that a thread copies at a time.
+const COPIED: usize = 1 << 14;
 
 /// What a dispatch of a convolution makes: some rows of all channels that come out.
 struct Extent {
@@ -136,21 +141,26 @@ impl Walk {
         self.request.style_taps.contains(&layer) || self.request.content_taps.contains(&layer)
     }
 
-    /// Brings rows of the picture to the device, less the mean, four values a pixel.
+    /// Brings rows of the picture to the device.
     fn bring_picture(&mut self, image: &[f32], rows: Range<usize>) -> Result<(), EngineError> {
         let SessionRequest { height, width, .. } = self.request;
-        let plane = height * width;
-        for run in maps::runs(rows, self.picture.rows as usize) {
-            let mut bytes = Vec::with_capacity(run.len() * width * 16);
-            for place in run.start * width..run.end * width {
-                for (channel, mean) in MEAN_RGB.iter().enumerate() {
-                    bytes.extend((image[channel * plane + place] - mean).to_ne_bytes());
-                }
-                bytes.extend(0.0_f32.to_ne_bytes());
-            }
-            let offset = run.start % self.picture.rows as usize * width * 16;
-            self.recorder.write(&self.picture.buffer, offset as u64, &bytes)?;
-        }
+        let line = width * size_of::<f32>();
+        let image: &[u8] = bytemuck::cast_slice(image);
+        let channels = [0, 1, 2].map(|channel| &image[channel * height * line..][rows.start * line..rows.end * line]);
+        self.picture_upload.reclaim(&mut self.recorder)?;
+        let bytes = (3 * rows.len() * line) as u64;
+        self.picture_upload.fill(&self.shared.device, bytes, |view| upload::copy_slices(view, &channels))?;
+        let Ring { buffer, rows: ring_rows } = &self.picture;
+        let ring_rows = *ring_rows as usize;
+        let copies = (0..3).flat_map(|channel| {
+            let (first, count) = (rows.start, rows.len());
+            maps::runs(rows.clone(), ring_rows).map(move |run| {
+                let from = channel * count + run.start - first;
+                let to = channel * ring_rows + run.start % ring_rows;
+                ((from * line) as u64, (buffer, (to * line) as u64), (run.len() * line) as u64)
+            })
+        });
+        self.picture_upload.copy(&mut self.recorder, copies);
         Ok(())
     }
 
@@ -182,11 +192,12 @@ impl Walk {
         let bytes = (3 * rows.len() * width * size_of::<f32>()) as u64;
         self.recorder.encoder().copy_buffer_to_buffer(&self.pixels, 0, &self.readable, 0, bytes);
         self.recorder.read(&self.readable, bytes, |bytes| {
-            let (floats, _) = bytes.as_chunks::<4>();
-            for (channel, band) in floats.chunks_exact(rows.len() * width).enumerate() {
-                let out = &mut pixel_gradient[channel * height * width + rows.start * width..][..band.len()];
-                out.iter_mut().zip(band).for_each(|(value, &bytes)| *value = f32::from_ne_bytes(bytes));
-            }
+            let channels = bytes.par_chunks_exact(rows.len() * width * size_of::<f32>());
+            channels.zip(pixel_gradient.par_chunks_exact_mut(height * width)).for_each(|(band, channel)| {
+                let channel = &mut channel[rows.start * width..rows.end * width];
+                let pieces = channel.par_chunks_mut(COPIED).zip(band.par_chunks(COPIED * size_of::<f32>()));
+                pieces.for_each(|(values, bytes)| bytemuck::cast_slice_mut(values).copy_from_slice(bytes));
+            });
         })
     }
 }

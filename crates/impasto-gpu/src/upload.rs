@@ -1,0 +1,107 @@
+//! Bytes on their way to the device, through memory that the host sees and keeps: to ask for it anew takes longer than to
+//! copy the bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use impasto_vgg::EngineError;
+use rayon::prelude::*;
+
+use crate::device::{Device, DeviceFault};
+use crate::maps;
+use crate::recorder::Recorder;
+
+/// Bytes that a thread copies at a time.
+const COPIED: usize = 1 << 16;
+
+/// A buffer that the host fills and the device copies from.
+#[derive(Debug)]
+pub struct Upload {
+    buffer: wgpu::Buffer,
+    /// Whether the host may fill it: what it held is where it was to go.
+    is_free: Arc<AtomicBool>,
+}
+
+impl Upload {
+    /// A buffer of so many bytes.
+    pub fn new(device: &Device, bytes: u64) -> Upload {
+        Upload { buffer: maps::create_writable(device, bytes), is_free: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Waits until it may be filled.
+    ///
+    /// # Errors
+    /// A device that was lost or refused the work.
+    pub fn reclaim(&self, recorder: &mut Recorder) -> Result<(), EngineError> {
+        if self.is_free() { Ok(()) } else { recorder.wait_until(|| self.is_free()) }
+    }
+
+    fn is_free(&self) -> bool {
+        self.is_free.load(Ordering::Acquire)
+    }
+
+    /// Has its first `bytes` filled, each of them; it must have been reclaimed.
+    ///
+    /// # Errors
+    /// A device that was lost.
+    pub fn fill(
+        &self,
+        device: &Device,
+        bytes: u64,
+        with: impl FnOnce(wgpu::WriteOnly<'_, [u8]>),
+    ) -> Result<(), EngineError> {
+        match self.buffer.get_mapped_range_mut(..bytes) {
+            Ok(mut view) => with(view.slice(..)),
+            Err(error) => return Err(device.error(&DeviceFault::Refused { reason: error.to_string() })),
+        }
+        self.buffer.unmap();
+        self.is_free.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Records copies of what it was filled with: from where, where to, and how many bytes.
+    pub fn copy<'a>(
+        &self,
+        recorder: &mut Recorder,
+        copies: impl IntoIterator<Item = (u64, (&'a wgpu::Buffer, u64), u64)>,
+    ) {
+        let encoder = recorder.encoder();
+        for (from, (to, offset), bytes) in copies {
+            encoder.copy_buffer_to_buffer(&self.buffer, from, to, offset, bytes);
+        }
+        let is_free = Arc::clone(&self.is_free);
+        // What goes wrong shows when it is filled again.
+        encoder.map_buffer_on_submit(&self.buffer, wgpu::MapMode::Write, .., move |_| {
+            is_free.store(true, Ordering::Release);
+        });
+    }
+}
+
+/// Copies slices one behind the other, many threads at a time.
+pub fn copy_slices(mut to: wgpu::WriteOnly<'_, [u8]>, slices: &[&[u8]]) {
+    let mut pieces = Vec::new();
+    for slice in slices {
+        let (own, others) = to.split_at(slice.len());
+        to = others;
+        let (chunks, mut rest) = own.into_chunks::<COPIED>();
+        let (sources, last) = slice.as_chunks::<COPIED>();
+        pieces.extend(chunks.into_iter().zip(sources));
+        rest.copy_from_slice(last);
+    }
+    pieces.into_par_iter().for_each(|(chunk, source)| wgpu::WriteOnly::<[u8]>::from(chunk).copy_from_slice(source));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_stand_one_behind_the_other() {
+        let bytes: Vec<u8> = (0..3 * COPIED + 20).map(|index| (index % 251) as u8).collect();
+        let (first, rest) = bytes.split_at(2 * COPIED + 4);
+        let (second, third) = rest.split_at(COPIED);
+        let mut copied = vec![0; bytes.len()];
+        copy_slices(wgpu::WriteOnly::from_mut(&mut copied[..]), &[first, second, third]);
+        assert!(copied == bytes);
+    }
+}
