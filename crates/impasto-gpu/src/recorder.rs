@@ -180,7 +180,7 @@ impl Recorder {
         self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
     }
 
-    /// Submits what was recorded, and waits until the device has come as far as is asked for, or has nothing left to do.
+    /// Submits what was recorded, and waits until the device has come as far as is asked for or has nothing left to do.
     ///
     /// # Errors
     /// As [`Recorder::dispatch`].

@@ -178,6 +178,12 @@ impl Session for GpuSession {
         Ok(observation)
     }
 
+    fn reuse(&mut self, observation: Observation) {
+        if let Some(walk) = &mut self.walk {
+            walk.reuse(observation);
+        }
+    }
+
     fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {
         self.request.check_gradients(gradients, pixel_gradient)?;
         if !self.has_observed {

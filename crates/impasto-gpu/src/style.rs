@@ -34,6 +34,8 @@ pub struct StyleTap {
     pub(crate) means: wgpu::Buffer,
     /// The panel, then the means.
     upload: Upload,
+    /// Memory for the next second moment.
+    spare: Vec<f64>,
     pub(crate) has_second: bool,
     pub(crate) has_mean: bool,
 }
@@ -48,6 +50,7 @@ impl StyleTap {
             panel: maps::create(make.device, (shape.channels * shape.channels) as u64 * FLOAT_BYTES),
             means: maps::create(make.device, shape.channels as u64 * FLOAT_BYTES),
             upload: Upload::new(make.device, shape.panel_bytes()),
+            spare: Vec::new(),
             has_second: false,
             has_mean: false,
         }
@@ -85,17 +88,23 @@ impl StyleTap {
     }
 
     /// The moments from what was copied.
-    pub fn moments(&self, bytes: &[u8]) -> Moments {
+    pub fn moments(&mut self, bytes: &[u8]) -> Moments {
         let TapShape { layer, channels, .. } = self.shape;
         let positions = self.shape.positions() as f64;
         let (sums, _) = bytes.as_chunks::<PAIR_OF_FLOATS>();
         let (products, values) = sums.split_at(self.shape.pairs() * PAIR);
-        let mut second = vec![0.0; channels * channels];
+        let mut second = std::mem::take(&mut self.spare);
+        second.resize(channels * channels, 0.0);
         second.par_chunks_exact_mut(BLOCK * channels).enumerate().for_each(|(block, rows)| {
             self.rows_of_second(products, block * BLOCK, rows);
         });
         let mean = values.iter().map(|&value| total(value) / positions).collect();
         Moments { layer, positions: self.shape.positions() as u64, mean, second }
+    }
+
+    /// Takes back what [`StyleTap::moments`] gave.
+    pub fn reuse(&mut self, moments: Moments) {
+        self.spare = moments.second;
     }
 
     /// [`BLOCK`] rows of the second moment from `first` on, tile by tile: of two tiles the device sums one product.

@@ -1,5 +1,5 @@
-//! Bytes on their way to the device, through memory that the host sees and keeps: to ask for it anew takes longer than to
-//! copy the bytes.
+//! Bytes on their way to the device, through memory that the host sees and keeps: to ask for it anew takes longer than
+//! to copy the bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -207,7 +207,7 @@ impl Walk {
 
     /// What the taps have summed, once [`Walk::forward`] is done on the device.
     pub fn observation(&mut self) -> Result<Observation, EngineError> {
-        let (style, content) = (&self.style, &self.content);
+        let (style, content) = (&mut self.style, &self.content);
         self.recorder.read(&self.readable, memory::total_bytes(&self.request), |mut rest| {
             let mut of_taps = Vec::with_capacity(style.len());
             for tap in style {
@@ -224,6 +224,11 @@ impl Walk {
             }
             Observation { moments, distances }
         })
+    }
+
+    /// Takes back what [`Walk::observation`] gave.
+    pub fn reuse(&mut self, observation: Observation) {
+        self.style.iter_mut().zip(observation.moments).for_each(|(tap, moments)| tap.reuse(moments));
     }
 
     /// The content features of the first content tap, `[channels, height, width]`.

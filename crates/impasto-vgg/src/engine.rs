@@ -264,6 +264,12 @@ pub trait Session: Send {
     /// fails.
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError>;
 
+    /// Takes an observation back that nobody needs any more, so that the next [`Session::forward`] may fill its memory:
+    /// fresh memory is slow.
+    fn reuse(&mut self, observation: Observation) {
+        drop(observation);
+    }
+
     /// The gradient at the pixels of the last `forward`'s image: writes `[3, height, width]` into `pixel_gradient`.
     ///
     /// # Errors

@@ -9,12 +9,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
+
 use crate::engine::{
     Engine, EngineDescription, EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session,
     SessionRequest,
 };
 use crate::layers::Layer;
 use crate::profile::LayerTime;
+
+/// Values of an image that a thread copies at a time.
+const COPIED: usize = 1 << 14;
 
 /// An engine that goes on with a spare one once it has failed. Cheap to clone; clones have failed together.
 #[derive(Clone)]
@@ -144,6 +149,13 @@ impl FallbackSession {
             None => Ok(()),
         }
     }
+
+    /// Keeps the image of a `forward`, on all threads: a device waits meanwhile.
+    fn keep(&mut self, image: &[f32]) {
+        self.image.resize(image.len(), 0.0);
+        let chunks = self.image.par_chunks_mut(COPIED).zip(image.par_chunks(COPIED));
+        chunks.for_each(|(kept, values)| kept.copy_from_slice(values));
+    }
 }
 
 impl Session for FallbackSession {
@@ -168,8 +180,7 @@ impl Session for FallbackSession {
         match self.inner.forward(image) {
             Ok(observation) => {
                 if !self.is_spare {
-                    self.image.clear();
-                    self.image.extend_from_slice(image);
+                    self.keep(image);
                 }
                 Ok(observation)
             }
@@ -178,6 +189,10 @@ impl Session for FallbackSession {
                 self.inner.forward(image)
             }
         }
+    }
+
+    fn reuse(&mut self, observation: Observation) {
+        self.inner.reuse(observation);
     }
 
     fn backward(&mut self, gradients: &ObservationGradients, pixel_gradient: &mut [f32]) -> Result<(), EngineError> {

@@ -165,7 +165,7 @@ impl Objective {
             loss: loss::style(form, moments, target, style_weight * weight, gradients),
         });
         let style_layers = style_layers.collect();
-        drop(observation);
+        session.reuse(observation);
         session.backward(&self.gradients, gradient)?;
         let total_variation = match self.tv_weight > 0.0 {
             true => loss::total_variation(self.tv_form, picture, width, height, self.tv_weight, gradient),

@@ -3,8 +3,8 @@
 //
 // Layouts as in maps.wgsl. A sign's bit is set where the value is positive. Routes, for max pooling, have the pooled map's
 // rows as their ring, and a bit set only for the first position of the window that holds its largest value, where that is
-// positive. conv1_1 reads the picture as it is, [3][rows][width] f32, its rows a ring, and takes the mean from it; its fourth
-// channel is 0.
+// positive. conv1_1 reads the picture as it is, [3][rows][width] f32, its rows a ring, and takes the mean from it; its
+// fourth channel is 0.
 // Signs, winners and means are those of the values before they are stored.
 
 struct Dispatch {
