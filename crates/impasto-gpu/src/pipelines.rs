@@ -27,7 +27,7 @@ pub const CONVOLUTION_CHANNELS: usize = 32;
 const WORKGROUPS_WANTED: usize = 200;
 
 /// Bytes of a workgroup's memory that a large tile takes.
-const LARGE_BYTES: u32 = 19 << 10;
+const LARGE_BYTES: u32 = 22 << 10;
 
 impl Tile {
     /// The tile for a map of this size with so many channels, on a device whose workgroups have so many bytes of memory;

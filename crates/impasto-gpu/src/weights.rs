@@ -104,8 +104,7 @@ pub fn bytes(deepest: Option<Layer>) -> u64 {
     floats.sum::<usize>() as u64 * size_of::<f32>() as u64
 }
 
-/// `[tile of 32 outputs][quad of inputs][4 inputs][16 points][32 outputs]`, transformed and each second point's halves of
-/// the outputs exchanged, as convolution.wgsl reads it.
+/// `[tile of 32 outputs][quad of inputs][4 inputs][16 points][32 outputs]`, transformed, as convolution.wgsl reads it.
 fn tile_order(outputs: usize, inputs: usize, taps: impl Fn(usize, usize) -> [f32; TAPS] + Sync) -> Vec<f32> {
     const LINE: usize = POINTS * CONVOLUTION_CHANNELS;
     let mut ordered = vec![0.0; outputs * inputs * POINTS];
@@ -114,8 +113,7 @@ fn tile_order(outputs: usize, inputs: usize, taps: impl Fn(usize, usize) -> [f32
         let (first_output, input) = (line / inputs * CONVOLUTION_CHANNELS, line % inputs);
         for output in 0..CONVOLUTION_CHANNELS {
             for (point, value) in transformed(&taps(first_output + output, input)).into_iter().enumerate() {
-                let half = point % 2 * CONVOLUTION_CHANNELS / 2;
-                values[point * CONVOLUTION_CHANNELS + (output ^ half)] = value;
+                values[point * CONVOLUTION_CHANNELS + output] = value;
             }
         }
     });

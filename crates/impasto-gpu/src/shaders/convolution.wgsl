@@ -16,14 +16,19 @@
 // Windows lie at even rows and columns, so that a pooling's window is one of them. Channels that go in are taken four (a
 // quad) at a time:
 //
-//   patch_values    the windows with a frame of one position, one vec4 (a quad) a position; even columns of a row come
-//                   before its odd ones, so that neighbouring windows read neighbouring banks
-//   input_values    [channel of the quad][point][windows], four windows a vec4: B^T d B
-//   weight_values   [channel of the quad][point][32 channels that come out], four a vec4: G g G^T
+//   patch_values    [stage] the windows with a frame of one position, one vec4 (a quad) a position; even columns of a row
+//                   come before its odd ones, so that neighbouring windows read neighbouring banks
+//   input_values    [stage][channel of the quad][point][windows], four windows a vec4: B^T d B
+//   weights         [tile of 32 that come out][quad that goes in][4 channels][point][32] f32: G g G^T, by the host in f64
 //
-// Where points share a subgroup, some of them have the two halves of their windows and channels exchanged (`turned`), so
-// that they do not wait for the same banks. weights is [tile of 32 that come out][quad that goes in][weight_values, so
-// turned] f32, transformed by the host in f64: a workgroup's next piece is 512 vec4 in a row.
+// Weights go from memory to registers: of a point's, only the threads of that point have a use. Everything has two stages:
+// while a quad is multiplied, the next is transformed, the one after it and the next weights are on their way, and one
+// barrier a quad is enough:
+//
+//   quad q      multiply input_values[q % 2]    transform patch_values[(q + 1) % 2]    load q + 2 into patch_values[q % 2]
+//
+// Where points share a subgroup, some of them have the two halves of their windows exchanged (`turned`), so that they do
+// not wait for the same banks.
 //
 // Each sum runs over the channels that go in, in their order, wherever its tile begins. Indices that a compiler knows stand
 // last where they can: those that it does not know are checked against the bounds, once for all.
@@ -42,11 +47,11 @@ const OCTETS: u32 = 4u;
 const CHANNEL_QUADS: u32 = 8u;
 // Threads of a point: quads of channels, each with the quad half of all channels further on, by as many of windows.
 const POINT_THREADS: u32 = WINDOWS / 2u;
+// Vectors of weights of a quad: four channels, 16 points, 32 channels that come out.
 const PIECE: u32 = 512u;
 
-var<workgroup> patch_values: array<vec4<f32>, PATCH>;
-var<workgroup> weight_values: array<array<vec4<f32>, 128>, 4>;
-var<workgroup> input_values: array<array<vec4<f32>, POINT_QUADS>, 4>;
+var<workgroup> patch_values: array<array<vec4<f32>, PATCH>, 2>;
+var<workgroup> input_values: array<array<array<vec4<f32>, POINT_QUADS>, 4>, 2>;
 
 // A thread's sums: of its windows 0 to 7, the first quad of channels (s) and the second (t).
 var<private> s0: vec4<f32>;
@@ -102,17 +107,17 @@ fn turned(point: u32) -> u32 {
 }
 
 // Sets four windows' place of a point to one window's value, all four channels.
-fn store_input(point: u32, window: u32, value: vec4<f32>) {
+fn store_input(stage: u32, point: u32, window: u32, value: vec4<f32>) {
     let place = point * WINDOW_QUADS + ((window / 4u) ^ turned(point));
     let lane = window % 4u;
-    input_values[0][place][lane] = value.x;
-    input_values[1][place][lane] = value.y;
-    input_values[2][place][lane] = value.z;
-    input_values[3][place][lane] = value.w;
+    input_values[stage][0][place][lane] = value.x;
+    input_values[stage][1][place][lane] = value.y;
+    input_values[stage][2][place][lane] = value.z;
+    input_values[stage][3][place][lane] = value.w;
 }
 
 // One line of four points of B^T d B for one window.
-fn transform(line: u32, window: u32) {
+fn transform(stage: u32, line: u32, window: u32) {
     // The line of B^T: rows 0, 1, 2 and 1 of d, and rows 2, 2, 1 and 3 added or taken off.
     let row = (0x1210u >> (line * 4u)) & 3u;
     let other = (0x3122u >> (line * 4u)) & 3u;
@@ -120,56 +125,44 @@ fn transform(line: u32, window: u32) {
     let corner = 2u * (window / WINDOWS_ACROSS) * PATCH_WIDTH + window % WINDOWS_ACROSS;
     let first = corner + row * PATCH_WIDTH;
     let second = corner + other * PATCH_WIDTH;
-    let d0 = fma(sign, patch_values[second], patch_values[first]);
-    let d1 = fma(sign, patch_values[second + EVEN], patch_values[first + EVEN]);
-    let d2 = fma(sign, patch_values[second + 1u], patch_values[first + 1u]);
-    let d3 = fma(sign, patch_values[second + EVEN + 1u], patch_values[first + EVEN + 1u]);
-    store_input(line * 4u, window, d0 - d2);
-    store_input(line * 4u + 1u, window, d1 + d2);
-    store_input(line * 4u + 2u, window, d2 - d1);
-    store_input(line * 4u + 3u, window, d1 - d3);
+    let d0 = fma(sign, patch_values[stage][second], patch_values[stage][first]);
+    let d1 = fma(sign, patch_values[stage][second + EVEN], patch_values[stage][first + EVEN]);
+    let d2 = fma(sign, patch_values[stage][second + 1u], patch_values[stage][first + 1u]);
+    let d3 = fma(sign, patch_values[stage][second + EVEN + 1u], patch_values[stage][first + EVEN + 1u]);
+    store_input(stage, line * 4u, window, d0 - d2);
+    store_input(stage, line * 4u + 1u, window, d1 + d2);
+    store_input(stage, line * 4u + 2u, window, d2 - d1);
+    store_input(stage, line * 4u + 3u, window, d1 - d3);
 }
 
 // Where one point's sums of one window wait for those of the other points: [8 points][WINDOW_QUADS windows][32 channels],
-// points 0 to 7 in weight_values and 8 to 15 in input_values.
+// points 0 to 7 in the first stage of input_values and 8 to 15 in the second.
 fn place_of_sums(point: u32, window: u32, quad: u32) -> u32 {
     let turn = ((window >> 1u) & 1u) * 4u;
     return ((point % 8u) * WINDOW_QUADS + window) * CHANNEL_QUADS + (quad ^ turn);
 }
 
 fn hand_over(point: u32, window: u32, group: u32, s: vec4<f32>, t: vec4<f32>) {
+    let stage = point / 8u;
     let first = place_of_sums(point, window, group);
     let second = place_of_sums(point, window, group + 4u);
-    if (point < 8u) {
-        weight_values[first / 128u][first % 128u] = s;
-        weight_values[second / 128u][second % 128u] = t;
-    } else {
-        input_values[first / POINT_QUADS][first % POINT_QUADS] = s;
-        input_values[second / POINT_QUADS][second % POINT_QUADS] = t;
-    }
+    input_values[stage][first / POINT_QUADS][first % POINT_QUADS] = s;
+    input_values[stage][second / POINT_QUADS][second % POINT_QUADS] = t;
+}
+
+// One channel's sums at a point.
+fn take(point: u32, window: u32, channel: u32) -> f32 {
+    let place = place_of_sums(point, window, channel / 4u);
+    return input_values[point / 8u][place / POINT_QUADS][place % POINT_QUADS][channel % 4u];
 }
 
 // One channel's sums at four points, from that one on.
 fn take_line(point: u32, window: u32, channel: u32) -> vec4<f32> {
-    let step = WINDOW_QUADS * CHANNEL_QUADS;
-    let lane = channel % 4u;
-    let p0 = place_of_sums(point, window, channel / 4u);
-    let p1 = p0 + step;
-    let p2 = p1 + step;
-    let p3 = p2 + step;
-    if (point < 8u) {
-        return vec4<f32>(
-            weight_values[p0 / 128u][p0 % 128u][lane],
-            weight_values[p1 / 128u][p1 % 128u][lane],
-            weight_values[p2 / 128u][p2 % 128u][lane],
-            weight_values[p3 / 128u][p3 % 128u][lane],
-        );
-    }
     return vec4<f32>(
-        input_values[p0 / POINT_QUADS][p0 % POINT_QUADS][lane],
-        input_values[p1 / POINT_QUADS][p1 % POINT_QUADS][lane],
-        input_values[p2 / POINT_QUADS][p2 % POINT_QUADS][lane],
-        input_values[p3 / POINT_QUADS][p3 % POINT_QUADS][lane],
+        take(point, window, channel),
+        take(point + 1u, window, channel),
+        take(point + 2u, window, channel),
+        take(point + 3u, window, channel),
     );
 }
 
@@ -208,7 +201,7 @@ fn window_taken(exchange: u32, local: u32) -> u32 {
 }
 
 // Where a window's quad of channels at the first of two positions in a row waits for `finish`; the second position's is
-// half of all further on. The upper row is in weight_values, the lower one in input_values.
+// half of all further on. The upper row is in the first stage of input_values, the lower one in the second.
 fn place_of_window_sums(window: u32, quad: u32) -> u32 {
     return quad * WINDOWS + (window ^ quad);
 }
@@ -217,10 +210,10 @@ fn set_window(window: u32, channel: u32, values: vec4<f32>) {
     let left = place_of_window_sums(window, channel / 4u);
     let right = left + CHANNEL_QUADS * WINDOWS;
     let lane = channel % 4u;
-    weight_values[left / 128u][left % 128u][lane] = values.x;
-    weight_values[right / 128u][right % 128u][lane] = values.y;
-    input_values[left / POINT_QUADS][left % POINT_QUADS][lane] = values.z;
-    input_values[right / POINT_QUADS][right % POINT_QUADS][lane] = values.w;
+    input_values[0][left / POINT_QUADS][left % POINT_QUADS][lane] = values.x;
+    input_values[0][right / POINT_QUADS][right % POINT_QUADS][lane] = values.y;
+    input_values[1][left / POINT_QUADS][left % POINT_QUADS][lane] = values.z;
+    input_values[1][right / POINT_QUADS][right % POINT_QUADS][lane] = values.w;
 }
 
 fn get_window(window: u32, octet: u32) {
@@ -228,14 +221,14 @@ fn get_window(window: u32, octet: u32) {
     let a_right = a_left + CHANNEL_QUADS * WINDOWS;
     let b_left = place_of_window_sums(window, octet * 2u + 1u);
     let b_right = b_left + CHANNEL_QUADS * WINDOWS;
-    a00 = weight_values[a_left / 128u][a_left % 128u];
-    a01 = weight_values[a_right / 128u][a_right % 128u];
-    a10 = input_values[a_left / POINT_QUADS][a_left % POINT_QUADS];
-    a11 = input_values[a_right / POINT_QUADS][a_right % POINT_QUADS];
-    b00 = weight_values[b_left / 128u][b_left % 128u];
-    b01 = weight_values[b_right / 128u][b_right % 128u];
-    b10 = input_values[b_left / POINT_QUADS][b_left % POINT_QUADS];
-    b11 = input_values[b_right / POINT_QUADS][b_right % POINT_QUADS];
+    a00 = input_values[0][a_left / POINT_QUADS][a_left % POINT_QUADS];
+    a01 = input_values[0][a_right / POINT_QUADS][a_right % POINT_QUADS];
+    a10 = input_values[1][a_left / POINT_QUADS][a_left % POINT_QUADS];
+    a11 = input_values[1][a_right / POINT_QUADS][a_right % POINT_QUADS];
+    b00 = input_values[0][b_left / POINT_QUADS][b_left % POINT_QUADS];
+    b01 = input_values[0][b_right / POINT_QUADS][b_right % POINT_QUADS];
+    b10 = input_values[1][b_left / POINT_QUADS][b_left % POINT_QUADS];
+    b11 = input_values[1][b_right / POINT_QUADS][b_right % POINT_QUADS];
 }
 
 @compute @workgroup_size(THREADS)
@@ -258,59 +251,58 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let point = local / POINT_THREADS;
     let group = local % 4u;
     let windows = (local % POINT_THREADS) / 4u;
-    let c = point * CHANNEL_QUADS + (group ^ ((point & 1u) * 4u));
-    let d = c ^ 4u;
     let v = point * WINDOW_QUADS + (windows ^ turned(point));
     let w = point * WINDOW_QUADS + ((windows + WINDOW_QUADS / 2u) ^ turned(point));
 
-    var at = channel_tile * dispatch.input_quads * PIECE + local;
-    var patch_value = vec4<f32>(0.0);
+    // Weights of the quad's four channels: this thread's first quad of channels that come out (c) and its second (d).
+    var at = channel_tile * dispatch.input_quads * PIECE + point * CHANNEL_QUADS + group;
+    var c0 = weights[at];
+    var d0 = weights[at + 4u];
+    var c1 = weights[at + 128u];
+    var d1 = weights[at + 132u];
+    var c2 = weights[at + 256u];
+    var d2 = weights[at + 260u];
+    var c3 = weights[at + 384u];
+    var d3 = weights[at + 388u];
+    let quads = dispatch.input_quads;
     if (local < PATCH) {
-        patch_value = load(source, 0u);
+        patch_values[0][place] = load(source, 0u);
+        patch_values[1][place] = load(source, min(1u, quads - 1u));
     }
-    var weight0 = weights[at];
-    var weight1 = weights[at + THREADS];
-    var weight2 = vec4<f32>(0.0);
-    var weight3 = vec4<f32>(0.0);
-    if (THREADS == 128u) {
-        weight2 = weights[at + 256u];
-        weight3 = weights[at + 384u];
+    workgroupBarrier();
+    if (local < 4u * WINDOWS) {
+        transform(0u, local / WINDOWS, local % WINDOWS);
     }
-    for (var quad = 1u; quad <= dispatch.input_quads; quad += 1u) {
-        if (local < PATCH) {
-            patch_values[place] = patch_value;
+    workgroupBarrier();
+    for (var quad = 0u; quad < quads; quad += 1u) {
+        let stage = quad & 1u;
+        var patch_value = vec4<f32>(0.0);
+        if (quad + 2u < quads && local < PATCH) {
+            patch_value = load(source, quad + 2u);
         }
-        workgroupBarrier();
-        if (local < 4u * WINDOWS) {
-            transform(local / WINDOWS, local % WINDOWS);
-        }
-        if (THREADS == 128u) {
-            weight_values[0][local] = weight0;
-            weight_values[1][local] = weight1;
-            weight_values[2][local] = weight2;
-            weight_values[3][local] = weight3;
-        } else {
-            weight_values[local / 128u][local % 128u] = weight0;
-            weight_values[local / 128u + 2u][local % 128u] = weight1;
-        }
-        workgroupBarrier();
-        // The next quad is on its way while this one is multiplied.
-        if (quad < dispatch.input_quads) {
+        if (quad + 1u < quads) {
             at += PIECE;
-            weight0 = weights[at];
-            weight1 = weights[at + THREADS];
-            if (THREADS == 128u) {
-                weight2 = weights[at + 256u];
-                weight3 = weights[at + 384u];
-            }
-            if (local < PATCH) {
-                patch_value = load(source, quad);
+            // Half of the threads are enough; the halves take turns.
+            if ((local / (4u * WINDOWS)) == stage) {
+                transform(1u - stage, (local / WINDOWS) % 4u, local % WINDOWS);
             }
         }
-        multiply(weight_values[0][c], weight_values[0][d], input_values[0][v], input_values[0][w]);
-        multiply(weight_values[1][c], weight_values[1][d], input_values[1][v], input_values[1][w]);
-        multiply(weight_values[2][c], weight_values[2][d], input_values[2][v], input_values[2][w]);
-        multiply(weight_values[3][c], weight_values[3][d], input_values[3][v], input_values[3][w]);
+        multiply(c0, d0, input_values[stage][0][v], input_values[stage][0][w]);
+        c0 = weights[at];
+        d0 = weights[at + 4u];
+        multiply(c1, d1, input_values[stage][1][v], input_values[stage][1][w]);
+        c1 = weights[at + 128u];
+        d1 = weights[at + 132u];
+        multiply(c2, d2, input_values[stage][2][v], input_values[stage][2][w]);
+        c2 = weights[at + 256u];
+        d2 = weights[at + 260u];
+        multiply(c3, d3, input_values[stage][3][v], input_values[stage][3][w]);
+        c3 = weights[at + 384u];
+        d3 = weights[at + 388u];
+        if (quad + 2u < quads && local < PATCH) {
+            patch_values[stage][place] = patch_value;
+        }
+        workgroupBarrier();
     }
 
     let given = windows * 2u;

@@ -1,5 +1,5 @@
 // What a workgroup of a convolution makes on a small map, or where workgroup memory is short: 4 x 4 windows by 32 channels,
-// by 128 threads, in 14 KiB of workgroup memory.
+// by 128 threads, in 12 KiB of workgroup memory.
 
 const WINDOWS_ACROSS: u32 = 4u;
 const WINDOWS_DOWN: u32 = 4u;
