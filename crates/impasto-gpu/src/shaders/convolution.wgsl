@@ -22,8 +22,7 @@
 //   weights         [tile of 32 that come out][quad that goes in][4 channels][point][32] f32: G g G^T, by the host in f64
 //
 // Weights go from memory to registers: of a point's, only the threads of that point have a use. Everything has two stages:
-// while a quad is multiplied, the next is transformed, the one after it and the next weights are on their way, and one
-// barrier a quad is enough:
+// while a quad is multiplied, the next is transformed, the one after it is on its way, and one barrier a quad is enough:
 //
 //   quad q      multiply input_values[q % 2]    transform patch_values[(q + 1) % 2]    load q + 2 into patch_values[q % 2]
 //
@@ -45,7 +44,7 @@ const POINT_QUADS: u32 = 16u * WINDOW_QUADS;
 // Octets and quads of the channels that a workgroup makes.
 const OCTETS: u32 = 4u;
 const CHANNEL_QUADS: u32 = 8u;
-// Threads of a point: quads of channels, each with the quad half of all channels further on, by as many of windows.
+// Threads of a point: four quads of channels, each with the one 16 channels further on, by half of the quads of windows.
 const POINT_THREADS: u32 = WINDOWS / 2u;
 // Vectors of weights of a quad: four channels, 16 points, 32 channels that come out.
 const PIECE: u32 = 512u;
@@ -254,16 +253,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let v = point * WINDOW_QUADS + (windows ^ turned(point));
     let w = point * WINDOW_QUADS + ((windows + WINDOW_QUADS / 2u) ^ turned(point));
 
-    // Weights of the quad's four channels: this thread's first quad of channels that come out (c) and its second (d).
     var at = channel_tile * dispatch.input_quads * PIECE + point * CHANNEL_QUADS + group;
-    var c0 = weights[at];
-    var d0 = weights[at + 4u];
-    var c1 = weights[at + 128u];
-    var d1 = weights[at + 132u];
-    var c2 = weights[at + 256u];
-    var d2 = weights[at + 260u];
-    var c3 = weights[at + 384u];
-    var d3 = weights[at + 388u];
     let quads = dispatch.input_quads;
     if (local < PATCH) {
         patch_values[0][place] = load(source, 0u);
@@ -276,29 +266,28 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     workgroupBarrier();
     for (var quad = 0u; quad < quads; quad += 1u) {
         let stage = quad & 1u;
+        // Of the quad's four channels, to this thread's first quad of channels that come out (c) and to its second (d).
+        let c0 = weights[at];
+        let d0 = weights[at + 4u];
+        let c1 = weights[at + 128u];
+        let d1 = weights[at + 132u];
+        let c2 = weights[at + 256u];
+        let d2 = weights[at + 260u];
+        let c3 = weights[at + 384u];
+        let d3 = weights[at + 388u];
+        at += PIECE;
         var patch_value = vec4<f32>(0.0);
         if (quad + 2u < quads && local < PATCH) {
             patch_value = load(source, quad + 2u);
         }
-        if (quad + 1u < quads) {
-            at += PIECE;
-            // Half of the threads are enough; the halves take turns.
-            if ((local / (4u * WINDOWS)) == stage) {
-                transform(1u - stage, (local / WINDOWS) % 4u, local % WINDOWS);
-            }
+        // Half of the threads are enough; the halves take turns.
+        if (quad + 1u < quads && local / (4u * WINDOWS) == stage) {
+            transform(1u - stage, (local / WINDOWS) % 4u, local % WINDOWS);
         }
         multiply(c0, d0, input_values[stage][0][v], input_values[stage][0][w]);
-        c0 = weights[at];
-        d0 = weights[at + 4u];
         multiply(c1, d1, input_values[stage][1][v], input_values[stage][1][w]);
-        c1 = weights[at + 128u];
-        d1 = weights[at + 132u];
         multiply(c2, d2, input_values[stage][2][v], input_values[stage][2][w]);
-        c2 = weights[at + 256u];
-        d2 = weights[at + 260u];
         multiply(c3, d3, input_values[stage][3][v], input_values[stage][3][w]);
-        c3 = weights[at + 384u];
-        d3 = weights[at + 388u];
         if (quad + 2u < quads && local < PATCH) {
             patch_values[stage][place] = patch_value;
         }
