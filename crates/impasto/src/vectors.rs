@@ -50,6 +50,15 @@ const RUN: usize = 8;
 /// Sums in f64 kept side by side, so that one addition need not wait for the one before.
 const WIDE_LANES: usize = 32;
 
+/// Values in a vector of every instruction set.
+const VECTOR: usize = 16;
+
+/// Vectors that are added in one go: what they are added to is read and written once for so many.
+const TOGETHER: usize = 4;
+
+/// Values of each that are added before the next lines are asked for.
+const BLOCK: usize = 128;
+
 /// The instruction set in use: as IMPASTO_ISA has it, or the best. (What IMPASTO_ISA may not name, the engine says.)
 pub fn instruction_set() -> InstructionSet {
     static SET: OnceLock<InstructionSet> = OnceLock::new();
@@ -76,8 +85,14 @@ pub fn dot_of_chunk<A: Element>(a: &[A], b: &[f32]) -> f64 {
             }
         }
     }
+    with_rest(a_rest, b_rest, sums)
+}
+
+/// The sums of runs, and the products of what is left behind the last whole run.
+#[inline(always)]
+fn with_rest<A: Element>(a: &[A], b: &[f32], sums: [f64; WIDE_LANES]) -> f64 {
     let mut rest = 0.0;
-    for (&a, &b) in a_rest.iter().zip(b_rest) {
+    for (&a, &b) in a.iter().zip(b) {
         rest += f64::from(a.wide()) * f64::from(b);
     }
     for sum in sums {
@@ -86,15 +101,28 @@ pub fn dot_of_chunk<A: Element>(a: &[A], b: &[f32]) -> f64 {
     rest
 }
 
-/// Asks for a chunk that is read soon: the processor does not know that one vector's chunk follows another's.
+/// Asks for the cache line at this place of a chunk that is read soon: the processor does not know that one vector's
+/// chunk follows another's. A line at a time between other work: more at once than it can wait for would stop it.
 #[inline(always)]
-fn prefetch<I: Isa, A: Element>(isa: I, chunk: &[A]) {
-    for line in chunk.chunks(size_of::<Lanes>() / size_of::<A>()) {
-        isa.prefetch(line.as_ptr().cast());
-    }
+fn prefetch<I: Isa, A: Element>(isa: I, chunk: &[A], place: usize) {
+    isa.prefetch(chunk.as_ptr().wrapping_add(place).cast());
 }
 
-/// Writes the scalar products of a chunk of each of `vectors` with each of `others`, which are chunks, into `sums`.
+/// Sixteen numbers as f32.
+#[inline(always)]
+fn widen<I: Isa, A: Element>(isa: I, values: &[A; VECTOR]) -> I::Vector {
+    isa.load(&Lanes(values.map(A::wide)))
+}
+
+/// The chunk of each vector of a sweep, with that of the one behind it; the last has itself there.
+#[inline(always)]
+fn with_next<'a, A>(vectors: &'a [&'a [A]], range: Range<usize>) -> impl Iterator<Item = (&'a [A], &'a [A])> {
+    let next = vectors.iter().skip(1).chain(vectors.last());
+    vectors.iter().zip(next).map(move |(vector, next)| (&vector[range.clone()], &next[range.clone()]))
+}
+
+/// Writes the scalar products of a chunk of each of `vectors` with each of `others`, which are chunks, into `sums`: those
+/// that [`dot_of_chunk`] gives, each vector read once for all others.
 struct DotsOfChunk<'a, A, const OTHERS: usize> {
     vectors: &'a [&'a [A]],
     others: [&'a [f32]; OTHERS],
@@ -107,16 +135,55 @@ impl<A: Element, const OTHERS: usize> Task for DotsOfChunk<'_, A, OTHERS> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let mut sums = self.sums.iter_mut();
-        for (place, vector) in self.vectors.iter().enumerate() {
-            if let Some(next) = self.vectors.get(place + 1) {
-                prefetch(isa, &next[self.range.clone()]);
-            }
-            for (other, sum) in self.others.iter().zip(&mut sums) {
-                *sum = dot_of_chunk(&vector[self.range.clone()], other);
+        let DotsOfChunk { vectors, others, range, sums } = self;
+        let mut aligned = [[Lanes::ZERO; CHUNK / VECTOR]; OTHERS];
+        for (aligned, other) in aligned.iter_mut().zip(others) {
+            aligned.iter_mut().zip(other.as_chunks().0).for_each(|(lanes, values)| lanes.0 = *values);
+        }
+        for ((vector, next), sums) in with_next(vectors, range).zip(sums.chunks_mut(OTHERS)) {
+            let runs = sums_of_runs(isa, vector, next, &aligned);
+            let start = vector.len() / (RUN * LANES) * (RUN * LANES);
+            for ((sum, runs), other) in sums.iter_mut().zip(runs).zip(others) {
+                *sum = with_rest(&vector[start..], &other[start..], runs);
             }
         }
     }
+}
+
+/// The sums of all whole runs of a chunk with each of `others`; `next` is brought near meanwhile.
+#[inline(always)]
+fn sums_of_runs<I: Isa, A: Element, const OTHERS: usize>(
+    isa: I,
+    vector: &[A],
+    next: &[A],
+    others: &[[Lanes; CHUNK / VECTOR]; OTHERS],
+) -> [[f64; WIDE_LANES]; OTHERS] {
+    let mut sums = [[0.0; WIDE_LANES]; OTHERS];
+    let (groups, _) = vector.as_chunks::<VECTOR>();
+    for runs in 0..vector.len() / (RUN * LANES) {
+        for first in (0..LANES).step_by(WIDE_LANES) {
+            let mut run = [[isa.splat(0.0); WIDE_LANES / VECTOR]; OTHERS];
+            for row in 0..RUN {
+                let place = (runs * RUN + row) * LANES + first;
+                prefetch(isa, next, place);
+                for half in 0..WIDE_LANES / VECTOR {
+                    let group = place / VECTOR + half;
+                    let wide = widen(isa, &groups[group]);
+                    for (run, other) in run.iter_mut().zip(others) {
+                        run[half] = isa.add(run[half], isa.mul(wide, isa.load(&other[group])));
+                    }
+                }
+            }
+            for (sums, run) in sums.iter_mut().zip(run) {
+                for (sums, run) in sums.as_chunks_mut::<VECTOR>().0.iter_mut().zip(run) {
+                    let mut lanes = Lanes::ZERO;
+                    isa.store(run, &mut lanes);
+                    sums.iter_mut().zip(lanes.0).for_each(|(sum, run)| *sum += f64::from(run));
+                }
+            }
+        }
+    }
+    sums
 }
 
 /// The scalar product of two vectors of one length.
@@ -176,13 +243,35 @@ impl<A: Element> Task for AddToChunk<'_, A> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let end = self.start + self.base.len();
-        for (place, (vector, &factor)) in self.vectors.iter().zip(self.factors).enumerate() {
-            if let Some(next) = self.vectors.get(place + 1) {
-                prefetch(isa, &next[self.start..end]);
+        let range = self.start..self.start + self.base.len();
+        let (groups, rest) = self.vectors.as_chunks::<TOGETHER>();
+        let (factors, rest_factors) = self.factors.as_chunks::<TOGETHER>();
+        for (place, (group, factors)) in groups.iter().zip(factors).enumerate() {
+            let next = self.vectors[(place + 1) * TOGETHER..].iter().take(TOGETHER);
+            let next: [&[A]; TOGETHER] = {
+                let mut chunks = [&[][..]; TOGETHER];
+                chunks.iter_mut().zip(next).for_each(|(chunk, next)| *chunk = &next[range.clone()]);
+                chunks
+            };
+            let [a, b, c, d] = group.map(|vector| vector[range.clone()].chunks(BLOCK));
+            let factors = factors.map(|factor| factor as f32);
+            let blocks = self.base.chunks_mut(BLOCK).zip(a.zip(b).zip(c.zip(d))).enumerate();
+            for (block, (base, ((a, b), (c, d)))) in blocks {
+                for next in next {
+                    for line in (0..BLOCK).step_by(size_of::<Lanes>() / size_of::<A>()) {
+                        prefetch(isa, next, block * BLOCK + line);
+                    }
+                }
+                // One after the other, as if each were added by itself.
+                for (base, ((a, b), (c, d))) in base.iter_mut().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
+                    let sum = *base + factors[0] * a.wide() + factors[1] * b.wide();
+                    *base = sum + factors[2] * c.wide() + factors[3] * d.wide();
+                }
             }
+        }
+        for (vector, &factor) in rest.iter().zip(rest_factors) {
             let factor = factor as f32;
-            for (base, value) in self.base.iter_mut().zip(&vector[self.start..]) {
+            for (base, value) in self.base.iter_mut().zip(&vector[range.clone()]) {
                 *base += factor * value.wide();
             }
         }
