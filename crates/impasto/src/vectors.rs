@@ -6,9 +6,9 @@
 //! so that what they share is read from memory once. Vectors that are kept for long may be in bfloat16; products and sums
 //! of them are the same as of the f32 values that they stand for.
 //!
-//! The loops are plain ones, which the compiler makes vectors of, once for each instruction set: the work on a chunk is a
-//! [`Task`] that runs inside the network's own dispatch. Nothing is fused or put in another order, so the bits are the same
-//! on all of them.
+//! The work on a chunk is a [`Task`] that runs inside the network's own dispatch, once for each instruction set: plain loops,
+//! which the compiler makes vectors of, or the instruction set's own vectors where runs must stay in registers. Nothing is
+//! fused or put in another order, so the bits are the same on all of them.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -394,19 +394,23 @@ mod tests {
     /// Checkpoints of a run go on with the same bytes on another instruction set's sums too.
     #[test]
     fn any_instruction_set_gives_the_same_bits() {
-        let (mut a, b) = (wave(10_000, 0.013), wave(10_000, 0.7));
-        let mut rounded = vec![Bfloat16::default(); a.len()];
-        round_into(&mut rounded, &mut a);
-        let with = |set: InstructionSet| {
-            let (vectors, others, mut base) = ([&rounded[..], &rounded[..]], [&b[..], &a[..]], b.clone());
-            let mut sums = [0.0; 4];
-            set.run(DotsOfChunk { vectors: &vectors, others, range: 0..a.len(), sums: &mut sums });
-            set.run(AddToChunk { base: &mut base, vectors: &vectors, factors: &[1.7, -0.3], start: 0 });
-            (sums, base)
-        };
-        let mut sets = InstructionSet::available().into_iter().map(with);
-        let first = sets.next().unwrap();
-        assert!(sets.all(|other| other == first));
+        for length in [CHUNK, CHUNK - 100] {
+            let (mut a, b) = (wave(length, 0.013), wave(length, 0.7));
+            let mut rounded = vec![Bfloat16::default(); a.len()];
+            round_into(&mut rounded, &mut a);
+            let with = |set: InstructionSet| {
+                // More vectors than are added in one go.
+                let (vectors, others, mut base) = ([&rounded[..]; 5], [&b[..], &a[..]], b.clone());
+                let (mut sums, factors) = ([0.0; 10], [1.7, -0.3, 0.9, 1.1, -2.3]);
+                set.run(DotsOfChunk { vectors: &vectors, others, range: 0..length, sums: &mut sums });
+                set.run(AddToChunk { base: &mut base, vectors: &vectors, factors: &factors, start: 0 });
+                (sums, base)
+            };
+            let mut sets = InstructionSet::available().into_iter().map(with);
+            let first = sets.next().unwrap();
+            assert_eq!(first.0[0], dot_of_chunk(&rounded, &b), "the sums of one vector alone");
+            assert!(sets.all(|other| other == first));
+        }
     }
 
     #[test]
