@@ -233,7 +233,7 @@ fn weigh_row(
     // An even row is the second of its own coarse row's four and the last of the one before; an odd row the third of its
     // own and the first of the next.
     let own = y / 2;
-    let other = if y % 2 == 0 { own.checked_sub(1) } else { Some(own + 1) };
+    let other = if y.is_multiple_of(2) { own.checked_sub(1) } else { Some(own + 1) };
     column_sums.fill(0.0);
     for (coarse_y, tap) in [(Some(own), TAPS[1]), (other, TAPS[0])] {
         let Some(coarse_y) = coarse_y.filter(|&coarse_y| coarse_y < coarse_height) else { continue };
