@@ -55,8 +55,6 @@
 #![forbid(unsafe_code)]
 
 pub mod adam;
-#[doc(hidden)]
-pub mod bfloat16;
 pub mod calibration;
 pub mod checkpoint;
 mod colour;
@@ -91,6 +89,8 @@ pub mod tensorboard;
 mod vectors;
 pub mod write;
 
+#[doc(hidden)]
+pub use impasto_vgg::bfloat16;
 pub use optimiser::Rejection;
 pub use picture::Picture;
 pub use recipe::{Recipe, RecipeError};
