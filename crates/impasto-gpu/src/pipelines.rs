@@ -369,3 +369,29 @@ impl Shader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_tile_needs_a_large_map_and_the_memory() {
+        assert_eq!(Tile::for_map(512, 512, 64, LARGE_BYTES), Tile::Large);
+        assert_eq!(Tile::for_map(512, 512, 64, LARGE_BYTES - 1), Tile::Small);
+        assert_eq!(Tile::for_map(32, 32, 512, LARGE_BYTES), Tile::Small);
+        // 15 by 9 tiles by 2 for 64 channels: the picture of tests/gpu/tiles.rs.
+        assert_eq!(Tile::for_map(113, 131, 64, LARGE_BYTES), Tile::Large);
+    }
+
+    /// What is called the tile in Rust is what its shader's constants say.
+    #[test]
+    fn tiles_are_as_their_shaders_have_them() {
+        for tile in [Tile::Large, Tile::Small] {
+            let has = |name: &str, value: usize| tile.source().contains(&format!("const {name}: u32 = {value}u;"));
+            assert!(
+                has("WINDOWS_ACROSS", tile.windows_across()) && has("WINDOWS_DOWN", tile.windows_down()),
+                "{tile:?}"
+            );
+        }
+    }
+}

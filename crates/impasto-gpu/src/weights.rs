@@ -139,3 +139,33 @@ fn pixel_order(kernel: &[f32], weights: &ConvolutionWeights) -> Vec<f32> {
     }
     ordered
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window by the points of its values and of the weights is the sum of the taps: for all values and weights that are
+    /// one at a place and zero elsewhere, that is for all.
+    #[test]
+    fn points_take_the_place_of_taps() {
+        let lines = |[a, b, c, d]: [f64; 4]| [a - c, b + c, c - b, b - d];
+        for tap in 0..TAPS {
+            let mut taps = [0.0; TAPS];
+            taps[tap] = 1.0;
+            let weights = transformed(&taps);
+            for place in 0..16 {
+                let value = |row: usize, column: usize| f64::from(u8::from(row * 4 + column == place));
+                let columns = [0, 1, 2, 3].map(|column| lines([0, 1, 2, 3].map(|row| value(row, column))));
+                let values = [0, 1, 2, 3].map(|row| lines(columns.map(|column| column[row])));
+                let product = |row: usize, column: usize| values[row][column] * f64::from(weights[row * 4 + column]);
+                let both = |[a, b, c, d]: [f64; 4]| [a + b + c, b - c - d];
+                let rows = [0, 1, 2, 3].map(|row| both([0, 1, 2, 3].map(|column| product(row, column))));
+                let window = [0, 1].map(|column| both(rows.map(|row| row[column])));
+                for (row, column) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                    let expected = value(row + tap / 3, column + tap % 3);
+                    assert_eq!(window[column][row], expected, "tap {tap}, place {place}, position {row}, {column}");
+                }
+            }
+        }
+    }
+}

@@ -38,23 +38,29 @@ struct Dispatch {
 @group(0) @binding(5) var<storage, read_write> result: array<Gradient>;
 
 // Four quads of 64 positions, and their sixteen channels' lines of the panel.
-var<workgroup> feature_values: array<vec4<f32>, 256>;
-var<workgroup> panel_values: array<vec4<f32>, 256>;
+var<workgroup> feature_values: array<array<vec4<f32>, 64>, 4>;
+var<workgroup> panel_values: array<array<vec4<f32>, 16>, 16>;
 
-var<private> a: array<vec4<f32>, 4>;
-var<private> b: array<vec4<f32>, 4>;
+// The sums of the thread's four positions, channels 0 to 3 (a) and 4 to 7 (b) of its eight.
+var<private> a0: vec4<f32>;
+var<private> a1: vec4<f32>;
+var<private> a2: vec4<f32>;
+var<private> a3: vec4<f32>;
+var<private> b0: vec4<f32>;
+var<private> b1: vec4<f32>;
+var<private> b2: vec4<f32>;
+var<private> b3: vec4<f32>;
 
-fn multiply(line: u32, f0: f32, f1: f32, f2: f32, f3: f32) {
-    let lower = panel_values[line];
-    let upper = panel_values[line + 1u];
-    a[0] += f0 * lower;
-    b[0] += f0 * upper;
-    a[1] += f1 * lower;
-    b[1] += f1 * upper;
-    a[2] += f2 * lower;
-    b[2] += f2 * upper;
-    a[3] += f3 * lower;
-    b[3] += f3 * upper;
+// Adds one channel: its values at the four positions, and its line's two quads.
+fn multiply(f0: f32, f1: f32, f2: f32, f3: f32, lower: vec4<f32>, upper: vec4<f32>) {
+    a0 = fma(vec4<f32>(f0), lower, a0);
+    b0 = fma(vec4<f32>(f0), upper, b0);
+    a1 = fma(vec4<f32>(f1), lower, a1);
+    b1 = fma(vec4<f32>(f1), upper, b1);
+    a2 = fma(vec4<f32>(f2), lower, a2);
+    b2 = fma(vec4<f32>(f2), upper, b2);
+    a3 = fma(vec4<f32>(f3), lower, a3);
+    b3 = fma(vec4<f32>(f3), upper, b3);
 }
 
 // Place of a position in a plane of a ring of `rows`.
@@ -74,6 +80,13 @@ fn store(position: u32, tile: u32, quad: u32, sum: vec4<f32>) {
     result[place(plane, dispatch.result_rows, position)] = stored_gradient(value);
 }
 
+fn store_both(position: u32, positions: u32, tile: u32, quad: u32, a: vec4<f32>, b: vec4<f32>) {
+    if (position < positions) {
+        store(position, tile, quad, a);
+        store(position, tile, quad + 1u, b);
+    }
+}
+
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let id = dispatch.first + workgroup.x + workgroup.y * dispatch.dispatch_width;
@@ -84,29 +97,61 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let first_position = (id / dispatch.tiles) * 64u;
     let positions = (dispatch.row_end - dispatch.row_begin) * dispatch.width;
     let lane = local % 16u;
-    let group = local / 16u;
+    let lower = (local / 16u) * 2u;
+    let upper = lower + 1u;
 
     // This thread brings one position of two quads.
     let brought = min(first_position + local % 64u, positions - 1u);
     let brought_place = place(0u, dispatch.features_rows, brought);
     var line = tile * dispatch.all_quads * 64u;
     for (var quad = 0u; quad < dispatch.quads; quad += 4u) {
-        for (var at = local; at < 256u; at += 128u) {
-            let plane = (quad + at / 64u) * dispatch.features_rows * dispatch.width;
-            feature_values[at] = feature(features[plane + brought_place]);
-            panel_values[at] = panel[line + at];
-        }
+        let plane = (quad + local / 64u) * dispatch.features_rows * dispatch.width;
+        let later_plane = plane + 2u * dispatch.features_rows * dispatch.width;
+        feature_values[local / 64u][local % 64u] = feature(features[plane + brought_place]);
+        feature_values[local / 64u + 2u][local % 64u] = feature(features[later_plane + brought_place]);
+        panel_values[local / 16u][local % 16u] = panel[line + local];
+        panel_values[local / 16u + 8u][local % 16u] = panel[line + local + 128u];
         workgroupBarrier();
-        for (var of_four = 0u; of_four < 4u; of_four += 1u) {
-            let f0 = feature_values[of_four * 64u + lane];
-            let f1 = feature_values[of_four * 64u + lane + 16u];
-            let f2 = feature_values[of_four * 64u + lane + 32u];
-            let f3 = feature_values[of_four * 64u + lane + 48u];
-            let first_line = of_four * 64u + group * 2u;
-            multiply(first_line, f0.x, f1.x, f2.x, f3.x);
-            multiply(first_line + 16u, f0.y, f1.y, f2.y, f3.y);
-            multiply(first_line + 32u, f0.z, f1.z, f2.z, f3.z);
-            multiply(first_line + 48u, f0.w, f1.w, f2.w, f3.w);
+        // Written out: a place that a compiler knows needs no check against the bounds.
+        {
+            let f0 = feature_values[0][lane];
+            let f1 = feature_values[0][lane + 16u];
+            let f2 = feature_values[0][lane + 32u];
+            let f3 = feature_values[0][lane + 48u];
+            multiply(f0.x, f1.x, f2.x, f3.x, panel_values[0][lower], panel_values[0][upper]);
+            multiply(f0.y, f1.y, f2.y, f3.y, panel_values[1][lower], panel_values[1][upper]);
+            multiply(f0.z, f1.z, f2.z, f3.z, panel_values[2][lower], panel_values[2][upper]);
+            multiply(f0.w, f1.w, f2.w, f3.w, panel_values[3][lower], panel_values[3][upper]);
+        }
+        {
+            let f0 = feature_values[1][lane];
+            let f1 = feature_values[1][lane + 16u];
+            let f2 = feature_values[1][lane + 32u];
+            let f3 = feature_values[1][lane + 48u];
+            multiply(f0.x, f1.x, f2.x, f3.x, panel_values[4][lower], panel_values[4][upper]);
+            multiply(f0.y, f1.y, f2.y, f3.y, panel_values[5][lower], panel_values[5][upper]);
+            multiply(f0.z, f1.z, f2.z, f3.z, panel_values[6][lower], panel_values[6][upper]);
+            multiply(f0.w, f1.w, f2.w, f3.w, panel_values[7][lower], panel_values[7][upper]);
+        }
+        {
+            let f0 = feature_values[2][lane];
+            let f1 = feature_values[2][lane + 16u];
+            let f2 = feature_values[2][lane + 32u];
+            let f3 = feature_values[2][lane + 48u];
+            multiply(f0.x, f1.x, f2.x, f3.x, panel_values[8][lower], panel_values[8][upper]);
+            multiply(f0.y, f1.y, f2.y, f3.y, panel_values[9][lower], panel_values[9][upper]);
+            multiply(f0.z, f1.z, f2.z, f3.z, panel_values[10][lower], panel_values[10][upper]);
+            multiply(f0.w, f1.w, f2.w, f3.w, panel_values[11][lower], panel_values[11][upper]);
+        }
+        {
+            let f0 = feature_values[3][lane];
+            let f1 = feature_values[3][lane + 16u];
+            let f2 = feature_values[3][lane + 32u];
+            let f3 = feature_values[3][lane + 48u];
+            multiply(f0.x, f1.x, f2.x, f3.x, panel_values[12][lower], panel_values[12][upper]);
+            multiply(f0.y, f1.y, f2.y, f3.y, panel_values[13][lower], panel_values[13][upper]);
+            multiply(f0.z, f1.z, f2.z, f3.z, panel_values[14][lower], panel_values[14][upper]);
+            multiply(f0.w, f1.w, f2.w, f3.w, panel_values[15][lower], panel_values[15][upper]);
         }
         workgroupBarrier();
         line += 256u;
@@ -114,14 +159,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var mean_a = vec4<f32>(0.0);
     var mean_b = vec4<f32>(0.0);
     if (dispatch.has_mean == 1u) {
-        mean_a = means[tile * 16u + group * 2u];
-        mean_b = means[tile * 16u + group * 2u + 1u];
+        mean_a = means[tile * 16u + lower];
+        mean_b = means[tile * 16u + upper];
     }
-    for (var of_four = 0u; of_four < 4u; of_four += 1u) {
-        let position = first_position + lane + of_four * 16u;
-        if (position < positions) {
-            store(position, tile, group * 2u, a[of_four] + mean_a);
-            store(position, tile, group * 2u + 1u, b[of_four] + mean_b);
-        }
-    }
+    let position = first_position + lane;
+    store_both(position, positions, tile, lower, a0 + mean_a, b0 + mean_b);
+    store_both(position + 16u, positions, tile, lower, a1 + mean_a, b1 + mean_b);
+    store_both(position + 32u, positions, tile, lower, a2 + mean_a, b2 + mean_b);
+    store_both(position + 48u, positions, tile, lower, a3 + mean_a, b3 + mean_b);
 }
