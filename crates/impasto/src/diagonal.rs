@@ -55,20 +55,17 @@ impl Diagonal {
         self.pairs += 1;
         self.steps.resize(pixels, 0.0);
         self.changes.resize(pixels, 0.0);
-        add_squares(&mut self.steps, step, (1.0 / step_square.sqrt()) as f32);
-        add_squares(&mut self.changes, change, (1.0 / change_square.sqrt()) as f32);
+        let factor = |square: f64| (1.0 / square.sqrt()) as f32;
+        rayon::join(
+            || add_squares(&mut self.steps, step, factor(step_square)),
+            || add_squares(&mut self.changes, change, factor(change_square)),
+        );
         self.settle();
     }
 
-    /// Multiplies a picture `[3, height, width]` by the square root of D.
-    pub fn apply_root(&self, picture: &mut [f32]) {
-        if !self.root.is_empty() {
-            let rows = picture.par_chunks_mut(self.width).enumerate();
-            rows.for_each(|(row, values)| {
-                let root = &self.root[row % self.height * self.width..][..self.width];
-                values.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
-            });
-        }
+    /// The square root of D, `[height, width]`; empty as long as D is 1.
+    pub fn root(&self) -> &[f32] {
+        &self.root
     }
 
     /// Bytes that it takes for pictures of `values` values: three planes.
@@ -166,19 +163,16 @@ mod tests {
             let rounded = |values: &[f32]| values.iter().map(|&value| Bfloat16::from(value)).collect::<Vec<_>>();
             diagonal.learn((&rounded(&step), square(&step)), (&rounded(&change), square(&change)));
         }
-        let mut ones = vec![1.0; 3 * width * height];
-        diagonal.apply_root(&mut ones);
-        (diagonal, ones)
+        let root = if diagonal.root().is_empty() { vec![1.0; width * height] } else { diagonal.root().to_vec() };
+        (diagonal, root)
     }
 
     #[test]
     fn soft_places_move_further_in_proportion() {
         let (_, root) = learnt(1.0, 4.0, 12);
         // The square root of D, away from the seam: its ratio is that of the square roots of the stiffness.
-        for plane in 0..3 {
-            let (soft, stiff) = (root[plane * 80 + 34], root[plane * 80 + 44]);
-            assert!((soft / stiff - 2.0).abs() < 0.02, "{soft} {stiff}");
-        }
+        let (soft, stiff) = (root[34], root[44]);
+        assert!((soft / stiff - 2.0).abs() < 0.02, "{soft} {stiff}");
     }
 
     #[test]

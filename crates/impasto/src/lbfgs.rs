@@ -36,7 +36,11 @@ use crate::bfloat16::Bfloat16;
 use crate::optimiser::{Optimiser, Rejection, Step};
 use crate::preconditioner::Preconditioner;
 use crate::state::{Damaged, StateReader, StateWriter};
-use crate::vectors::{CHUNK, add_scaled, all_finite, change_each, combine_into, dot, dots, round_into, widen_into};
+use crate::trial::{Comparison, Trial, compare};
+use crate::vectors::{
+    CHUNK, add_and_finish, add_and_scale, all_finite, change_each, copy_into, dot, dot_chunks, dots, dots_with_rounded,
+    zeros,
+};
 
 /// Root mean square of the first step at most, in units of 0..255.
 const LONGEST_PLAIN_STEP: f64 = 8.0;
@@ -113,57 +117,63 @@ impl Lbfgs {
     }
 
     fn start(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
-        self.position = picture.to_vec();
-        self.gradient = gradient.to_vec();
-        self.direction = vec![0.0; picture.len()];
-        self.loss = loss;
-    }
-
-    /// Remembers the step from the good picture to `picture` and makes that the good one.
-    fn accept(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
-        if self.loss.is_finite() {
-            self.remember(picture, gradient);
+        for vector in [&mut self.position, &mut self.gradient, &mut self.direction, &mut self.scratch] {
+            *vector = zeros(picture.len());
         }
-        self.position.copy_from_slice(picture);
-        self.gradient.copy_from_slice(gradient);
-        self.loss = loss;
-        self.rejections = 0;
+        self.arrive(picture, loss, gradient);
     }
 
-    /// Adds the pair of this picture and the last good one, unless the loss does not curve upwards along it.
-    fn remember(&mut self, picture: &[f32], gradient: &[f32]) {
-        let mut pair = self.spare.take().unwrap_or_else(|| Pair {
-            step: vec![Bfloat16::default(); picture.len()],
-            change: vec![Bfloat16::default(); picture.len()],
+    /// Makes `picture` the good one, and `direction` Z g.
+    fn arrive(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
+        (self.loss, self.rejections) = (loss, 0);
+        let clamp = self.clamp;
+        let there = picture.par_chunks(CHUNK).zip(gradient.par_chunks(CHUNK));
+        let good = self.position.par_chunks_mut(CHUNK).zip(self.gradient.par_chunks_mut(CHUNK));
+        self.direction.par_chunks_mut(CHUNK).zip(good).zip(there).for_each(
+            |((direction, (position, good_gradient)), (picture, gradient))| {
+                position.copy_from_slice(picture);
+                good_gradient.copy_from_slice(gradient);
+                direction.copy_from_slice(gradient);
+                hold_bounds(clamp, direction, picture, gradient);
+            },
+        );
+    }
+
+    /// Compares the picture that was tried to the last good one; the pair that would come of it is the spare one, and
+    /// `scratch` its change of the gradient.
+    fn compare(&mut self, picture: &[f32], gradient: &[f32]) -> Comparison {
+        let length = picture.len();
+        let pair = self.spare.get_or_insert_with(|| Pair {
+            step: zeros(length),
+            change: zeros(length),
             older_steps_dot_change: Vec::new(),
             step_dot_change: 0.0,
             change_dot_change: 0.0,
         });
         // Filled when it is first used.
         pair.older_steps_dot_change.clear();
-        self.scratch.resize(picture.len(), 0.0);
-        combine_into(&mut self.scratch, picture, &self.position, |picture, position| picture - position);
-        round_into(&mut pair.step, &mut self.scratch);
-        let step_square = dot(&self.scratch, &self.scratch);
-        combine_into(&mut self.scratch, gradient, &self.gradient, |gradient, before| gradient - before);
-        round_into(&mut pair.change, &mut self.scratch);
-        let change_square = dot(&self.scratch, &self.scratch);
-        pair.step_dot_change = dot(&pair.step, &self.scratch);
+        self.scratch.resize(length, 0.0);
+        let trial = Trial { picture, gradient, position: &self.position, gradient_before: &self.gradient };
+        compare(trial, &mut pair.step, &mut pair.change, &mut self.scratch)
+    }
+
+    /// Adds the pair that was compared, unless the loss does not curve upwards along it. Its row of the table and its
+    /// y P y are still missing.
+    fn remember(&mut self, comparison: Comparison) -> bool {
+        let Comparison { step_square, change_square, step_dot_change, .. } = comparison;
         let lengths = (step_square * change_square).sqrt();
-        if pair.step_dot_change > LEAST_CURVATURE * lengths {
-            pair.change_dot_change = match &mut self.preconditioner {
-                None => change_square,
-                Some(preconditioner) => {
-                    preconditioner.learn((&pair.step, step_square), (&pair.change, change_square));
-                    preconditioner.apply(&mut self.scratch);
-                    dot(&pair.change, &self.scratch)
-                }
-            };
+        if step_dot_change > LEAST_CURVATURE * lengths
+            && let Some(mut pair) = self.spare.take()
+        {
+            (pair.step_dot_change, pair.change_dot_change) = (step_dot_change, change_square);
+            if let Some(preconditioner) = &mut self.preconditioner {
+                preconditioner.learn((&pair.step, step_square), (&pair.change, change_square));
+            }
             self.pairs.push_back(pair);
             self.forget_beyond_capacity();
-        } else {
-            self.spare = Some(pair);
+            return true;
         }
+        false
     }
 
     fn forget_beyond_capacity(&mut self) {
@@ -184,23 +194,24 @@ impl Lbfgs {
         self.pairs.iter().map(|pair| pair.change.as_slice()).collect()
     }
 
-    /// Points `direction` downhill from the good picture.
-    fn aim(&mut self) {
+    /// Points `direction`, which is Z g, downhill from the good picture, and writes the next trial picture.
+    /// `has_new_pair` says whether the newest pair has just come.
+    fn aim(&mut self, picture: &mut [f32], has_new_pair: bool) {
         self.reach = 1.0;
         if !self.pairs.is_empty() {
-            self.apply_history();
-            if dot(&self.direction, &self.gradient) < 0.0 {
+            if self.apply_history(picture, has_new_pair) < 0.0 {
                 return;
             }
             // Only rounding can do this: H is positive.
             self.pairs.clear();
         }
         self.follow_gradient();
+        self.propose(picture);
     }
 
     /// direction = -Z P Z g, as far as the loss would last and the plain step allows.
     fn follow_gradient(&mut self) {
-        self.direction.copy_from_slice(&self.gradient);
+        copy_into(&mut self.direction, &self.gradient);
         self.hold_bounds();
         if let Some(preconditioner) = &mut self.preconditioner {
             preconditioner.apply(&mut self.direction);
@@ -213,18 +224,30 @@ impl Lbfgs {
         change_each(&mut self.direction, |value| -value);
     }
 
-    /// direction = -Z H Z g.
-    fn apply_history(&mut self) {
+    /// direction = -Z H Z g, and `picture` the whole step in it; gives the slope that way.
+    fn apply_history(&mut self, picture: &mut [f32], has_new_pair: bool) -> f64 {
         // Taken out while the pairs are borrowed, and put back below.
         let (mut direction, mut preconditioner) = (std::mem::take(&mut self.direction), self.preconditioner.take());
-        direction.copy_from_slice(&self.gradient);
-        hold_bounds(self.clamp, &mut direction, &self.position, &self.gradient);
+        let mut scratch = std::mem::take(&mut self.scratch);
         let count = self.pairs.len();
 
-        // One sweep for the loop and for the newest pair's row of the table.
-        self.scratch.resize(direction.len(), 0.0);
-        widen_into(&mut self.scratch, &self.pairs[count - 1].change);
-        let products = dots(&self.steps(), &[&self.scratch, &direction]);
+        // One sweep for the loop and for the newest pair's row of the table; beside it P y, whose small levels leave
+        // threads without work.
+        let change = &self.pairs[count - 1].change;
+        let (products, change_dot_change) = rayon::join(
+            || dots_with_rounded(&self.steps(), change, &direction),
+            || match &mut preconditioner {
+                Some(preconditioner) if has_new_pair => {
+                    preconditioner.apply(&mut scratch);
+                    Some(dot(change, &scratch))
+                }
+                _ => None,
+            },
+        );
+        self.scratch = scratch;
+        if let Some(change_dot_change) = change_dot_change {
+            self.pairs[count - 1].change_dot_change = change_dot_change;
+        }
         let (of_newest, mut alphas): (Vec<f64>, Vec<f64>) =
             products.as_chunks::<2>().0.iter().map(|&[of_newest, alpha]| (of_newest, alpha)).unzip();
         self.pairs[count - 1].older_steps_dot_change = of_newest;
@@ -238,48 +261,67 @@ impl Lbfgs {
             }
         }
         let negated: Vec<f64> = alphas.iter().map(|alpha| -alpha).collect();
-        add_scaled(&mut direction, &changes, &negated);
-
         let newest = &self.pairs[count - 1];
         let scale = (newest.step_dot_change / newest.change_dot_change) as f32;
-        change_each(&mut direction, |value| scale * value);
+        add_and_scale(&mut direction, &changes, &negated, scale);
         if let Some(preconditioner) = &mut preconditioner {
             preconditioner.apply(&mut direction);
         }
 
-        let mut factors = dots(&changes, &[&direction]);
+        let mut factors = dots(&changes, [&direction]);
         for newer in 0..count {
             let products = &self.pairs[newer].older_steps_dot_change[..newer];
             let from_older: f64 = factors[..newer].iter().zip(products).map(|(factor, product)| factor * product).sum();
             let beta = (factors[newer] + from_older) / self.pairs[newer].step_dot_change;
             factors[newer] = alphas[newer] - beta;
         }
-        add_scaled(&mut direction, &steps, &factors);
-
-        change_each(&mut direction, |value| -value);
+        let slope = add_and_finish((&mut direction, picture), &steps, &factors, |range, direction, picture| {
+            let (position, gradient) = (&self.position[range.clone()], &self.gradient[range]);
+            direction.iter_mut().for_each(|value| *value = -*value);
+            hold_bounds(self.clamp, direction, position, gradient);
+            move_by(self.reach as f32, self.clamp, picture, position, direction);
+            dot_chunks(direction, gradient)
+        });
         (self.direction, self.preconditioner) = (direction, preconditioner);
-        self.hold_bounds();
+        slope
     }
 
     /// Zeroes the direction where a value is held by its bound.
     fn hold_bounds(&mut self) {
-        hold_bounds(self.clamp, &mut self.direction, &self.position, &self.gradient);
+        let (clamp, position) = (self.clamp, self.position.par_chunks(CHUNK));
+        let chunks = self.direction.par_chunks_mut(CHUNK).zip(position).zip(self.gradient.par_chunks(CHUNK));
+        chunks.for_each(|((direction, position), gradient)| hold_bounds(clamp, direction, position, gradient));
     }
 
     /// Writes the trial picture: `position + reach direction`.
     fn propose(&self, picture: &mut [f32]) {
         let (reach, clamp) = (self.reach as f32, self.clamp);
-        combine_into(picture, &self.position, &self.direction, |position, direction| {
-            let moved = position + reach * direction;
-            if clamp { moved.clamp(0.0, 255.0) } else { moved }
+        let chunks = picture.par_chunks_mut(CHUNK).zip(self.position.par_chunks(CHUNK));
+        chunks.zip(self.direction.par_chunks(CHUNK)).for_each(|((picture, position), direction)| {
+            move_by(reach, clamp, picture, position, direction);
         });
     }
 
-    /// The fall that the gradient predicts for the step to `picture`; negative.
-    fn predicted_fall(&self, picture: &[f32]) -> f64 {
-        // g (x - p) without a vector for x - p; both products are sums in f64 of f32 values.
-        let products = dots(&[&self.gradient], &[picture, &self.position]);
-        products[0] - products[1]
+    fn advance_on_pool(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step {
+        if self.position.is_empty() {
+            if !loss.is_finite() || !all_finite(gradient) {
+                return Step::Rejected(Rejection::NotFinite);
+            }
+            self.start(picture, loss, gradient);
+            self.aim(picture, false);
+            return Step::Accepted;
+        }
+        let comparison = self.compare(picture, gradient);
+        let (finite, predicted_fall) = (loss.is_finite() && comparison.is_finite, comparison.predicted_fall);
+        if !finite || loss > self.loss + SUFFICIENT * predicted_fall {
+            self.cut(if finite { loss } else { f64::NAN }, predicted_fall);
+            self.propose(picture);
+            return Step::Rejected(if finite { Rejection::Grown } else { Rejection::NotFinite });
+        }
+        let has_new_pair = self.loss.is_finite() && self.remember(comparison);
+        self.arrive(picture, loss, gradient);
+        self.aim(picture, has_new_pair);
+        Step::Accepted
     }
 
     /// Shortens the step after a rejection; drops the history when that has not helped.
@@ -302,24 +344,8 @@ impl Lbfgs {
 
 impl Optimiser for Lbfgs {
     fn advance(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step {
-        let finite = loss.is_finite() && all_finite(gradient);
-        if self.position.is_empty() {
-            if !finite {
-                return Step::Rejected(Rejection::NotFinite);
-            }
-            self.start(picture, loss, gradient);
-        } else {
-            let predicted_fall = self.predicted_fall(picture);
-            if !finite || loss > self.loss + SUFFICIENT * predicted_fall {
-                self.cut(if finite { loss } else { f64::NAN }, predicted_fall);
-                self.propose(picture);
-                return Step::Rejected(if finite { Rejection::Grown } else { Rejection::NotFinite });
-            }
-            self.accept(picture, loss, gradient);
-        }
-        self.aim();
-        self.propose(picture);
-        Step::Accepted
+        // All of it on the pool: from outside, each sweep would be handed to it anew, and waited for.
+        rayon::scope(|_| self.advance_on_pool(picture, loss, gradient))
     }
 
     fn objective_changed(&mut self) {
@@ -395,12 +421,16 @@ fn hold_bounds(clamp: bool, vector: &mut [f32], position: &[f32], gradient: &[f3
     if !clamp {
         return;
     }
-    vector.par_chunks_mut(CHUNK).zip(position.par_chunks(CHUNK)).zip(gradient.par_chunks(CHUNK)).for_each(
-        |((vector, position), gradient)| {
-            for ((value, &position), &gradient) in vector.iter_mut().zip(position).zip(gradient) {
-                let is_held = (position <= 0.0 && gradient > 0.0) || (position >= 255.0 && gradient < 0.0);
-                *value = if is_held { 0.0 } else { *value };
-            }
-        },
-    );
+    for ((value, &position), &gradient) in vector.iter_mut().zip(position).zip(gradient) {
+        let is_held = (position <= 0.0 && gradient > 0.0) || (position >= 255.0 && gradient < 0.0);
+        *value = if is_held { 0.0 } else { *value };
+    }
+}
+
+/// `picture` = `position + reach direction`, within the bounds where they are kept.
+fn move_by(reach: f32, clamp: bool, picture: &mut [f32], position: &[f32], direction: &[f32]) {
+    for ((value, position), direction) in picture.iter_mut().zip(position).zip(direction) {
+        let moved = position + reach * direction;
+        *value = if clamp { moved.clamp(0.0, 255.0) } else { moved };
+    }
 }

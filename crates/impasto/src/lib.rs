@@ -86,6 +86,7 @@ pub mod sheet;
 pub mod start;
 pub mod state;
 pub mod tensorboard;
+mod trial;
 mod vectors;
 pub mod write;
 

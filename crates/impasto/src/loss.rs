@@ -17,10 +17,12 @@
 //! Two losses look at the pixels alone, x the picture's `[3, height, width]` values: total variation, over all pairs of
 //! horizontal and vertical neighbours, and the range penalty, over all values beyond 0..255.
 
+use impasto_vgg::cpu::isa::{Isa, Task};
 use impasto_vgg::{Distance, MomentGradients, Moments};
 use rayon::prelude::*;
 
 use crate::recipe::{ContentForm, StyleForm, TotalVariationForm};
+use crate::vectors::instruction_set;
 
 /// The content loss of one layer, and its derivative by the layer's sum of squares.
 ///
@@ -100,7 +102,7 @@ pub fn total_variation(
         TotalVariationForm::Sum => 0.5,
         TotalVariationForm::Mean => 1.0 / pairs.max(1) as f64,
     };
-    let scale = 2.0 * factor * weight;
+    let (scale, set) = (2.0 * factor * weight, instruction_set());
     // Each pixel gathers from its own neighbours, and each pair is counted by its right or lower pixel, so rows are
     // independent; their sums are added in order.
     let row_of = |row: usize| &picture[row * width..(row + 1) * width];
@@ -111,26 +113,55 @@ pub fn total_variation(
             let y = row % height;
             let above = (y > 0).then(|| row_of(row - 1));
             let below = (y + 1 < height).then(|| row_of(row + 1));
-            scale_row(above, row_of(row), below, scale, gradient)
+            set.run(VariationOfRow { above, row: row_of(row), below, scale, gradient })
         })
         .collect();
     factor * of_rows.iter().sum::<f64>()
 }
 
-/// One row of [`total_variation`]: adds `scale` times the differences to all neighbours to `gradient`, returns the sum
-/// of squared differences to the left and upper ones.
-fn scale_row(above: Option<&[f32]>, row: &[f32], below: Option<&[f32]>, scale: f64, gradient: &mut [f32]) -> f64 {
-    let mut sum_of_squares = 0.0;
-    for (x, gradient) in gradient.iter_mut().enumerate() {
-        let here = f64::from(row[x]);
-        let to_left = if x > 0 { here - f64::from(row[x - 1]) } else { 0.0 };
-        let to_right = if x + 1 < row.len() { here - f64::from(row[x + 1]) } else { 0.0 };
-        let to_above = above.map_or(0.0, |above| here - f64::from(above[x]));
-        let to_below = below.map_or(0.0, |below| here - f64::from(below[x]));
-        sum_of_squares += to_left * to_left + to_above * to_above;
-        *gradient += (scale * (to_left + to_right + to_above + to_below)) as f32;
+/// One row of [`total_variation`] with its neighbours: adds `scale` times the differences to all neighbours to
+/// `gradient`, returns the sum of squared differences to the left and upper ones.
+struct VariationOfRow<'a> {
+    above: Option<&'a [f32]>,
+    row: &'a [f32],
+    below: Option<&'a [f32]>,
+    scale: f64,
+    gradient: &'a mut [f32],
+}
+
+impl Task for VariationOfRow<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) -> f64 {
+        let VariationOfRow { above, row, below, scale, gradient } = self;
+        // Beyond the edge lies what lies on it: no difference.
+        let (above, below) = (above.unwrap_or(row), below.unwrap_or(row));
+        let last = row.len() - 1;
+        let difference = |x: usize, other: f32| f64::from(row[x]) - f64::from(other);
+        let slope = |x: usize, left: f32, right: f32| {
+            let sideways = difference(x, left) + difference(x, right);
+            (scale * (sideways + difference(x, above[x]) + difference(x, below[x]))) as f32
+        };
+        gradient[0] += slope(0, row[0], row[last.min(1)]);
+        let rows = row.windows(3).zip(above[1..].iter().zip(&below[1..]));
+        for (gradient, (row, (&above, &below))) in gradient[1..].iter_mut().zip(rows) {
+            let [left, here, right, above, below] = [row[0], row[1], row[2], above, below].map(f64::from);
+            *gradient += (scale * ((here - left) + (here - right) + (here - above) + (here - below))) as f32;
+        }
+        if last > 0 {
+            gradient[last] += slope(last, row[last - 1], row[last]);
+        }
+        // By itself: a sum in one order is no loop of vectors.
+        let mut left = row[0];
+        let mut sum_of_squares = 0.0;
+        for (&here, &above) in row.iter().zip(above) {
+            let (to_left, to_above) = (f64::from(here) - f64::from(left), f64::from(here) - f64::from(above));
+            sum_of_squares += to_left * to_left + to_above * to_above;
+            left = here;
+        }
+        sum_of_squares
     }
-    sum_of_squares
 }
 
 /// Values that are summed in one go by [`range`]; fixed, so that the sum does not depend on the number of threads.
@@ -138,19 +169,31 @@ const RANGE_CHUNK: usize = 1 << 14;
 
 /// The mean over all values of the squared distance to 0..255; adds `weight` times its gradient to `gradient`.
 pub fn range(picture: &[f32], weight: f64, gradient: &mut [f32]) -> f64 {
-    let factor = 1.0 / picture.len().max(1) as f64;
+    let (factor, set) = (1.0 / picture.len().max(1) as f64, instruction_set());
     let of_chunks: Vec<f64> = gradient
         .par_chunks_mut(RANGE_CHUNK)
         .zip(picture.par_chunks(RANGE_CHUNK))
-        .map(|(gradient, picture)| {
-            let mut sum_of_squares = 0.0;
-            for (gradient, &value) in gradient.iter_mut().zip(picture) {
-                let excess = f64::from(value - value.clamp(0.0, 255.0));
-                sum_of_squares += excess * excess;
-                *gradient += (2.0 * factor * weight * excess) as f32;
-            }
-            sum_of_squares
-        })
+        .map(|(gradient, picture)| set.run(RangeOfChunk { picture, scale: 2.0 * factor * weight, gradient }))
         .collect();
     factor * of_chunks.iter().sum::<f64>()
+}
+
+/// Some values of [`range`]: adds `scale` times their excess to `gradient`, returns the sum of its squares.
+struct RangeOfChunk<'a> {
+    picture: &'a [f32],
+    scale: f64,
+    gradient: &'a mut [f32],
+}
+
+impl Task for RangeOfChunk<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) -> f64 {
+        let excess = |value: f32| f64::from(value - value.clamp(0.0, 255.0));
+        for (gradient, &value) in self.gradient.iter_mut().zip(self.picture) {
+            *gradient += (self.scale * excess(value)) as f32;
+        }
+        self.picture.iter().fold(0.0, |sum, &value| sum + excess(value) * excess(value))
+    }
 }

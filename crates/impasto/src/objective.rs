@@ -167,14 +167,18 @@ impl Objective {
         let style_layers = style_layers.collect();
         session.reuse(observation);
         session.backward(&self.gradients, gradient)?;
-        let total_variation = match self.tv_weight > 0.0 {
-            true => loss::total_variation(self.tv_form, picture, width, height, self.tv_weight, gradient),
-            false => 0.0,
-        };
-        let range = match self.range_weight > 0.0 {
-            true => loss::range(picture, self.range_weight, gradient),
-            false => 0.0,
-        };
+        // Both on the pool: from outside, each would be handed to it anew, and waited for.
+        let (total_variation, range) = rayon::scope(|_| {
+            let total_variation = match self.tv_weight > 0.0 {
+                true => loss::total_variation(self.tv_form, picture, width, height, self.tv_weight, gradient),
+                false => 0.0,
+            };
+            let range = match self.range_weight > 0.0 {
+                true => loss::range(picture, self.range_weight, gradient),
+                false => 0.0,
+            };
+            (total_variation, range)
+        });
         Ok(self.add_up(content_layers, style_layers, total_variation, range))
     }
 

@@ -25,9 +25,7 @@ impl Preconditioner {
 
     /// Replaces `picture`, `[3, height, width]`, by P times it.
     pub fn apply(&mut self, picture: &mut [f32]) {
-        self.diagonal.apply_root(picture);
-        self.pyramid.apply(picture);
-        self.diagonal.apply_root(picture);
+        self.pyramid.apply_between(picture, self.diagonal.root());
     }
 
     /// Learns from a step and its change of the gradient, each with the sum of its squares, both above 0.

@@ -53,24 +53,37 @@ impl Pyramid {
 
     /// Replaces `picture`, `[3, height, width]`, by P times it.
     pub fn apply(&mut self, picture: &mut [f32]) {
-        let mut finer = (self.width, self.height, &*picture);
-        for level in &mut self.levels {
-            halve(finer, level);
-            finer = (level.width, level.height, &level.values);
+        self.apply_between(picture, &[]);
+    }
+
+    /// Replaces `picture`, `[3, height, width]`, by R P R times it: R multiplies each plane by `root`, `[height, width]`,
+    /// value by value, or by 1 where that is empty. R is a part of the first and the last sweep.
+    pub fn apply_between(&mut self, picture: &mut [f32], root: &[f32]) {
+        let (power, width, height) = (self.power, self.width, self.height);
+        // Levels below this place are small: what a plane has of them is one piece of work.
+        let first_small = self.levels.iter().position(|level| level.width * level.height <= SMALL_LEVEL);
+        let first_small = first_small.unwrap_or(self.levels.len()).max(1).min(self.levels.len());
+        let (large, small) = self.levels.split_at_mut(first_small);
+        let Some((first, others)) = large.split_first_mut() else {
+            return multiply_twice(picture, root);
+        };
+        halve((width, height, &*picture), root, first);
+        let mut finer = &mut *first;
+        for level in others.iter_mut() {
+            halve((finer.width, finer.height, &finer.values), &[], level);
+            finer = level;
         }
-        let count = self.levels.len();
-        for coarse in (0..count).rev() {
-            let (above, below) = self.levels.split_at_mut(coarse);
-            let (width, height, fine) = match above.last_mut() {
-                Some(level) => (level.width, level.height, level.values.as_mut_slice()),
-                None => (self.width, self.height, &mut *picture),
-            };
-            // The coarsest level has no weight of its own yet: it is scaled on the way.
-            let coarsest = coarse + 1 == count;
-            let below = &below[0];
-            let below_weight = if coarsest { weight(self.power, coarse + 1) } else { 1.0 };
-            weigh_and_add(fine, weight(self.power, coarse), (width, height), below, below_weight);
+        apply_to_small(finer, small, power, first_small);
+        for coarse in (1..first_small).rev() {
+            let (above, below) = large.split_at_mut(coarse);
+            let (fine, below) = (&mut above[coarse - 1], &below[0]);
+            let below_weight =
+                if coarse + 1 == first_small && small.is_empty() { weight(power, coarse + 1) } else { 1.0 };
+            weigh_and_add(&mut fine.values, weight(power, coarse), (fine.width, fine.height), below, below_weight, &[]);
         }
+        // The coarsest level has no weight of its own yet: it is scaled on the way.
+        let below_weight = if first_small == 1 && small.is_empty() { weight(power, 1) } else { 1.0 };
+        weigh_and_add(picture, weight(power, 0), (width, height), &large[0], below_weight, root);
     }
 
     /// Bytes of its buffers for pictures of `values` values: a third of a picture, at most.
@@ -88,77 +101,160 @@ fn weight(power: f64, level: usize) -> f32 {
     }
 }
 
-/// `coarse` = D of a finer map (width, height, values).
-fn halve((width, height, fine): (usize, usize, &[f32]), coarse: &mut Level) {
+/// R R of a picture that is too small for any level.
+fn multiply_twice(picture: &mut [f32], root: &[f32]) {
+    if !root.is_empty() {
+        for plane in picture.chunks_mut(root.len()) {
+            plane.iter_mut().zip(root).for_each(|(value, root)| *value = *value * root * root);
+        }
+    }
+}
+
+/// `coarse` = D R of a finer map (width, height, values).
+fn halve((width, height, fine): (usize, usize, &[f32]), root: &[f32], coarse: &mut Level) {
     let (coarse_width, coarse_height) = (coarse.width, coarse.height);
-    coarse.values.par_chunks_mut(coarse_width).enumerate().for_each_init(
+    let rows = coarse.values.par_chunks_mut(coarse_width).with_min_len(LEAST_ROWS).enumerate();
+    rows.for_each_init(
         || vec![0.0; width + 3],
         |column_sums, (row, coarse)| {
             let (plane, y) = (row / coarse_height, row % coarse_height);
-            let fine_row = |offset: usize| {
-                let fine_y = (2 * y + offset).checked_sub(1).filter(|&fine_y| fine_y < height)?;
-                Some(&fine[(plane * height + fine_y) * width..][..width])
-            };
-            // One column of zeros before the row and two behind it stand for what is beyond the edge.
-            column_sums.fill(0.0);
-            for (offset, tap) in TAPS.into_iter().enumerate() {
-                for (sum, value) in column_sums[1..].iter_mut().zip(fine_row(offset).unwrap_or_default()) {
-                    *sum += tap * value;
-                }
-            }
-            let (pairs, _) = column_sums.as_chunks::<2>();
-            for (coarse, (here, next)) in coarse.iter_mut().zip(pairs.iter().zip(&pairs[1..])) {
-                // Twice the filter's sum: wide patterns keep their length as their samples become a quarter.
-                *coarse = 2.0 * (TAPS[0] * (here[0] + next[1]) + TAPS[1] * (here[1] + next[0]));
-            }
+            let fine = &fine[plane * height * width..][..height * width];
+            halve_row((width, height, fine), root, y, column_sums, coarse);
         },
     );
+}
+
+/// Row `y` of [`halve`] in one plane; `column_sums` is room for three columns more than that has.
+fn halve_row(
+    (width, height, fine): (usize, usize, &[f32]),
+    root: &[f32],
+    y: usize,
+    column_sums: &mut [f32],
+    coarse: &mut [f32],
+) {
+    // One column of zeros before the row and two behind it stand for what is beyond the edge.
+    column_sums.fill(0.0);
+    for (offset, tap) in TAPS.into_iter().enumerate() {
+        let fine_y = (2 * y + offset).checked_sub(1).filter(|&fine_y| fine_y < height);
+        let Some(row) = fine_y.map(|fine_y| fine_y * width..(fine_y + 1) * width) else { continue };
+        let columns = column_sums[1..].iter_mut().zip(&fine[row.clone()]);
+        match root.is_empty() {
+            true => columns.for_each(|(sum, value)| *sum += tap * value),
+            false => columns.zip(&root[row]).for_each(|((sum, value), root)| *sum += tap * (value * root)),
+        }
+    }
+    let (pairs, _) = column_sums.as_chunks::<2>();
+    for (coarse, (here, next)) in coarse.iter_mut().zip(pairs.iter().zip(&pairs[1..])) {
+        // Twice the filter's sum: wide patterns keep their length as their samples become a quarter.
+        *coarse = 2.0 * (TAPS[0] * (here[0] + next[1]) + TAPS[1] * (here[1] + next[0]));
+    }
 }
 
 /// The filter along one side.
 const TAPS: [f32; 4] = [0.125, 0.375, 0.375, 0.125];
 
-/// `fine` = fine_weight fine + D^T (coarse_weight coarse).
+/// Rows that a thread takes at least: fewer are not worth the asking.
+const LEAST_ROWS: usize = 8;
+
+/// Values of a plane at a level that is left to one thread, at most.
+const SMALL_LEVEL: usize = 1 << 12;
+
+/// What P does to a level from which on all are small, `place` halvings below the picture: each plane by itself.
+fn apply_to_small(finest: &mut Level, small: &mut [Level], power: f64, place: usize) {
+    if small.is_empty() {
+        return;
+    }
+    let sizes: Vec<(usize, usize)> = small.iter().map(|level| (level.width, level.height)).collect();
+    let finest_size = (finest.width, finest.height);
+    let mut planes: Vec<Vec<&mut [f32]>> = (0..3).map(|_| Vec::new()).collect();
+    for level in small.iter_mut() {
+        let values = level.values.chunks_mut(level.width * level.height);
+        planes.iter_mut().zip(values).for_each(|(plane, values)| plane.push(values));
+    }
+    let finest = finest.values.par_chunks_mut(finest_size.0 * finest_size.1);
+    finest.zip(planes).for_each(|(finest, mut plane)| {
+        let mut column_sums = vec![0.0; finest_size.0 + 3];
+        let mut finer = (finest_size.0, finest_size.1, &*finest);
+        for (&(width, height), values) in sizes.iter().zip(&mut plane) {
+            let column_sums = &mut column_sums[..finer.0 + 3];
+            for (y, coarse) in values.chunks_mut(width).enumerate() {
+                halve_row(finer, &[], y, column_sums, coarse);
+            }
+            finer = (width, height, values);
+        }
+        for coarse in (0..sizes.len()).rev() {
+            let (above, below) = plane.split_at_mut(coarse);
+            let (fine, (width, height)) = match above.last_mut() {
+                Some(values) => (&mut **values, sizes[coarse - 1]),
+                None => (&mut *finest, finest_size),
+            };
+            let below_weight = if coarse + 1 == sizes.len() { weight(power, place + coarse + 1) } else { 1.0 };
+            let (weights, below) = ((weight(power, place + coarse), below_weight), (sizes[coarse], &*below[0]));
+            let column_sums = &mut column_sums[..sizes[coarse].0 + 2];
+            for (y, fine) in fine.chunks_mut(width).enumerate() {
+                weigh_row(fine, y, weights, below, column_sums, &[]);
+            }
+            debug_assert_eq!(fine.len(), width * height);
+        }
+    });
+}
+
+/// `fine` = R (fine_weight R fine + D^T (coarse_weight coarse)).
 fn weigh_and_add(
     fine: &mut [f32],
     fine_weight: f32,
     (width, height): (usize, usize),
     coarse: &Level,
     coarse_weight: f32,
+    root: &[f32],
 ) {
-    fine.par_chunks_mut(width).enumerate().for_each_init(
+    let size = (coarse.width, coarse.height);
+    fine.par_chunks_mut(width).with_min_len(LEAST_ROWS).enumerate().for_each_init(
         || vec![0.0; coarse.width + 2],
         |column_sums, (row, fine)| {
             let (plane, y) = (row / height, row % height);
-            let coarse_row = |coarse_y: Option<usize>| {
-                let coarse_y = coarse_y.filter(|&coarse_y| coarse_y < coarse.height)?;
-                Some(&coarse.values[(plane * coarse.height + coarse_y) * coarse.width..][..coarse.width])
-            };
-            // An even row is the second of its own coarse row's four and the last of the one before; an odd row the
-            // third of its own and the first of the next.
-            let own = y / 2;
-            let other = if y % 2 == 0 { own.checked_sub(1) } else { Some(own + 1) };
-            column_sums.fill(0.0);
-            for (coarse_y, tap) in [(Some(own), TAPS[1]), (other, TAPS[0])] {
-                let factor = 2.0 * coarse_weight * tap;
-                for (sum, value) in column_sums[1..].iter_mut().zip(coarse_row(coarse_y).unwrap_or_default()) {
-                    *sum += factor * value;
-                }
-            }
-            // Two columns have one coarse column for their own; the other lies before the even and behind the odd one.
-            let weighed = |fine: f32, own: f32, other: f32| fine_weight * fine + (TAPS[1] * own + TAPS[0] * other);
-            let (before, (own, behind)) = (&column_sums[..], (&column_sums[1..], &column_sums[2..]));
-            let (fine_pairs, last) = fine.as_chunks_mut::<2>();
-            for (fine, (&before, (&own, &behind))) in
-                fine_pairs.iter_mut().zip(before.iter().zip(own.iter().zip(behind)))
-            {
-                *fine = [weighed(fine[0], own, before), weighed(fine[1], own, behind)];
-            }
-            if let [last] = last {
-                *last = weighed(*last, own[width / 2], before[width / 2]);
-            }
+            let coarse = &coarse.values[plane * size.0 * size.1..][..size.0 * size.1];
+            let root = if root.is_empty() { root } else { &root[y * width..][..width] };
+            weigh_row(fine, y, (fine_weight, coarse_weight), (size, coarse), column_sums, root);
         },
     );
+}
+
+/// Row `y` of [`weigh_and_add`] in one plane, with the row's part of the root; `column_sums` is room for two columns more
+/// than the coarse plane has.
+fn weigh_row(
+    fine: &mut [f32],
+    y: usize,
+    (fine_weight, coarse_weight): (f32, f32),
+    ((coarse_width, coarse_height), coarse): ((usize, usize), &[f32]),
+    column_sums: &mut [f32],
+    root: &[f32],
+) {
+    // An even row is the second of its own coarse row's four and the last of the one before; an odd row the third of its
+    // own and the first of the next.
+    let own = y / 2;
+    let other = if y.is_multiple_of(2) { own.checked_sub(1) } else { Some(own + 1) };
+    column_sums.fill(0.0);
+    for (coarse_y, tap) in [(Some(own), TAPS[1]), (other, TAPS[0])] {
+        let Some(coarse_y) = coarse_y.filter(|&coarse_y| coarse_y < coarse_height) else { continue };
+        let factor = 2.0 * coarse_weight * tap;
+        for (sum, value) in column_sums[1..].iter_mut().zip(&coarse[coarse_y * coarse_width..][..coarse_width]) {
+            *sum += factor * value;
+        }
+    }
+    fine.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
+    // Two columns have one coarse column for their own; the other lies before the even and behind the odd one.
+    let weighed = |fine: f32, own: f32, other: f32| fine_weight * fine + (TAPS[1] * own + TAPS[0] * other);
+    let (before, (own, behind)) = (&column_sums[..], (&column_sums[1..], &column_sums[2..]));
+    let width = fine.len();
+    let (fine_pairs, last) = fine.as_chunks_mut::<2>();
+    for (fine, (&before, (&own, &behind))) in fine_pairs.iter_mut().zip(before.iter().zip(own.iter().zip(behind))) {
+        *fine = [weighed(fine[0], own, before), weighed(fine[1], own, behind)];
+    }
+    if let [last] = last {
+        *last = weighed(*last, own[width / 2], before[width / 2]);
+    }
+    fine.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
 }
 
 #[cfg(test)]
@@ -232,5 +328,24 @@ mod tests {
         };
         assert_eq!(with(1), with(2));
         assert_eq!(with(1), with(5));
+    }
+
+    #[test]
+    fn roots_are_a_part_of_it() {
+        for (width, height) in [(5, 7), (23, 18), (150, 97), (259, 131)] {
+            let root: Vec<f32> = noise(width * height, 3).iter().map(|value| 1.5 + value).collect();
+            let times_root = |picture: &mut [f32]| {
+                for plane in picture.chunks_mut(width * height) {
+                    plane.iter_mut().zip(&root).for_each(|(value, root)| *value *= root);
+                }
+            };
+            let mut pyramid = Pyramid::new(width, height, 0.8);
+            let (mut one_by_one, mut at_once) = (noise(3 * width * height, 5), noise(3 * width * height, 5));
+            times_root(&mut one_by_one);
+            pyramid.apply(&mut one_by_one);
+            times_root(&mut one_by_one);
+            pyramid.apply_between(&mut at_once, &root);
+            assert_eq!(one_by_one, at_once, "{width}x{height}");
+        }
     }
 }
