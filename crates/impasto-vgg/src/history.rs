@@ -37,7 +37,7 @@ pub struct Products {
 /// The last pairs of vectors, all of one length. The same calls give the same bits, on the same machine.
 ///
 /// After an error nothing is promised but that no vector was written: the history is to be dropped.
-pub trait History: Debug + Send {
+pub trait History: Debug + Send + Sync {
     /// Takes a pair in, in place of the oldest where there is no room.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
 
 use crate::bfloat16::Bfloat16;
 use crate::objective::{Objective, request, style_moments, style_request};
-use crate::optimiser::optimiser;
+use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::{OptimizerKind, StyleFit};
 use crate::resize::long_edge_size;
 use crate::resolve::ResolvedRecipe;
@@ -103,20 +103,24 @@ pub fn memory_need(
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
     // The content image at this size, the picture, its gradient, and the picture that is handed out.
-    let of_picture = session_bytes(&request)?
-        + planes(4 * (full.width * full.height) as u64)
-        + optimiser_bytes(recipe, full, values);
+    let optimiser = full_optimiser(recipe, full);
+    let of_picture = session_bytes(&request)? + planes(4 * (full.width * full.height) as u64) + optimiser.bytes(values);
+    // A history that does not fit beside the session is not kept there.
+    let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
+    if memory_limit_bytes.is_none_or(|limit| with_history <= limit) {
+        largest_session = largest_session.max(with_history);
+    }
     Ok(MemoryNeed {
         bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
         device_bytes: if is_elsewhere { largest_session } else { 0 },
     })
 }
 
-/// What the optimiser holds in the end: no more pairs than there are evaluations.
-fn optimiser_bytes(recipe: &ResolvedRecipe, full: &Scale, values: usize) -> u64 {
+/// The optimiser of the full size: it remembers no more pairs than there are evaluations.
+fn full_optimiser(recipe: &ResolvedRecipe, full: &Scale) -> Box<dyn Optimiser> {
     let history = recipe.history.min(full.evaluations);
     // Made for a picture of a few pixels and asked about one of many, so that nothing large is allocated here.
-    optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8).bytes(values)
+    optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8)
 }
 
 /// The size that a style image is brought to for a picture of this size.

@@ -60,6 +60,7 @@ pub mod checkpoint;
 mod colour;
 #[doc(hidden)]
 pub mod crc32c;
+mod device_copy;
 pub mod diagonal;
 pub mod digest;
 pub mod disk;
