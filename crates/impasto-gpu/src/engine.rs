@@ -16,6 +16,10 @@ use crate::session::GpuSession;
 use crate::walk::Walk;
 use crate::weights::DeviceWeights;
 
+/// Bytes of pairs from which on a history is worth its way to the device and back: as much as an H100 and the sixteen cores
+/// beside it take the same time for.
+const LEAST_HISTORY_BYTES: u64 = 32 << 20;
+
 /// VGG-19 on a GPU. Cheap to clone; pipelines and weights are made on first use and shared by all sessions.
 #[derive(Clone, Debug)]
 pub struct GpuEngine {
@@ -56,8 +60,8 @@ impl GpuEngine {
         GpuEngine { strategy: Some(strategy), ..self.clone() }
     }
 
-    /// The same engine, which keeps a history also where its memory is the processor's, and nothing is won by it: for tests
-    /// and measurements.
+    /// The same engine, which keeps a history of any size, and also where its memory is the processor's, so that nothing is
+    /// won by it: for tests and measurements.
     #[must_use]
     pub fn with_any_history(&self) -> GpuEngine {
         GpuEngine { keeps_any_history: true, ..self.clone() }
@@ -133,8 +137,9 @@ impl GpuEngine {
 
     /// The shape of a history that is worth keeping here; `None` where it is not, or a shader could not see it.
     fn history_shape(&self, capacity: usize, values: usize) -> Option<HistoryShape> {
-        let is_kept = self.has_own_memory() || self.keeps_any_history;
-        HistoryShape::new(capacity, values, self.shared.device.binding_limit_bytes()).filter(|_| is_kept)
+        let shape = HistoryShape::new(capacity, values, self.shared.device.binding_limit_bytes())?;
+        let gains = self.has_own_memory() && shape.pair_bytes() >= LEAST_HISTORY_BYTES;
+        (gains || self.keeps_any_history).then_some(shape)
     }
 
     /// Makes the buffers of the first of these plans that there is memory for, and takes it and those before it out.

@@ -76,12 +76,17 @@ impl HistoryShape {
         (self.capacity * size_of::<f32>()) as u64
     }
 
+    /// The pairs alone.
+    pub fn pair_bytes(&self) -> u64 {
+        2 * self.capacity as u64 * self.slot_bytes()
+    }
+
     /// All that it takes on the device, with what the host writes and reads.
     pub fn bytes(&self) -> u64 {
         // The pairs, the newest change once more, and a pair on its way.
-        let slots = 2 * self.capacity as u64 + 3;
+        let slots = self.pair_bytes() + 3 * self.slot_bytes();
         let sums = 2 * self.partial_bytes() + self.factor_bytes();
-        slots * self.slot_bytes() + 3 * self.vector_bytes() + sums + Recorder::BYTES
+        slots + 3 * self.vector_bytes() + sums + Recorder::BYTES
     }
 
     /// Pairs in neighbouring slots of one buffer, in the order of their age: the buffer, the first slot in it, and the

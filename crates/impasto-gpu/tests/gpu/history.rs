@@ -1,6 +1,10 @@
 //! An optimiser's history on the device: its sweeps against f64, also where its slots stand in several buffers, the same
 //! bytes twice, and faults, which leave what was to be written as it was.
 
+use impasto::lbfgs::Lbfgs;
+use impasto::optimiser::Optimiser;
+use impasto::preconditioner::Preconditioner;
+use impasto::state::{StateReader, StateWriter};
 use impasto_gpu::{GpuChoice, GpuEngine, SimulatedFaults, adapters, choose};
 use impasto_vgg::bfloat16::Bfloat16;
 use impasto_vgg::{Engine, EngineError, History, Products, Vectors, Weights};
@@ -187,11 +191,52 @@ fn a_fault_leaves_the_vector_untouched() {
     assert!(failed >= 6 && ended >= 2, "{failed} failed, {ended} ended");
 }
 
-/// What shares the processor's memory has nothing to win.
+/// From the same pairs, the next picture is the host's but for rounding; pairs that come from a checkpoint too.
 #[test]
-fn a_device_without_memory_of_its_own_keeps_none() {
+fn a_step_is_that_of_the_host() {
     let Some(engine) = engine() else { return };
-    let is_kept = engine.history(3, 1000, None).is_some();
+    let (side, capacity) = (41, 6);
+    let values = 3 * side * side;
+    let bowl = |picture: &[f32]| {
+        let weights = (0..values).map(|place| 50.0_f64.powf((place * 29 % values) as f64 / values as f64));
+        let gradient: Vec<f64> =
+            picture.iter().zip(weights).map(|(&value, weight)| weight * f64::from(value)).collect();
+        let loss = gradient.iter().zip(picture).map(|(slope, &value)| slope * f64::from(value) / 2.0).sum();
+        (loss, gradient.iter().map(|&slope| slope as f32).collect::<Vec<f32>>())
+    };
+    let lbfgs = || Lbfgs::new(capacity, false, Some(Preconditioner::new(side, side, 0.5)));
+    let (mut host, mut picture) = (lbfgs(), vector(&mut Random(8), values));
+    let mut made_there = 0;
+    for step in 0..10 {
+        let mut bytes = Vec::new();
+        let mut writer = StateWriter::new(&mut bytes);
+        host.save(&mut writer).unwrap();
+        writer.finish().unwrap();
+        let (mut ours, (loss, gradient)) = (picture.clone(), bowl(&picture));
+        let before = picture.clone();
+        host.advance(&mut picture, loss, &gradient);
+        if step == 0 {
+            continue;
+        }
+        let mut device = lbfgs();
+        device.restore(values, &mut StateReader::new(&bytes)).unwrap();
+        device.attach(engine.with_any_history().history(capacity, values, None).unwrap());
+        device.advance(&mut ours, loss, &gradient);
+        let length = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum() };
+        let apart = (length(&ours, &picture) / length(&picture, &before)).sqrt();
+        assert!(apart < 1e-5, "step {step}: {apart} of its length");
+        made_there += usize::from(apart > 0.0);
+    }
+    assert!(made_there >= 4, "{made_there} steps were made on the device");
+}
+
+/// What shares the processor's memory has nothing to win, and small pictures have not.
+#[test]
+fn a_history_is_kept_where_it_is_worth_it() {
+    let Some(engine) = engine() else { return };
+    let (capacity, values) = (20, 1 << 20);
+    let is_kept = engine.history(capacity, values, None).is_some();
     assert_eq!(is_kept, engine.describe().has_own_memory);
-    assert_eq!(engine.history_bytes(3, 1000) > 0, is_kept);
+    assert_eq!(engine.history_bytes(capacity, values) > 0, is_kept);
+    assert!(engine.history(3, 1000, None).is_none(), "the way there takes longer than the sums");
 }

@@ -64,10 +64,10 @@ fn a_run_ends_near_the_cpus_objective() {
 /// Few steps of L-BFGS, and fewer pairs than those.
 fn quasi_newton() -> Recipe {
     Recipe {
-        iterations: Some(10),
+        iterations: Some(7),
         optimizer: Some(OptimizerKind::Lbfgs),
         learning_rate: None,
-        history: Some(4),
+        history: Some(3),
         ..recipe(PrecisionChoice::F32)
     }
 }
