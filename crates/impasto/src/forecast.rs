@@ -186,7 +186,10 @@ fn seconds_of_a_pixel(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<f6
 
 #[cfg(test)]
 mod tests {
+    use impasto_vgg::{EngineDescription, Session};
+
     use super::*;
+    use crate::recipe::Recipe;
 
     #[test]
     fn a_history_is_cut_where_it_would_not_fit() {
@@ -197,5 +200,52 @@ mod tests {
         assert_eq!(affordable_history(10, 2048, 2048), 10);
         assert_eq!(affordable_history(100, 8192, 8192), LEAST_HISTORY);
         assert_eq!(affordable_history(5, 8192, 8192), 5);
+    }
+
+    /// A card whose sessions take `SESSION` bytes, and whose history takes a byte a value.
+    struct Card;
+    const SESSION: u64 = 1 << 24;
+
+    impl Engine for Card {
+        fn describe(&self) -> EngineDescription {
+            EngineDescription {
+                name: "gpu".into(),
+                isa: "card".into(),
+                threads: 1,
+                has_bf16: false,
+                gains_from_bf16: false,
+                has_f16: false,
+                has_own_memory: true,
+            }
+        }
+
+        fn session(&self, _: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
+            Err(EngineError::NO_CONTENT)
+        }
+
+        fn session_bytes(&self, _: &SessionRequest) -> Result<u64, EngineError> {
+            Ok(SESSION)
+        }
+
+        fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+            (capacity * values) as u64
+        }
+    }
+
+    #[test]
+    fn a_history_on_the_device_is_counted_where_it_fits() {
+        let scales = [Scale { width: 64, height: 64, evaluations: 50 }];
+        let bytes = |recipe: &Recipe, limit| {
+            let recipe = recipe.resolve().unwrap();
+            memory_need(&recipe, &Card, &scales, 4096, &[(64, 64)], limit).unwrap().device_bytes
+        };
+        let lbfgs = Recipe { optimizer: Some(OptimizerKind::Lbfgs), history: Some(80), ..Recipe::default() };
+        // No more pairs than evaluations.
+        let whole = SESSION + 50 * 3 * 64 * 64;
+        assert_eq!(bytes(&lbfgs, None), whole);
+        assert_eq!(bytes(&lbfgs, Some(whole)), whole);
+        assert_eq!(bytes(&lbfgs, Some(whole - 1)), SESSION);
+        let adam = Recipe { optimizer: Some(OptimizerKind::Adam), ..Recipe::default() };
+        assert_eq!(bytes(&adam, None), SESSION);
     }
 }
