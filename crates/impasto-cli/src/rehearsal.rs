@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use impasto_gpu::Device;
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{
-    Engine, EngineDescription, EngineError, FeatureMap, Layer, Observation, ObservationGradients, Precision, Session,
-    SessionRequest,
+    Engine, EngineDescription, EngineError, FeatureMap, History, Layer, Observation, ObservationGradients, Precision,
+    Session, SessionRequest,
 };
 
 /// Whether `auto` takes software.
@@ -57,6 +57,14 @@ impl Engine for Losing {
 
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         self.inner.session_bytes(request)
+    }
+
+    fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {
+        self.inner.history(capacity, values, memory_limit_bytes)
+    }
+
+    fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+        self.inner.history_bytes(capacity, values)
     }
 }
 

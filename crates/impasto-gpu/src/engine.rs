@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use impasto_vgg::cpu::memory::usable_bytes;
-use impasto_vgg::{Engine, EngineDescription, EngineError, Plan, Session, SessionRequest, Strategy, Weights};
+use impasto_vgg::{Engine, EngineDescription, EngineError, History, Plan, Session, SessionRequest, Strategy, Weights};
 
 use crate::device::{Device, DeviceFault};
 use crate::faults::{FaultClock, SimulatedFaults};
+use crate::history::{GpuHistory, HistoryShape};
 use crate::memory::{Footprint, candidates};
 use crate::pipelines::Pipelines;
 use crate::recorder::Pace;
@@ -15,11 +16,16 @@ use crate::session::GpuSession;
 use crate::walk::Walk;
 use crate::weights::DeviceWeights;
 
+/// Bytes of pairs from which on a history is worth its way to the device and back: as much as an H100 and the sixteen cores
+/// beside it take the same time for.
+const LEAST_HISTORY_BYTES: u64 = 32 << 20;
+
 /// VGG-19 on a GPU. Cheap to clone; pipelines and weights are made on first use and shared by all sessions.
 #[derive(Clone, Debug)]
 pub struct GpuEngine {
     shared: Arc<Shared>,
     strategy: Option<Strategy>,
+    keeps_any_history: bool,
 }
 
 /// What sessions share.
@@ -44,7 +50,7 @@ impl GpuEngine {
         let weights = DeviceWeights::new(&device, weights);
         let shared =
             Shared { device, pipelines, weights, pace: Pace::default(), faults: Arc::new(FaultClock::new(faults)) };
-        GpuEngine { shared: Arc::new(shared), strategy: None }
+        GpuEngine { shared: Arc::new(shared), strategy: None, keeps_any_history: false }
     }
 
     /// The same engine, its weights shared, with a strategy that all plans follow whatever the memory: for tests and
@@ -52,6 +58,13 @@ impl GpuEngine {
     #[must_use]
     pub fn with_strategy(&self, strategy: Strategy) -> GpuEngine {
         GpuEngine { strategy: Some(strategy), ..self.clone() }
+    }
+
+    /// The same engine, which keeps a history of any size, and also where its memory is the processor's, so that nothing is
+    /// won by it: for tests and measurements.
+    #[must_use]
+    pub fn with_any_history(&self) -> GpuEngine {
+        GpuEngine { keeps_any_history: true, ..self.clone() }
     }
 
     /// The device that it runs on.
@@ -122,6 +135,13 @@ impl GpuEngine {
         self.shared.device.info().device_type == wgpu::DeviceType::DiscreteGpu
     }
 
+    /// The shape of a history that is worth keeping here; `None` where it is not, or a shader could not see it.
+    fn history_shape(&self, capacity: usize, values: usize) -> Option<HistoryShape> {
+        let shape = HistoryShape::new(capacity, values, self.shared.device.binding_limit_bytes())?;
+        let gains = self.has_own_memory() && shape.pair_bytes() >= LEAST_HISTORY_BYTES;
+        (gains || self.keeps_any_history).then_some(shape)
+    }
+
     /// Makes the buffers of the first of these plans that there is memory for, and takes it and those before it out.
     pub(crate) fn walk(&self, request: &SessionRequest, plans: &mut VecDeque<Plan>) -> Result<Walk, EngineError> {
         let device = &self.shared.device;
@@ -171,5 +191,17 @@ impl Engine for GpuEngine {
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         let plans = self.plans(request)?;
         Ok(Footprint::new(request, &plans[0]).bytes)
+    }
+
+    fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {
+        let shape = self.history_shape(capacity, values)?;
+        if memory_limit_bytes.is_some_and(|limit| shape.bytes() > limit) {
+            return None;
+        }
+        Some(Box::new(GpuHistory::new(self.shared.clone(), shape)?))
+    }
+
+    fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+        self.history_shape(capacity, values).map_or(0, |shape| shape.bytes())
     }
 }

@@ -7,7 +7,7 @@ use crate::device::{Device, DeviceFault};
 /// What is to go wrong on an engine: for tests of what stands above it. Nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SimulatedFaults {
-    /// The device has no memory for a session of more bytes than this.
+    /// The device has no memory for a session or a history of more bytes than this.
     pub memory_bytes: Option<u64>,
     /// The device has no memory left at this submission, the first being 1, and once.
     pub out_of_memory_at: Option<u64>,
@@ -28,7 +28,7 @@ impl FaultClock {
         FaultClock { faults, submissions: AtomicU64::new(0) }
     }
 
-    /// Before a session of so many bytes is made.
+    /// Before a session or a history of so many bytes is made.
     pub fn before_session(&self, device: &Device, bytes: u64) {
         if self.faults.memory_bytes.is_some_and(|most| bytes > most) {
             device.note(DeviceFault::OutOfMemory);

@@ -108,7 +108,7 @@ impl Injection {
             bindings,
             parameters: &parameters,
             workgroups: ((rows.len() * width).div_ceil(TILE_POSITIONS) * tiles) as u32,
-            label: Label { step: Step::Inject, layer, positions: (rows.len() * width) as f64 },
+            label: Some(Label { step: Step::Inject, layer, positions: (rows.len() * width) as f64 }),
             flop: (2 * TILE_POSITIONS * TILE_CHANNELS * (4 * quads).max(16)) as f64,
         })
     }

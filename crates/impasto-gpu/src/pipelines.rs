@@ -125,6 +125,10 @@ pub enum Kernel {
     Accumulate,
     /// injection.wgsl
     Injection,
+    /// dots.wgsl
+    Dots,
+    /// add_scaled.wgsl
+    AddScaled,
 }
 
 /// The kernels that share a shader and its bindings.
@@ -144,9 +148,13 @@ pub enum Family {
     Accumulate,
     /// Gradients at taps.
     Injection,
+    /// Products with what a history holds.
+    Dots,
+    /// Sums of what a history holds.
+    AddScaled,
 }
 
-const FAMILIES: [Family; 7] = [
+const FAMILIES: [Family; 9] = [
     Family::Forward,
     Family::Backward,
     Family::Pixels,
@@ -154,6 +162,8 @@ const FAMILIES: [Family; 7] = [
     Family::Distance,
     Family::Accumulate,
     Family::Injection,
+    Family::Dots,
+    Family::AddScaled,
 ];
 
 /// How a shader uses one of its buffers.
@@ -176,6 +186,8 @@ impl Kernel {
             Kernel::Distance => Family::Distance,
             Kernel::Accumulate => Family::Accumulate,
             Kernel::Injection => Family::Injection,
+            Kernel::Dots => Family::Dots,
+            Kernel::AddScaled => Family::AddScaled,
         }
     }
 
@@ -213,7 +225,12 @@ impl Kernel {
                 ]
             }
             Kernel::Pixels { signed, replicate } => vec![("SIGNED", flag(signed)), ("REPLICATE", flag(replicate))],
-            Kernel::Moments | Kernel::Distance | Kernel::Accumulate | Kernel::Injection => Vec::new(),
+            Kernel::Moments
+            | Kernel::Distance
+            | Kernel::Accumulate
+            | Kernel::Injection
+            | Kernel::Dots
+            | Kernel::AddScaled => Vec::new(),
         }
     }
 }
@@ -224,6 +241,7 @@ impl Family {
         const MAPS: &str = include_str!("shaders/maps.wgsl");
         const CONVOLUTION: &str = include_str!("shaders/convolution.wgsl");
         const CHUNKS: &str = include_str!("shaders/chunks.wgsl");
+        const PAIRS: &str = include_str!("shaders/pairs.wgsl");
         let files: &[&str] = match self {
             Family::Forward => &[include_str!("shaders/forward.wgsl"), CONVOLUTION, MAPS],
             Family::Backward => &[include_str!("shaders/backward.wgsl"), CONVOLUTION, MAPS],
@@ -232,6 +250,8 @@ impl Family {
             Family::Distance => &[include_str!("shaders/distance.wgsl"), CHUNKS, MAPS],
             Family::Accumulate => &[include_str!("shaders/accumulate.wgsl")],
             Family::Injection => &[include_str!("shaders/injection.wgsl"), MAPS],
+            Family::Dots => &[include_str!("shaders/dots.wgsl"), PAIRS],
+            Family::AddScaled => &[include_str!("shaders/add_scaled.wgsl"), PAIRS],
         };
         let storage = match storage {
             Storage::Single => include_str!("shaders/storage_f32.wgsl"),
@@ -249,7 +269,8 @@ impl Family {
             Family::Backward => &[Read, Read, Read, Read, Read, Write, Read],
             Family::Pixels => &[Read, Read, Read, Write],
             Family::Moments | Family::Accumulate => &[Read, Write],
-            Family::Distance => &[Read, Read, Write],
+            Family::Distance | Family::AddScaled => &[Read, Read, Write],
+            Family::Dots => &[Read, Read, Read, Write],
             Family::Injection => &[Read, Read, Read, Read, Write],
         }
     }

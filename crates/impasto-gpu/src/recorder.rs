@@ -75,8 +75,8 @@ pub struct Work<'a> {
     pub workgroups: u32,
     /// Floating-point operations of one.
     pub flop: f64,
-    /// Whose time it is.
-    pub label: Label,
+    /// Whose time it is; `None` for what is no part of an evaluation.
+    pub label: Option<Label>,
 }
 
 /// Records and submits.
@@ -163,11 +163,10 @@ impl Recorder {
         self.staged.resize(offset + PARAMETER_BYTES as usize, 0);
         self.flop += f64::from(count) * work.flop;
         // A part's share need not be whole: the first part stands for all positions.
-        let positions = if first == 0 { work.label.positions } else { 0.0 };
-        let label = Label { positions, ..work.label };
+        let label = work.label.map(|label| if first == 0 { label } else { Label { positions: 0.0, ..label } });
         let device = self.device.device();
         let encoder = self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
-        let timestamp_writes = self.stopwatch.as_mut().map(|stopwatch| stopwatch.start(label));
+        let timestamp_writes = self.stopwatch.as_mut().zip(label).map(|(stopwatch, label)| stopwatch.start(label));
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         pass.set_pipeline(work.pipeline);
         pass.set_bind_group(0, work.bindings, &[offset as u32]);

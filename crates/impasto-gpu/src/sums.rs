@@ -77,7 +77,7 @@ impl Sums {
                 bindings: kernel.bindings,
                 parameters: &parameters,
                 workgroups: (count * kernel.workgroups) as u32,
-                label: Label { step: Step::Observe, layer, positions },
+                label: Some(Label { step: Step::Observe, layer, positions }),
                 flop: kernel.flop,
             })?;
             self.add(pipelines, recorder, layer, count)?;
@@ -100,7 +100,7 @@ impl Sums {
             parameters: &[self.elements as u32, chunks as u32, self.elements as u32, 0],
             workgroups: self.elements.div_ceil(64) as u32,
             flop: (64 * 8 * chunks) as f64,
-            label: Label { step: Step::Observe, layer, positions: 0.0 },
+            label: Some(Label { step: Step::Observe, layer, positions: 0.0 }),
         })
     }
 

@@ -17,6 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::History;
 use crate::layers::Layer;
 use crate::profile::LayerTime;
 
@@ -243,6 +244,19 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// As [`Engine::session`].
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError>;
+
+    /// Room for an optimiser's last `capacity` pairs of vectors of `values` values, within `memory_limit_bytes`, where the
+    /// engine is nearer to them than the processor is; `None` where it is not, or has no room.
+    fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {
+        let _ = (capacity, values, memory_limit_bytes);
+        None
+    }
+
+    /// Bytes that such a history would take of the engine's own memory; 0 where it keeps none.
+    fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+        let _ = (capacity, values);
+        0
+    }
 }
 
 /// A VGG-19 set up for pictures of one size. Pictures are `[3, height, width]`, RGB, in units of 0..255 (values beyond

@@ -15,6 +15,7 @@ use crate::engine::{
     Engine, EngineDescription, EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session,
     SessionRequest,
 };
+use crate::history::History;
 use crate::layers::Layer;
 use crate::profile::LayerTime;
 
@@ -55,6 +56,11 @@ impl FallbackEngine {
 impl Shared {
     fn failure(&self) -> Option<EngineError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The engine that later sessions are of.
+    fn in_use(&self) -> &dyn Engine {
+        if self.failure().is_none() { &*self.first } else { &*self.spare }
     }
 
     /// Leaves the first engine for good.
@@ -121,6 +127,14 @@ impl Engine for FallbackEngine {
             Err(error) if is_of_the_device(&error) => self.shared.spare.session_bytes(request),
             answer => answer,
         }
+    }
+
+    fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {
+        self.shared.in_use().history(capacity, values, memory_limit_bytes)
+    }
+
+    fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+        self.shared.in_use().history_bytes(capacity, values)
     }
 }
 

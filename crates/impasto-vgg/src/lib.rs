@@ -10,6 +10,7 @@
 //! - [`reference`](mod@reference): the network in f64, loops only: the specification of every engine;
 //! - [`cpu`]: the fast engine;
 //! - [`fallback`]: an engine with another behind it, for when a device fails;
+//! - [`history`]: what an optimiser remembers, kept where an engine can multiply it; [`bfloat16`]: in what numbers;
 //! - [`plan`]: the order of an engine's work, in bands that stream through all layers, and the memory that it takes;
 //! - [`profile`]: where a session's time goes, by layer and kind of operation;
 //! - [`weights`]: the weights, embedded or from a file;
@@ -19,10 +20,12 @@
 
 #![deny(unsafe_code)]
 
+pub mod bfloat16;
 pub mod cpu;
 pub mod engine;
 pub mod fallback;
 pub mod formats;
+pub mod history;
 pub mod layers;
 pub mod normalise;
 pub mod plan;
@@ -37,6 +40,7 @@ pub use engine::{
     ObservationGradients, Pooling, Precision, Session, SessionRequest,
 };
 pub use fallback::FallbackEngine;
+pub use history::{History, Products, Vectors};
 pub use layers::{LAYERS, Layer, LayerInfo, LayerKind, MEAN_RGB, UnknownLayer};
 pub use normalise::{Calibration, MeanActivations, NormaliseError};
 pub use plan::{Plan, Strategy};

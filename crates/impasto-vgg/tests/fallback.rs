@@ -46,6 +46,10 @@ impl Engine for Failing {
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         self.inner.session_bytes(request)
     }
+
+    fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+        (capacity * values) as u64
+    }
 }
 
 struct FailingSession {

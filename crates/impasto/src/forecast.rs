@@ -14,7 +14,7 @@ use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
 
 use crate::bfloat16::Bfloat16;
 use crate::objective::{Objective, request, style_moments, style_request};
-use crate::optimiser::optimiser;
+use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::{OptimizerKind, StyleFit};
 use crate::resize::long_edge_size;
 use crate::resolve::ResolvedRecipe;
@@ -103,20 +103,24 @@ pub fn memory_need(
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
     // The content image at this size, the picture, its gradient, and the picture that is handed out.
-    let of_picture = session_bytes(&request)?
-        + planes(4 * (full.width * full.height) as u64)
-        + optimiser_bytes(recipe, full, values);
+    let optimiser = full_optimiser(recipe, full);
+    let of_picture = session_bytes(&request)? + planes(4 * (full.width * full.height) as u64) + optimiser.bytes(values);
+    // A history that does not fit beside the session is not kept there.
+    let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
+    if memory_limit_bytes.is_none_or(|limit| with_history <= limit) {
+        largest_session = largest_session.max(with_history);
+    }
     Ok(MemoryNeed {
         bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
         device_bytes: if is_elsewhere { largest_session } else { 0 },
     })
 }
 
-/// What the optimiser holds in the end: no more pairs than there are evaluations.
-fn optimiser_bytes(recipe: &ResolvedRecipe, full: &Scale, values: usize) -> u64 {
+/// The optimiser of the full size: it remembers no more pairs than there are evaluations.
+fn full_optimiser(recipe: &ResolvedRecipe, full: &Scale) -> Box<dyn Optimiser> {
     let history = recipe.history.min(full.evaluations);
     // Made for a picture of a few pixels and asked about one of many, so that nothing large is allocated here.
-    optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8).bytes(values)
+    optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8)
 }
 
 /// The size that a style image is brought to for a picture of this size.
@@ -182,7 +186,10 @@ fn seconds_of_a_pixel(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<f6
 
 #[cfg(test)]
 mod tests {
+    use impasto_vgg::{EngineDescription, Session};
+
     use super::*;
+    use crate::recipe::Recipe;
 
     #[test]
     fn a_history_is_cut_where_it_would_not_fit() {
@@ -193,5 +200,52 @@ mod tests {
         assert_eq!(affordable_history(10, 2048, 2048), 10);
         assert_eq!(affordable_history(100, 8192, 8192), LEAST_HISTORY);
         assert_eq!(affordable_history(5, 8192, 8192), 5);
+    }
+
+    /// A card whose sessions take `SESSION` bytes, and whose history takes a byte a value.
+    struct Card;
+    const SESSION: u64 = 1 << 24;
+
+    impl Engine for Card {
+        fn describe(&self) -> EngineDescription {
+            EngineDescription {
+                name: "gpu".into(),
+                isa: "card".into(),
+                threads: 1,
+                has_bf16: false,
+                gains_from_bf16: false,
+                has_f16: false,
+                has_own_memory: true,
+            }
+        }
+
+        fn session(&self, _: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
+            Err(EngineError::NO_CONTENT)
+        }
+
+        fn session_bytes(&self, _: &SessionRequest) -> Result<u64, EngineError> {
+            Ok(SESSION)
+        }
+
+        fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+            (capacity * values) as u64
+        }
+    }
+
+    #[test]
+    fn a_history_on_the_device_is_counted_where_it_fits() {
+        let scales = [Scale { width: 64, height: 64, evaluations: 50 }];
+        let bytes = |recipe: &Recipe, limit| {
+            let recipe = recipe.resolve().unwrap();
+            memory_need(&recipe, &Card, &scales, 4096, &[(64, 64)], limit).unwrap().device_bytes
+        };
+        let lbfgs = Recipe { optimizer: Some(OptimizerKind::Lbfgs), history: Some(80), ..Recipe::default() };
+        // No more pairs than evaluations.
+        let whole = SESSION + 50 * 3 * 64 * 64;
+        assert_eq!(bytes(&lbfgs, None), whole);
+        assert_eq!(bytes(&lbfgs, Some(whole)), whole);
+        assert_eq!(bytes(&lbfgs, Some(whole - 1)), SESSION);
+        let adam = Recipe { optimizer: Some(OptimizerKind::Adam), ..Recipe::default() };
+        assert_eq!(bytes(&adam, None), SESSION);
     }
 }

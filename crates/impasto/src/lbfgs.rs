@@ -15,7 +15,8 @@
 //! Done like this, a history of 100 pairs is read 400 times in single dependent sweeps. Here each loop is two sweeps over
 //! all pairs at once, chunk by chunk: one for the scalar products with what q was before the loop, one for the sum.
 //! What lies between, s_i y_j of every older i and newer j, is kept in a small table. Pairs are kept in bfloat16: half the
-//! memory and half the time, and as many evaluations (docs/performance.md). H is that of the rounded pairs, exactly.
+//! memory and half the time, and as many evaluations (docs/performance.md). H is that of the rounded pairs, exactly. Where an
+//! engine keeps a copy of the pairs ([`Optimiser::attach`]), the sweeps are made there.
 //!
 //! **Step control.** A step is taken whole and accepted if the loss falls enough (Armijo's condition). If the loss grows
 //! or is no number, the picture goes back and the step is cut: to the minimum of the parabola through what is known, or
@@ -30,9 +31,11 @@
 use std::collections::VecDeque;
 use std::io;
 
+use impasto_vgg::{History, Products, Vectors};
 use rayon::prelude::*;
 
 use crate::bfloat16::Bfloat16;
+use crate::device_copy::DeviceCopy;
 use crate::optimiser::{Optimiser, Rejection, Step};
 use crate::preconditioner::Preconditioner;
 use crate::state::{Damaged, StateReader, StateWriter};
@@ -70,7 +73,7 @@ struct Pair {
 }
 
 /// The state of L-BFGS; all vectors have the picture's length.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Lbfgs {
     capacity: usize,
     clamp: bool,
@@ -85,6 +88,8 @@ pub struct Lbfgs {
     pairs: VecDeque<Pair>,
     /// Room for the pair that comes next: the newest may be refused, so the oldest does not make room before it is in.
     spare: Option<Pair>,
+    /// The pairs once more, where an engine keeps them.
+    copy: DeviceCopy,
     /// P, if it is not the identity.
     preconditioner: Option<Preconditioner>,
     /// Room for a picture.
@@ -109,6 +114,7 @@ impl Lbfgs {
             reach: 1.0,
             pairs: VecDeque::new(),
             spare: None,
+            copy: DeviceCopy::default(),
             preconditioner,
             scratch: Vec::new(),
             rejections: 0,
@@ -169,6 +175,7 @@ impl Lbfgs {
             if let Some(preconditioner) = &mut self.preconditioner {
                 preconditioner.learn((&pair.step, step_square), (&pair.change, change_square));
             }
+            self.copy.push(&pair.step, &pair.change);
             self.pairs.push_back(pair);
             self.forget_beyond_capacity();
             return true;
@@ -184,6 +191,12 @@ impl Lbfgs {
                 pair.older_steps_dot_change.drain(..1.min(pair.older_steps_dot_change.len()));
             }
         }
+    }
+
+    /// Drops the history.
+    fn forget(&mut self) {
+        self.pairs.clear();
+        self.copy.clear();
     }
 
     fn steps(&self) -> Vec<&[Bfloat16]> {
@@ -203,7 +216,7 @@ impl Lbfgs {
                 return;
             }
             // Only rounding can do this: H is positive.
-            self.pairs.clear();
+            self.forget();
         }
         self.follow_gradient();
         self.propose(picture);
@@ -228,14 +241,14 @@ impl Lbfgs {
     fn apply_history(&mut self, picture: &mut [f32], has_new_pair: bool) -> f64 {
         // Taken out while the pairs are borrowed, and put back below.
         let (mut direction, mut preconditioner) = (std::mem::take(&mut self.direction), self.preconditioner.take());
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let (mut scratch, mut copy) = (std::mem::take(&mut self.scratch), std::mem::take(&mut self.copy));
         let count = self.pairs.len();
 
         // One sweep for the loop and for the newest pair's row of the table; beside it P y, whose small levels leave
         // threads without work.
         let change = &self.pairs[count - 1].change;
         let (products, change_dot_change) = rayon::join(
-            || dots_with_rounded(&self.steps(), change, &direction),
+            || copy.multiply(Vectors::Steps, &direction).unwrap_or_else(|| self.first_products(&direction)),
             || match &mut preconditioner {
                 Some(preconditioner) if has_new_pair => {
                     preconditioner.apply(&mut scratch);
@@ -248,9 +261,8 @@ impl Lbfgs {
         if let Some(change_dot_change) = change_dot_change {
             self.pairs[count - 1].change_dot_change = change_dot_change;
         }
-        let (of_newest, mut alphas): (Vec<f64>, Vec<f64>) =
-            products.as_chunks::<2>().0.iter().map(|&[of_newest, alpha]| (of_newest, alpha)).unzip();
-        self.pairs[count - 1].older_steps_dot_change = of_newest;
+        let Products { with_vector: mut alphas, with_newest_change } = products;
+        self.pairs[count - 1].older_steps_dot_change = with_newest_change;
         let (steps, changes) = (self.steps(), self.changes());
         for newer in (0..count).rev() {
             let pair = &self.pairs[newer];
@@ -263,27 +275,41 @@ impl Lbfgs {
         let negated: Vec<f64> = alphas.iter().map(|alpha| -alpha).collect();
         let newest = &self.pairs[count - 1];
         let scale = (newest.step_dot_change / newest.change_dot_change) as f32;
-        add_and_scale(&mut direction, &changes, &negated, scale);
+        if !copy.add(Vectors::Changes, &negated, scale, &mut direction) {
+            add_and_scale(&mut direction, &changes, &negated, scale);
+        }
         if let Some(preconditioner) = &mut preconditioner {
             preconditioner.apply(&mut direction);
         }
 
-        let mut factors = dots(&changes, [&direction]);
+        let products = copy.multiply(Vectors::Changes, &direction);
+        let mut factors = products.map_or_else(|| dots(&changes, [&direction]), |products| products.with_vector);
         for newer in 0..count {
             let products = &self.pairs[newer].older_steps_dot_change[..newer];
             let from_older: f64 = factors[..newer].iter().zip(products).map(|(factor, product)| factor * product).sum();
             let beta = (factors[newer] + from_older) / self.pairs[newer].step_dot_change;
             factors[newer] = alphas[newer] - beta;
         }
-        let slope = add_and_finish((&mut direction, picture), &steps, &factors, |range, direction, picture| {
-            let (position, gradient) = (&self.position[range.clone()], &self.gradient[range]);
-            direction.iter_mut().for_each(|value| *value = -*value);
-            hold_bounds(self.clamp, direction, position, gradient);
-            move_by(self.reach as f32, self.clamp, picture, position, direction);
-            dot_chunks(direction, gradient)
-        });
-        (self.direction, self.preconditioner) = (direction, preconditioner);
+        let is_added = copy.add(Vectors::Steps, &factors, 1.0, &mut direction);
+        let left = if is_added { 0 } else { count };
+        let slope =
+            add_and_finish((&mut direction, picture), &steps[..left], &factors[..left], |range, direction, picture| {
+                let (position, gradient) = (&self.position[range.clone()], &self.gradient[range]);
+                direction.iter_mut().for_each(|value| *value = -*value);
+                hold_bounds(self.clamp, direction, position, gradient);
+                move_by(self.reach as f32, self.clamp, picture, position, direction);
+                dot_chunks(direction, gradient)
+            });
+        (self.direction, self.preconditioner, self.copy) = (direction, preconditioner, copy);
         slope
+    }
+
+    /// The products of all steps with the direction and with the newest change.
+    fn first_products(&self, direction: &[f32]) -> Products {
+        let newest = &self.pairs[self.pairs.len() - 1].change;
+        let products = dots_with_rounded(&self.steps(), newest, direction);
+        let (with_newest_change, with_vector) = products.as_chunks::<2>().0.iter().map(|&[a, b]| (a, b)).unzip();
+        Products { with_vector, with_newest_change }
     }
 
     /// Zeroes the direction where a value is held by its bound.
@@ -328,7 +354,7 @@ impl Lbfgs {
     fn cut(&mut self, loss: f64, predicted_fall: f64) {
         self.rejections += 1;
         if self.rejections.is_multiple_of(PATIENCE) {
-            self.pairs.clear();
+            self.forget();
             self.plain_step /= 10.0;
             self.follow_gradient();
             return;
@@ -361,6 +387,14 @@ impl Optimiser for Lbfgs {
         let pairs = 2 * (self.capacity + 1) * size_of::<Bfloat16>();
         let pictures = 4 * size_of::<f32>();
         ((pairs + pictures) * values) as u64 + preconditioner
+    }
+
+    fn remembers(&self) -> usize {
+        self.capacity
+    }
+
+    fn attach(&mut self, history: Box<dyn History>) {
+        self.copy = DeviceCopy::of(history, self.pairs.iter().map(|pair| (&pair.step[..], &pair.change[..])));
     }
 
     fn step_length(&self) -> f64 {
@@ -397,7 +431,7 @@ impl Optimiser for Lbfgs {
         (self.loss, self.reach, self.plain_step) = (state.number()?, state.number()?, state.number()?);
         (self.position, self.gradient, self.direction) =
             (state.values(values)?, state.values(values)?, state.values(values)?);
-        self.pairs.clear();
+        self.forget();
         for place in 0..state.count(self.capacity as u64)? {
             let (step_dot_change, change_dot_change) = (state.number()?, state.number()?);
             // One product for each pair that is older, and whatever is left of the table's row.

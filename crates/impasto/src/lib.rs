@@ -55,13 +55,12 @@
 #![forbid(unsafe_code)]
 
 pub mod adam;
-#[doc(hidden)]
-pub mod bfloat16;
 pub mod calibration;
 pub mod checkpoint;
 mod colour;
 #[doc(hidden)]
 pub mod crc32c;
+mod device_copy;
 pub mod diagonal;
 pub mod digest;
 pub mod disk;
@@ -92,6 +91,8 @@ mod trial;
 mod vectors;
 pub mod write;
 
+#[doc(hidden)]
+pub use impasto_vgg::bfloat16;
 pub use optimiser::Rejection;
 pub use picture::Picture;
 pub use recipe::{Recipe, RecipeError};

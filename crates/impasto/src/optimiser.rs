@@ -16,6 +16,7 @@
 use std::fmt;
 use std::io;
 
+use impasto_vgg::History;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
@@ -72,6 +73,17 @@ pub trait Optimiser: Send {
 
     /// Bytes that its state takes for pictures of `values` values, once its history is full.
     fn bytes(&self, values: usize) -> u64;
+
+    /// How many pairs of vectors it remembers at most, for an engine's [`History`]; 0 where it has no use for one.
+    fn remembers(&self) -> usize {
+        0
+    }
+
+    /// Is given an empty history of an engine, with room for all that it will remember of pictures of this size: from here
+    /// on it may do its sums there, as long as the engine works.
+    fn attach(&mut self, history: Box<dyn History>) {
+        drop(history);
+    }
 
     /// The length of the step that was proposed last, in units of 0..255: the root mean square over all values for
     /// L-BFGS, the learning rate for Adam.

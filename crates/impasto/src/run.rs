@@ -10,7 +10,7 @@
 //! A run is a pure function of recipe, images and engine: it looks at no clock and no file. Front ends draw events;
 //! what an observer answers can only stop the run, never change a pixel.
 
-use impasto_vgg::{Engine, EngineError, Precision};
+use impasto_vgg::{Engine, EngineError, History, Precision, SessionRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Place, Snapshot};
@@ -396,6 +396,9 @@ impl Run<'_> {
         request.precision = if is_coarse { Precision::Bf16 } else { precision };
         let mut session = self.engine.session(&request)?;
         session.set_content(&content.values)?;
+        if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
+            optimiser.attach(history);
+        }
         let colours = self.recipe.original_colors.then_some(&content);
 
         let mut gradient = vec![0.0; picture.values.len()];
@@ -437,6 +440,21 @@ impl Run<'_> {
             picture.values.copy_from_slice(optimiser.good());
         }
         Ok(picture)
+    }
+
+    /// Room on the engine's device for what the optimiser will remember at a scale, within what the session leaves of the
+    /// memory limit; `None` where the engine has none.
+    fn history(
+        &self,
+        optimiser: &dyn Optimiser,
+        request: &SessionRequest,
+        evaluations: u32,
+    ) -> Option<Box<dyn History>> {
+        let left = match request.memory_limit_bytes {
+            Some(limit) => Some(limit.saturating_sub(self.engine.session_bytes(request).ok()?)),
+            None => None,
+        };
+        self.engine.history(optimiser.remembers().min(evaluations as usize), request.picture_len(), left)
     }
 
     /// Counts an evaluation and tells what became of it.

@@ -92,7 +92,7 @@ impl Walk {
             parameters: &extent.parameters(rings.map(rows_of_ring)),
             workgroups: extent.workgroups(),
             flop: extent.flop(),
-            label: Label { step: Step::Forward, layer, positions: extent.positions() },
+            label: Some(Label { step: Step::Forward, layer, positions: extent.positions() }),
         })
     }
 
@@ -128,7 +128,7 @@ impl Walk {
             parameters: &extent.parameters(ring_rows),
             workgroups: extent.workgroups(),
             flop: extent.flop(),
-            label: Label { step: Step::Backward, layer, positions: extent.positions() },
+            label: Some(Label { step: Step::Backward, layer, positions: extent.positions() }),
         })
     }
 
@@ -187,7 +187,7 @@ impl Walk {
             parameters: &parameters,
             workgroups: (rows.len().div_ceil(4) * width.div_ceil(16)) as u32,
             flop: (64 * 9 * 64 * 3 * 2) as f64,
-            label: Label { step: Step::Backward, layer, positions: (rows.len() * width) as f64 },
+            label: Some(Label { step: Step::Backward, layer, positions: (rows.len() * width) as f64 }),
         })?;
         let bytes = (3 * rows.len() * width * size_of::<f32>()) as u64;
         self.recorder.encoder().copy_buffer_to_buffer(&self.pixels, 0, &self.readable, 0, bytes);

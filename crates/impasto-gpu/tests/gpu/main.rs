@@ -11,6 +11,7 @@ mod evaluation;
 mod faults;
 mod golden;
 mod half;
+mod history;
 mod memory;
 mod paint;
 mod ties;

@@ -1,10 +1,11 @@
 //! A whole run through the GPU ends where it ends through the CPU.
 
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size};
-use impasto::{Control, Images, Picture, paint};
-use impasto_vgg::{CpuEngine, CpuOptions, Engine, Weights};
+use impasto::{Control, Images, Outcome, Picture, paint};
+use impasto_gpu::{GpuEngine, SimulatedFaults};
+use impasto_vgg::{CpuEngine, CpuOptions, Engine, FallbackEngine, Weights};
 
-use crate::engine;
+use crate::{device, engine};
 
 /// A picture of soft waves.
 fn waves(width: usize, height: usize, phase: f64) -> Picture {
@@ -32,11 +33,14 @@ fn recipe(precision: PrecisionChoice) -> Recipe {
 
 /// The objective at the end of a run.
 fn objective(engine: &dyn Engine, precision: PrecisionChoice) -> f64 {
+    end_of(&recipe(precision), engine).losses.unwrap().total
+}
+
+/// How a run ends.
+fn end_of(recipe: &Recipe, engine: &dyn Engine) -> Outcome {
     let (content, style) = (waves(48, 36, 0.0), waves(30, 40, 2.0));
     let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
-    let recipe = recipe(precision).resolve().unwrap();
-    let outcome = paint(&recipe, engine, images, None, &mut |_| Control::Continue).unwrap();
-    outcome.losses.unwrap().total
+    paint(&recipe.resolve().unwrap(), engine, images, None, &mut |_| Control::Continue).unwrap()
 }
 
 fn cpu() -> CpuEngine {
@@ -55,4 +59,51 @@ fn a_run_ends_near_the_cpus_objective() {
     assert!((ours - expected).abs() <= 1e-3 * expected, "{ours} and {expected}");
     assert!((half - expected).abs() <= 5e-3 * expected, "{half} and {expected}");
     assert_ne!(half, ours, "nothing was rounded");
+}
+
+/// Few steps of L-BFGS, and fewer pairs than those.
+fn quasi_newton() -> Recipe {
+    Recipe {
+        iterations: Some(7),
+        optimizer: Some(OptimizerKind::Lbfgs),
+        learning_rate: None,
+        history: Some(3),
+        ..recipe(PrecisionChoice::F32)
+    }
+}
+
+#[test]
+fn a_history_on_the_device_leads_to_the_objective_of_one_on_the_host() {
+    let Some(gpu) = engine() else { return };
+    let gpu = gpu.clone();
+    let [ours, again] = [(); 2].map(|()| end_of(&quasi_newton(), &gpu.with_any_history()));
+    let host = end_of(&quasi_newton(), &gpu);
+    let [of_device, of_host] = [&ours, &host].map(|outcome| outcome.losses.as_ref().unwrap().total);
+    println!("objective with the history on the device {of_device}, on the host {of_host}");
+    assert!((of_device - of_host).abs() <= 1e-3 * of_host, "{of_device} and {of_host}");
+    assert!(ours.picture == again.picture, "other bytes the second time");
+    if !gpu.describe().has_own_memory {
+        assert!(ours.picture != host.picture, "the history was not on the device");
+    }
+}
+
+/// Many places, some of them in a sweep: a device without memory goes on, and behind a lost one there is the processor.
+#[test]
+fn faults_among_evaluations_and_sweeps_end_no_run() {
+    let Some(first) = device() else { return };
+    drop(first);
+    let expected = end_of(&quasi_newton(), &cpu()).losses.unwrap().total;
+    for at in [20, 41, 42, 43, 44, 45, 46, 47, 60] {
+        let out_of_memory = SimulatedFaults { out_of_memory_at: Some(at), ..SimulatedFaults::default() };
+        let lost = SimulatedFaults { lost_after: Some(at), ..SimulatedFaults::default() };
+        for faults in [out_of_memory, lost] {
+            let gpu = GpuEngine::with_faults(device().unwrap(), Weights::embedded(), faults).with_any_history();
+            let engine = FallbackEngine::new(Box::new(gpu), Box::new(cpu()), Box::new(|_| {}));
+            let outcome = end_of(&quasi_newton(), &engine);
+            assert_eq!(outcome.failure, None, "{faults:?}");
+            assert_eq!(engine.failure().is_some(), faults == lost, "{faults:?}");
+            let total = outcome.losses.unwrap().total;
+            assert!((total - expected).abs() <= 1e-3 * expected, "{faults:?}: {total} and {expected}");
+        }
+    }
 }

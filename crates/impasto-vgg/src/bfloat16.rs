@@ -1,11 +1,11 @@
 //! bfloat16: the upper half of an f32. Half the memory, every magnitude of an f32, and eight bits of precision.
 
-use impasto_vgg::cpu::isa::bf16_bits;
+use crate::cpu::isa::bf16_bits;
 
 /// A number in bfloat16.
 ///
 /// ```
-/// use impasto::bfloat16::Bfloat16;
+/// use impasto_vgg::bfloat16::Bfloat16;
 /// // 1 + 1/128 is the next number after 1; what lies between goes to the nearer one.
 /// assert_eq!(Bfloat16::from(1.003_f32).wide(), 1.0);
 /// assert_eq!(Bfloat16::from(1.005_f32).wide(), 1.0078125);
