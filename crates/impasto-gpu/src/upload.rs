@@ -52,7 +52,11 @@ impl Upload {
     ) -> Result<(), EngineError> {
         match self.buffer.get_mapped_range_mut(..bytes) {
             Ok(mut view) => with(view.slice(..)),
-            Err(error) => return Err(device.error(&DeviceFault::Refused { reason: error.to_string() })),
+            Err(error) => {
+                // A device that is lost has no memory to show, and may not have said yet that it is.
+                device.wait()?;
+                return Err(device.error(&DeviceFault::Refused { reason: error.to_string() }));
+            }
         }
         self.buffer.unmap();
         self.is_free.store(false, Ordering::Release);
