@@ -149,6 +149,7 @@ fn a_failure_anywhere_changes_no_answer() {
         let first = Failing { inner: engine(), calls: Arc::clone(&calls) };
         let tell = Box::new(move |error: &EngineError| heard.lock().unwrap().push(error.clone()));
         let fallback = FallbackEngine::new(Box::new(first), Box::new(engine()), tell);
+        assert_eq!(fallback.history_bytes(3, 5), 15, "the first engine's");
         assert_eq!(work(&fallback).unwrap(), right, "failed at call {fails_at}");
         if fails_at == CALLS {
             assert_eq!((fallback.failure(), fallback.describe().name.as_str()), (None, "failing"));
@@ -158,6 +159,7 @@ fn a_failure_anywhere_changes_no_answer() {
         assert_eq!(*told.lock().unwrap(), std::slice::from_ref(&error), "told once");
         assert_eq!(fallback.failure(), Some(error));
         assert_eq!(fallback.describe().name, "failing engine, then cpu");
+        assert_eq!(fallback.history_bytes(3, 5), 0, "the spare's");
         // And another session does not ask it either.
         assert_eq!(work(&fallback).unwrap(), right);
         assert_eq!(calls.made.load(Ordering::Relaxed), fails_at + 1);
