@@ -93,7 +93,7 @@ fn faults_among_evaluations_and_sweeps_end_no_run() {
     let Some(first) = device() else { return };
     drop(first);
     let expected = end_of(&quasi_newton(), &cpu()).losses.unwrap().total;
-    for at in [20, 41, 42, 43, 44, 45, 46, 47, 60] {
+    for at in [20, 22, 25] {
         let out_of_memory = SimulatedFaults { out_of_memory_at: Some(at), ..SimulatedFaults::default() };
         let lost = SimulatedFaults { lost_after: Some(at), ..SimulatedFaults::default() };
         for faults in [out_of_memory, lost] {
