@@ -17,7 +17,7 @@ use crate::maps;
 use crate::pipelines::{Family, Kernel};
 use crate::recorder::{Recorder, Work};
 use crate::storage::Storage;
-use crate::upload::{Upload, copy_slices};
+use crate::upload::{Upload, copy_slices, copy_values};
 
 /// Values of an octet.
 const OCTET: usize = 8;
@@ -283,13 +283,7 @@ impl GpuHistory {
         }
         let bytes = shape.vector_bytes();
         self.recorder.encoder().copy_buffer_to_buffer(&self.vector, 0, &self.readable_vector, 0, bytes);
-        self.recorder.read(&self.readable_vector, bytes, |bytes| {
-            let chunks = vector.par_chunks_mut(COPIED / size_of::<f32>()).zip(bytes.par_chunks(COPIED));
-            chunks.for_each(|(values, bytes)| {
-                let values: &mut [u8] = bytemuck::cast_slice_mut(values);
-                values.copy_from_slice(&bytes[..values.len()]);
-            });
-        })
+        self.recorder.read(&self.readable_vector, bytes, |bytes| copy_values(vector, bytes))
     }
 
     /// Records a kernel over some slots of one buffer.

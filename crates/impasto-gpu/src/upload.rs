@@ -1,5 +1,5 @@
 //! Bytes on their way to the device, through memory that the host sees and keeps: to ask for it anew takes longer than
-//! to copy the bytes.
+//! to copy the bytes. And the copies that the host makes of many bytes, both ways.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,6 +95,15 @@ pub fn copy_slices(mut to: wgpu::WriteOnly<'_, [u8]>, slices: &[&[u8]]) {
     pieces.into_par_iter().for_each(|(chunk, source)| wgpu::WriteOnly::<[u8]>::from(chunk).copy_from_slice(source));
 }
 
+/// Copies values as they came from the device, many threads at a time; what is beyond `to` is left.
+pub fn copy_values(to: &mut [f32], bytes: &[u8]) {
+    let pieces = to.par_chunks_mut(COPIED / size_of::<f32>()).zip(bytes.par_chunks(COPIED));
+    pieces.for_each(|(values, bytes)| {
+        let values: &mut [u8] = bytemuck::cast_slice_mut(values);
+        values.copy_from_slice(&bytes[..values.len()]);
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +116,14 @@ mod tests {
         let mut copied = vec![0; bytes.len()];
         copy_slices(wgpu::WriteOnly::from_mut(&mut copied[..]), &[first, second, third]);
         assert!(copied == bytes);
+    }
+
+    #[test]
+    fn values_come_back_whole_and_padding_does_not() {
+        let values: Vec<f32> = (0..COPIED + 3).map(|value| value as f32).collect();
+        let padded: Vec<f32> = values.iter().copied().chain([-1.0; 5]).collect();
+        let mut copied = vec![0.0; values.len()];
+        copy_values(&mut copied, bytemuck::cast_slice(&padded));
+        assert!(copied == values);
     }
 }

@@ -102,8 +102,8 @@ pub fn memory_need(
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
-    // The content image at this size, the picture, its gradient, and the picture that is handed out.
     let optimiser = full_optimiser(recipe, full);
+    // The content image at this size, the picture, its gradient, and the picture that is handed out.
     let of_picture = session_bytes(&request)? + planes(4 * (full.width * full.height) as u64) + optimiser.bytes(values);
     // A history that does not fit beside the session is not kept there.
     let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);

@@ -14,9 +14,6 @@ use crate::stopwatch::Label;
 use crate::storage::Storage;
 use crate::upload;
 
-/// Values of the pixels' gradient that a thread copies at a time.
-const COPIED: usize = 1 << 14;
-
 /// What a dispatch of a convolution makes: some rows of all channels that come out.
 struct Extent {
     tile: Tile,
@@ -194,9 +191,7 @@ impl Walk {
         self.recorder.read(&self.readable, bytes, |bytes| {
             let channels = bytes.par_chunks_exact(rows.len() * width * size_of::<f32>());
             channels.zip(pixel_gradient.par_chunks_exact_mut(height * width)).for_each(|(band, channel)| {
-                let channel = &mut channel[rows.start * width..rows.end * width];
-                let pieces = channel.par_chunks_mut(COPIED).zip(band.par_chunks(COPIED * size_of::<f32>()));
-                pieces.for_each(|(values, bytes)| bytemuck::cast_slice_mut(values).copy_from_slice(bytes));
+                upload::copy_values(&mut channel[rows.start * width..rows.end * width], band);
             });
         })
     }
