@@ -10,20 +10,21 @@
 //! S F is a matrix product; S is laid out in panels like the convolutions' weights, and the micro-kernel is the same:
 //! ROWS positions x VECTORS x 16 channels in registers. Each sum is one chain over the input channels in their order,
 //! however many positions lie beside it. With bfloat16 products, pairs of neighbouring channels share a word: S is laid
-//! out so, and features are rounded as they are read.
+//! out so, and features are rounded as they are read. Where the processor has tile registers, a piece of a row is rounded
+//! into a buffer that they read, and its sums come back through another.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::buffer::{FeatureRows, RowMut};
-use super::isa::{InstructionSet, Isa, LANES, Lanes, Task, bf16_bits};
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task, TileOperands, TilePlace, bf16_bits};
+use super::panels::{GROUP_BLOCKS, PanelLayout};
 use crate::engine::{MomentGradients, Precision};
 use crate::plan::TILE_ROWS;
 
-/// Channels that are worked on at a time.
-const GROUP_CHANNELS: usize = 64;
-const GROUP_BLOCKS: usize = GROUP_CHANNELS / LANES;
+/// Positions that tile registers are given at a time: whole groups of sixteen.
+const PIECE_POSITIONS: usize = 128;
 
 /// The linear part of a tap's gradient: a constant and a matrix.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ pub struct MomentPanel {
     set: InstructionSet,
     /// `[channels / 16]`: m / M.
     mean: Vec<Lanes>,
-    /// `[channels / 64][64 / 16 V][words][V]`: 2 / M S. A word is a channel in f32, or two in bfloat16, which leaves the
-    /// second half of the panel empty.
+    /// `[channels / 64][panel of 64 outputs]`: 2 / M S. A word is a channel in f32, or two in bfloat16, which leaves the
+    /// second half empty.
     second: Vec<Lanes>,
     has_second: bool,
     bf16: bool,
@@ -56,7 +57,7 @@ impl MomentPanel {
     /// Takes the derivatives in, on the current rayon pool, for products of this precision (f32 where the instruction set
     /// has no others). Where S is not symmetric, its symmetric part counts: F F^T has no other.
     pub fn fill(&mut self, gradients: &MomentGradients, positions: u64, precision: Precision) {
-        let (channels, vectors, positions) = (self.channels, self.set.product_vectors(), positions as f64);
+        let (channels, positions) = (self.channels, positions as f64);
         self.bf16 = precision.backward() == Precision::Bf16 && self.set.has_bf16();
         for (block, line) in self.mean.iter_mut().enumerate() {
             for (lane, value) in line.0.iter_mut().enumerate() {
@@ -71,11 +72,12 @@ impl MomentPanel {
         let value = |input: usize, output: usize| {
             ((second[input * channels + output] + second[output * channels + input]) / positions) as f32
         };
-        let (bf16, words) = (self.bf16, self.words());
+        let (bf16, layout) = (self.bf16, PanelLayout::new(self.set, channels, self.bf16));
+        let words = self.words();
         let lines = &mut self.second[..words * channels / LANES];
         lines.par_iter_mut().with_min_len(channels).enumerate().for_each(|(place, line)| {
-            let (column, word) = (place / vectors / words, place / vectors % words);
-            let first = (column * vectors + place % vectors) * LANES;
+            let (block, word) = layout.block_and_word(place % layout.lines());
+            let first = (place / layout.lines() * GROUP_BLOCKS + block) * LANES;
             for (output, entry) in (first..).zip(&mut line.0) {
                 *entry = if bf16 {
                     let [low, high] = [0, 1].map(|half| bf16_bits(value(2 * word + half, output)));
@@ -149,9 +151,14 @@ impl<const BF16: bool> Task for InjectRows<'_, BF16> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
+        let in_tiles = BF16 && I::HAS_TILES;
+        let mut piece = Piece::new(if in_tiles { self.features.channels() } else { 0 });
         for blocks in self.rows.chunks_exact_mut(GROUP_BLOCKS) {
             if let Some(panel) = self.injection.panel {
-                for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
+                if in_tiles {
+                    isa.enter(RowInTiles { panel, features: self.features, blocks: &mut *blocks, piece: &mut piece });
+                }
+                for columns in if in_tiles { &mut [] } else { &mut *blocks }.chunks_exact_mut(I::PRODUCT_VECTORS) {
                     match I::PRODUCT_VECTORS {
                         4 => moments_of_row::<I, BF16, 4>(isa, panel, self.features, columns),
                         _ => moments_of_row::<I, BF16, 1>(isa, panel, self.features, columns),
@@ -162,6 +169,72 @@ impl<const BF16: bool> Task for InjectRows<'_, BF16> {
                 let add = self.injection.panel.is_some();
                 for row in blocks {
                     isa.enter(PullRow { content, features: self.features, row, add });
+                }
+            }
+        }
+    }
+}
+
+/// A piece of a row on its way through tile registers.
+struct Piece {
+    /// `[positions / 16][channels / 32][16]`
+    inputs: Vec<Lanes>,
+    /// `[positions][64 / 16]`
+    sums: Vec<Lanes>,
+}
+
+impl Piece {
+    /// For a map of this many channels; empty for none.
+    fn new(channels: usize) -> Piece {
+        let lines = |channels| vec![Lanes::ZERO; PIECE_POSITIONS * channels];
+        Piece { inputs: lines(channels / (2 * LANES)), sums: lines(channels.min(GROUP_BLOCKS)) }
+    }
+}
+
+/// All positions of a row, the four blocks of a group of channels.
+struct RowInTiles<'a, 'map> {
+    panel: &'a MomentPanel,
+    features: &'a FeatureRows,
+    blocks: &'a mut [RowMut<'map, Lanes>],
+    piece: &'a mut Piece,
+}
+
+impl Task for RowInTiles<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let RowInTiles { panel, features, blocks, piece } = self;
+        let (first_block, y, width) = (blocks[0].block, blocks[0].y, blocks[0].elements.len());
+        let mean = &panel.mean[first_block..][..GROUP_BLOCKS];
+        let panel_len = panel.words() * GROUP_BLOCKS;
+        let weights = &panel.second[first_block / GROUP_BLOCKS * panel_len..][..panel_len];
+        let chunks = if panel.has_second { features.channels() / (2 * LANES) } else { 0 };
+        for start in (0..width).step_by(PIECE_POSITIONS) {
+            let positions = start..(start + PIECE_POSITIONS).min(width);
+            for chunk in 0..chunks {
+                let [lower, upper] = [0, 1].map(|half| &features.row(2 * chunk + half, y)[positions.clone()]);
+                for (place, (lower, upper)) in lower.iter().zip(upper).enumerate() {
+                    let line = &mut piece.inputs[(place / LANES * chunks + chunk) * LANES + place % LANES];
+                    isa.store_bf16(isa.load(lower), line, false);
+                    isa.store_bf16(isa.load(upper), line, true);
+                }
+            }
+            let operands = TileOperands {
+                inputs: &piece.inputs,
+                weights,
+                sums: &mut piece.sums,
+                row_groups: positions.len().div_ceil(LANES),
+                chunks,
+                row_stride: GROUP_BLOCKS,
+                vector_stride: 1,
+            };
+            isa.tile_products(operands, std::iter::once(TilePlace { inputs: 0, weights: 0, sums: 0 }));
+            for (vector, (row, mean)) in blocks.iter_mut().zip(mean).enumerate() {
+                let mean = isa.load(mean);
+                for (line, sums) in row.elements[positions.clone()].iter_mut().zip(piece.sums.chunks(GROUP_BLOCKS)) {
+                    let sum = if chunks > 0 { isa.load(&sums[vector]) } else { isa.splat(0.0) };
+                    isa.store(isa.add(mean, sum), line);
                 }
             }
         }

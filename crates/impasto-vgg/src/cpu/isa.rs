@@ -17,9 +17,10 @@ use std::fmt::Debug;
 
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
+use super::panels::GROUP_BLOCKS;
 use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
-use super::x86::{Avx2, Avx512, made_by_amd};
+use super::x86::{Avx2, Avx512, BF16, PLAIN, TILES, made_by_amd};
 use crate::engine::EngineError;
 
 /// Channels in a block, and `f32`s in a vector.
@@ -49,6 +50,39 @@ pub trait Task {
     fn run<I: Isa>(self, isa: I) -> Self::Output;
 }
 
+/// Vectors of sixteen outputs in a panel of weights that tiles read: sixty-four outputs.
+pub const PANEL_VECTORS: usize = GROUP_BLOCKS;
+
+/// Products of tiles, all of one shape: `row_groups` groups of sixteen rows by one panel of weights each.
+#[derive(Debug)]
+pub struct TileOperands<'a> {
+    /// `[row_groups][chunks][16 rows]` at each place; a line holds thirty-two bfloat16.
+    pub inputs: &'a [Lanes],
+    /// `[chunks][PANEL_VECTORS][16 words]` at each place; a word holds a pair of inputs.
+    pub weights: &'a [Lanes],
+    /// Where the sums go: each place's vector v of row r stands `r * row_stride + v * vector_stride` lines behind its start.
+    pub sums: &'a mut [Lanes],
+    /// Groups of sixteen rows.
+    pub row_groups: usize,
+    /// Thirty-two input channels each.
+    pub chunks: usize,
+    /// See `sums`.
+    pub row_stride: usize,
+    /// See `sums`.
+    pub vector_stride: usize,
+}
+
+/// Where one product's operands start, in lines.
+#[derive(Clone, Copy, Debug)]
+pub struct TilePlace {
+    /// In the inputs.
+    pub inputs: usize,
+    /// In the weights.
+    pub weights: usize,
+    /// In the sums.
+    pub sums: usize,
+}
+
 /// One instruction set: a token that proves the processor has it, and its operations on vectors of sixteen `f32`.
 pub trait Isa: Copy + Debug + Send + Sync + 'static {
     /// Sixteen `f32` in registers.
@@ -61,6 +95,8 @@ pub trait Isa: Copy + Debug + Send + Sync + 'static {
     const PRODUCT_ROWS: usize;
     /// Vectors of sixteen channels beside each other in that register block: 1 or 4.
     const PRODUCT_VECTORS: usize;
+    /// Whether products of bfloat16 are made by [`Isa::tile_products`], for which rows come in whole groups of sixteen.
+    const HAS_TILES: bool = false;
 
     /// Runs `task` in a function that is compiled for this instruction set.
     fn enter<T: Task>(self, task: T) -> T::Output;
@@ -106,6 +142,15 @@ pub trait Isa: Copy + Debug + Send + Sync + 'static {
     #[inline(always)]
     fn mul_add_bf16(self, a: Self::Vector, b: Self::Vector, sums: Self::Vector) -> Self::Vector {
         portable_mul_add_bf16(self, a, b, sums)
+    }
+
+    /// Products of bfloat16 in registers that hold whole tiles of sums, at each of `places`. A row's sums depend on no
+    /// other row.
+    ///
+    /// # Panics
+    /// Where an operand ends too early, and on an instruction set without tiles.
+    fn tile_products(self, _operands: TileOperands<'_>, _places: impl Iterator<Item = TilePlace>) {
+        unreachable!("{} has no tiles", Self::NAME)
     }
 }
 
@@ -158,9 +203,17 @@ pub enum InstructionSet {
     #[cfg(target_arch = "x86_64")]
     Avx512 {
         /// Without bfloat16 products.
-        f32: Avx512<false>,
+        f32: Avx512<PLAIN>,
         /// With them.
-        bf16: Option<Avx512<true>>,
+        bf16: Option<Avx512<BF16>>,
+    },
+    /// AVX-512, with bfloat16 products in tile registers.
+    #[cfg(target_arch = "x86_64")]
+    Amx {
+        /// For all else.
+        f32: Avx512<PLAIN>,
+        /// For products of bfloat16.
+        tiles: Avx512<TILES>,
     },
     /// 64-bit Arm.
     #[cfg(target_arch = "aarch64")]
@@ -173,9 +226,9 @@ impl InstructionSet {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            sets.extend(
-                Avx512::<false>::detect().map(|f32| InstructionSet::Avx512 { f32, bf16: Avx512::<true>::detect() }),
-            );
+            let (f32, bf16, tiles) = (Avx512::<PLAIN>::detect(), Avx512::<BF16>::detect(), Avx512::<TILES>::detect());
+            sets.extend(f32.zip(tiles).map(|(f32, tiles)| InstructionSet::Amx { f32, tiles }));
+            sets.extend(f32.map(|f32| InstructionSet::Avx512 { f32, bf16 }));
             sets.extend(Avx2::detect().map(InstructionSet::Avx2));
         }
         #[cfg(target_arch = "aarch64")]
@@ -189,7 +242,7 @@ impl InstructionSet {
         InstructionSet::available()[0]
     }
 
-    /// The one called `name`: `portable`, `avx2`, `avx512` or `neon`.
+    /// The one called `name`: `portable`, `avx2`, `avx512`, `amx` or `neon`.
     ///
     /// # Errors
     /// A name that is unknown, or an instruction set that this processor lacks.
@@ -219,7 +272,9 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2(_) => Avx2::NAME,
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 { .. } => Avx512::<false>::NAME,
+            InstructionSet::Avx512 { .. } => Avx512::<PLAIN>::NAME,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Amx { .. } => Avx512::<TILES>::NAME,
             #[cfg(target_arch = "aarch64")]
             InstructionSet::Neon(_) => Neon::NAME,
         }
@@ -228,18 +283,27 @@ impl InstructionSet {
     /// Whether products of bfloat16 run in hardware.
     pub fn has_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if let InstructionSet::Avx512 { bf16: Some(_), .. } = self {
+        if let InstructionSet::Avx512 { bf16: Some(_), .. } | InstructionSet::Amx { .. } = self {
             return true;
         }
         false
     }
 
+    /// Whether products of bfloat16 are made in tile registers, see [`Isa::tile_products`].
+    pub fn has_tiles(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self, InstructionSet::Amx { .. });
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// Whether products of bfloat16 are not only there but faster than those of f32: on AMD's processors, which take a
     /// register of pairs at the rate of a register of f32 (measured on Zen 4: convolutions 1.9 times as fast). Intel's
-    /// need two cycles where two of f32 need one (measured on Emerald Rapids: convolutions 1.7 times as slow).
+    /// need two cycles where two of f32 need one (measured on Emerald Rapids: convolutions 1.7 times as slow), but in
+    /// tiles they are the fastest of all.
     pub fn gains_from_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return self.has_bf16() && made_by_amd();
+        return self.has_tiles() || self.has_bf16() && made_by_amd();
         #[cfg(not(target_arch = "x86_64"))]
         false
     }
@@ -251,7 +315,7 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2(_) => Avx2::PRODUCT_VECTORS,
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 { .. } => Avx512::<false>::PRODUCT_VECTORS,
+            InstructionSet::Avx512 { .. } | InstructionSet::Amx { .. } => Avx512::<PLAIN>::PRODUCT_VECTORS,
             #[cfg(target_arch = "aarch64")]
             InstructionSet::Neon(_) => Neon::PRODUCT_VECTORS,
         }
@@ -264,7 +328,7 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2(isa) => isa.enter(task),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 { f32, .. } => f32.enter(task),
+            InstructionSet::Avx512 { f32, .. } | InstructionSet::Amx { f32, .. } => f32.enter(task),
             #[cfg(target_arch = "aarch64")]
             InstructionSet::Neon(isa) => isa.enter(task),
         }
@@ -275,6 +339,8 @@ impl InstructionSet {
         match self {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 { bf16: Some(isa), .. } => isa.enter(task),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Amx { tiles, .. } => tiles.enter(task),
             _ => self.run(task),
         }
     }
@@ -287,17 +353,24 @@ pub(super) fn enter_avx2<T: Task>(isa: Avx2, task: T) -> T::Output {
     task.run(isa)
 }
 
-/// Must match `Avx512::<false>::detect`.
+/// Must match `Avx512::<PLAIN>::detect`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn enter_avx512<T: Task>(isa: Avx512<false>, task: T) -> T::Output {
+pub(super) fn enter_avx512<T: Task>(isa: Avx512<PLAIN>, task: T) -> T::Output {
     task.run(isa)
 }
 
-/// Must match `Avx512::<true>::detect`.
+/// Must match `Avx512::<BF16>::detect`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-pub(super) fn enter_avx512_bf16<T: Task>(isa: Avx512<true>, task: T) -> T::Output {
+pub(super) fn enter_avx512_bf16<T: Task>(isa: Avx512<BF16>, task: T) -> T::Output {
+    task.run(isa)
+}
+
+/// Must match `Avx512::<TILES>::detect`; tiles are used by assembler alone, which asks the compiler for nothing.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+pub(super) fn enter_avx512_tiles<T: Task>(isa: Avx512<TILES>, task: T) -> T::Output {
     task.run(isa)
 }
 

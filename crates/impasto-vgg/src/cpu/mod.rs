@@ -11,6 +11,9 @@
 //! **Architecture Invariant:** results are the same bits whatever the number of threads, the height of the bands and what
 //! is kept between the way forward and the way back: every sum runs in an order that is fixed by absolute positions.
 
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "tile registers, which the compiler does not know, behind a token that proves them")]
+mod amx;
 #[expect(unsafe_code, reason = "the only pointer arithmetic: slices of one map that several threads write")]
 pub mod buffer;
 pub mod direct;
@@ -25,6 +28,7 @@ pub mod moments;
 pub mod neon;
 #[expect(unsafe_code, reason = "slices of memory that the system maps for us")]
 mod pages;
+mod panels;
 pub mod portable;
 mod session;
 mod taps;
@@ -52,7 +56,7 @@ use crate::weights::{CONVOLUTION_COUNT, Weights};
 pub struct CpuOptions {
     /// Threads to use; `None` for as many as the machine has processors.
     pub threads: Option<usize>,
-    /// `portable`, `avx2`, `avx512` or `neon`; `None` for what `IMPASTO_ISA` names, or the best there is.
+    /// `portable`, `avx2`, `avx512`, `amx` or `neon`; `None` for what `IMPASTO_ISA` names, or the best there is.
     pub isa: Option<String>,
 }
 

@@ -35,11 +35,11 @@ pub use self::weights::WinogradWeights;
 use self::input::{InputTransform, STRIP_LINES, Source, lines_per_tile, point_stride};
 use self::output::{BackwardEpilogue, Epilogue, ForwardEpilogue, OutputTransform, POOLED_TILE, PoolWriter};
 use self::points::POINTS;
-use self::products::{GroupProducts, InputPanels};
-use self::weights::{GROUP_BLOCKS, GROUP_CHANNELS};
+use self::products::{GroupProducts, InputPanels, padded_tiles};
 use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
 use super::pages::Pages;
+use super::panels::{GROUP_BLOCKS, GROUP_CHANNELS};
 use crate::engine::Pooling;
 
 /// Tiles in a block, at most, while a group's weights stay in the second-level cache beside them: 24 to 48 make little
@@ -48,6 +48,8 @@ const BLOCK_TILES: usize = 36;
 /// Tiles in a block, at most, from this many input channels on: the weights come from farther away each time, so more
 /// tiles have to be worth the way (at 512 channels a tenth faster than with 36).
 const WIDE_BLOCK_TILES: usize = 72;
+/// Tiles in a block, at most, where they are multiplied in tile registers: whole groups of sixteen.
+const REGISTER_BLOCK_TILES: usize = 64;
 /// What it takes to read the weights once for a block, in the time of so many tiles (a tenth at 72 tiles, a fifth at 36).
 const TILES_OF_WEIGHTS: usize = 7;
 /// What a block's input transform takes, in tenths of the products of one group of outputs.
@@ -210,16 +212,22 @@ impl Work<'_> {
         let tiles_per_row = self.width.div_ceil(TILE);
         let (first, count) = (self.tile_rows.start * tiles_per_row, self.tile_rows.len() * tiles_per_row);
         let groups = self.weights.outputs() / GROUP_CHANNELS;
-        let most = most_tiles(self.weights.inputs());
+        // Tile registers take whole groups of sixteen, so blocks are cut between these.
+        let (unit, most) = if self.weights.is_bf16() && self.set.has_tiles() {
+            (LANES, REGISTER_BLOCK_TILES)
+        } else {
+            (1, most_tiles(self.weights.inputs()))
+        };
         let (blocks, parts) = blocks_and_parts(rayon::current_num_threads(), count, most, groups);
         let share = |total: usize, of: usize, at: usize| total * at / of;
+        let bound = |block: usize| first + (share(count.div_ceil(unit), blocks, block) * unit).min(count);
         let mut claims = Vec::with_capacity(parts * blocks);
         for part in 0..parts {
             let groups = share(groups, parts, part)..share(groups, parts, part + 1);
             for block in 0..blocks {
                 claims.push(Claim {
                     blocks: groups.start * GROUP_BLOCKS..groups.end * GROUP_BLOCKS,
-                    tiles: first + share(count, blocks, block)..first + share(count, blocks, block + 1),
+                    tiles: bound(block)..bound(block + 1),
                 });
             }
         }
@@ -276,7 +284,8 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
         let tiles = claim.tiles.len();
         let grid = TileGrid { cell: TILE, tiles_per_row: source.width().div_ceil(TILE) };
         let lines_per_tile = lines_per_tile(weights.inputs(), BF16);
-        let input_stride = point_stride(tiles, lines_per_tile);
+        let room = padded_tiles::<I, BF16>(tiles);
+        let input_stride = point_stride(room, lines_per_tile);
         isa.enter(InputTransform::<S, BF16> {
             source,
             blocks: weights.inputs() / LANES,
@@ -285,7 +294,7 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
             point_stride: input_stride,
             strip: &mut scratch.strip,
         });
-        let sums = &mut scratch.sums[..tiles * GROUP_BLOCKS * POINTS];
+        let sums = &mut scratch.sums[..room * GROUP_BLOCKS * POINTS];
         for group in claim.blocks.start / GROUP_BLOCKS..claim.blocks.end / GROUP_BLOCKS {
             isa.enter(GroupProducts::<BF16> {
                 inputs: InputPanels { lines: &scratch.inputs, point_stride: input_stride, tiles, lines_per_tile },
@@ -293,6 +302,7 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
                 group,
                 sums,
             });
+            let sums = &sums[..tiles * GROUP_BLOCKS * POINTS];
             isa.enter(OutputTransform { sums, group, grid, first_tile: claim.tiles.start, epilogue });
         }
     }

@@ -6,8 +6,10 @@
 
 use std::arch::x86_64::*;
 
+use super::amx;
 use super::isa::{
-    Isa, LANES, Lanes, Task, enter_avx2, enter_avx512, enter_avx512_bf16, portable_mul_add_bf16, portable_store_bf16,
+    Isa, LANES, Lanes, Task, TileOperands, TilePlace, enter_avx2, enter_avx512, enter_avx512_bf16, enter_avx512_tiles,
+    portable_mul_add_bf16, portable_store_bf16,
 };
 
 /// Proof of AVX2 and FMA.
@@ -21,20 +23,28 @@ impl Avx2 {
     }
 }
 
-/// Proof of AVX-512 (F, BW, DQ, VL), with `BF16` of its bfloat16 products too.
-#[derive(Clone, Copy, Debug)]
-pub struct Avx512<const BF16: bool>(());
+/// [`Avx512`] without its later extensions.
+pub const PLAIN: u8 = 0;
+/// [`Avx512`] with bfloat16 products.
+pub const BF16: u8 = 1;
+/// [`Avx512`] with bfloat16 products in tile registers beside it (AMX).
+pub const TILES: u8 = 2;
 
-impl<const BF16: bool> Avx512<BF16> {
+/// Proof of AVX-512 (F, BW, DQ, VL) and of what `EXTENSION` adds: [`PLAIN`], [`BF16`] or [`TILES`], each with the ones before.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512<const EXTENSION: u8>(());
+
+impl<const EXTENSION: u8> Avx512<EXTENSION> {
     /// The token, where the processor has them.
-    pub fn detect() -> Option<Avx512<BF16>> {
+    pub fn detect() -> Option<Avx512<EXTENSION>> {
         let has_avx512 = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
-        (has_avx512 && (!BF16 || is_x86_feature_detected!("avx512bf16"))).then_some(Avx512(()))
+        let has_bf16 = EXTENSION < BF16 || is_x86_feature_detected!("avx512bf16");
+        (has_avx512 && has_bf16 && (EXTENSION < TILES || amx::permitted())).then_some(Avx512(()))
     }
 }
 
@@ -169,18 +179,25 @@ impl Isa for Avx2 {
     }
 }
 
-impl<const BF16: bool> Isa for Avx512<BF16> {
+impl<const EXTENSION: u8> Isa for Avx512<EXTENSION> {
     type Vector = __m512;
 
-    const NAME: &'static str = "avx512";
-    const PRODUCT_ROWS: usize = 6;
+    const NAME: &'static str = if EXTENSION < TILES { "avx512" } else { "amx" };
+    const PRODUCT_ROWS: usize = if EXTENSION < TILES { 6 } else { LANES };
     const PRODUCT_VECTORS: usize = 4;
+    const HAS_TILES: bool = EXTENSION >= TILES;
 
     #[inline(always)]
     fn enter<T: Task>(self, task: T) -> T::Output {
-        // SAFETY: `detect`, which alone makes tokens, has seen all that both functions are compiled for; the constant
-        // is part of its type.
-        unsafe { if BF16 { enter_avx512_bf16(Avx512(()), task) } else { enter_avx512(Avx512(()), task) } }
+        // SAFETY: `detect`, which alone makes tokens, has seen all that each function is compiled for; the constant is
+        // part of its type.
+        unsafe {
+            match EXTENSION {
+                PLAIN => enter_avx512(Avx512(()), task),
+                BF16 => enter_avx512_bf16(Avx512(()), task),
+                _ => enter_avx512_tiles(Avx512(()), task),
+            }
+        }
     }
 
     #[inline(always)]
@@ -270,11 +287,11 @@ impl<const BF16: bool> Isa for Avx512<BF16> {
 
     #[inline(always)]
     fn store_bf16(self, vector: Self::Vector, to: &mut Lanes, upper: bool) {
-        if !BF16 {
+        if EXTENSION < BF16 {
             return portable_store_bf16(self, vector, to, upper);
         }
         let words = &mut to.0[if upper { LANES / 2..LANES } else { 0..LANES / 2 }];
-        // SAFETY: with `BF16` in the token's type, `detect`, which alone makes it, has seen the conversion; `words` are
+        // SAFETY: with this extension in the token's type, `detect`, which alone makes it, has seen the conversion; `words` are
         // 32 bytes, aligned to 32.
         unsafe {
             let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(vector));
@@ -284,10 +301,10 @@ impl<const BF16: bool> Isa for Avx512<BF16> {
 
     #[inline(always)]
     fn mul_add_bf16(self, a: Self::Vector, b: Self::Vector, sums: Self::Vector) -> Self::Vector {
-        if !BF16 {
+        if EXTENSION < BF16 {
             return portable_mul_add_bf16(self, a, b, sums);
         }
-        // SAFETY: with `BF16` in the token's type, `detect`, which alone makes it, has seen the products; both types
+        // SAFETY: with this extension in the token's type, `detect`, which alone makes it, has seen the products; both types
         // are 64 bytes of any bits.
         unsafe {
             _mm512_dpbf16_ps(
@@ -296,5 +313,14 @@ impl<const BF16: bool> Isa for Avx512<BF16> {
                 std::mem::transmute::<__m512, __m512bh>(b),
             )
         }
+    }
+
+    #[inline(always)]
+    fn tile_products(self, operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
+        if EXTENSION < TILES {
+            unreachable!("{} has no tiles", Self::NAME);
+        }
+        // SAFETY: with this extension in the token's type, `detect`, which alone makes it, has seen `amx::permitted`.
+        unsafe { amx::tile_products(operands, places) }
     }
 }

@@ -16,6 +16,7 @@
 use std::ops::Range;
 
 use super::points::{SPAN, TILE, transform_input};
+use super::products::padded_tiles;
 use crate::cpu::buffer::{FeatureRows, SignRows, WinnerRows};
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 
@@ -284,7 +285,7 @@ impl<S: Source, const BF16: bool> InputTransform<'_, S, BF16> {
         let lines_per_tile = if BF16 { self.blocks / 2 } else { self.blocks };
         let channel_line = if BF16 { block / 2 } else { block };
         let group = tile / I::PRODUCT_ROWS * I::PRODUCT_ROWS;
-        let group_rows = I::PRODUCT_ROWS.min(self.tiles.len() - group);
+        let group_rows = I::PRODUCT_ROWS.min(padded_tiles::<I, BF16>(self.tiles.len()) - group);
         let offset = group * lines_per_tile + channel_line * group_rows + (tile - group);
         let mut line = offset;
         for i in 0..SPAN {

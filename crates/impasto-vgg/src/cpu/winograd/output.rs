@@ -6,9 +6,9 @@
 
 use super::input::window_share;
 use super::points::{POINTS, SPAN, TILE, transform_output};
-use super::weights::GROUP_BLOCKS;
 use crate::cpu::buffer::{Element, SignRows, Tile, TileGrid, TileWriter};
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
+use crate::cpu::panels::GROUP_BLOCKS;
 use crate::engine::Pooling;
 
 /// Side of a tile's part of a pooled map.

@@ -7,12 +7,17 @@
 //! A micro-kernel keeps ROWS tiles x VECTORS x 16 outputs in registers, reads a row of weights for each input channel
 //! and broadcasts one transformed input a tile. Each sum is one chain over all input channels in their order, in the
 //! full kernel and in the ones for the last few tiles alike, so a tile's result does not depend on the tiles beside it.
+//!
+//! An instruction set with tile registers takes sixteen tiles of the map at a time instead, the last ones beside rows of
+//! whatever the buffer held, whose sums nobody reads.
 
 use super::points::POINTS;
-use super::weights::{GROUP_BLOCKS, WinogradWeights};
-use crate::cpu::isa::{Isa, LANES, Lanes, Task};
+use super::weights::WinogradWeights;
+use crate::cpu::isa::{Isa, LANES, Lanes, Task, TileOperands, TilePlace};
+use crate::cpu::panels::GROUP_BLOCKS;
 
-/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`.
+/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`, the last
+/// group as long as tiles are left, or whole where there are tile registers.
 #[derive(Clone, Copy, Debug)]
 pub struct InputPanels<'a> {
     /// The lines of sixteen words.
@@ -25,6 +30,12 @@ pub struct InputPanels<'a> {
     pub lines_per_tile: usize,
 }
 
+/// The tiles that a block of `tiles` takes room for.
+#[inline(always)]
+pub fn padded_tiles<I: Isa, const BF16: bool>(tiles: usize) -> usize {
+    if BF16 && I::HAS_TILES { tiles.next_multiple_of(I::PRODUCT_ROWS) } else { tiles }
+}
+
 /// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][36 points]`.
 pub struct GroupProducts<'a, const BF16: bool> {
     /// Transformed inputs.
@@ -33,7 +44,7 @@ pub struct GroupProducts<'a, const BF16: bool> {
     pub weights: &'a WinogradWeights,
     /// Which 64 outputs.
     pub group: usize,
-    /// Where the sums go.
+    /// Where the sums go: room for whole groups of tiles, see [`padded_tiles`].
     pub sums: &'a mut [Lanes],
 }
 
@@ -43,7 +54,9 @@ impl<const BF16: bool> Task for GroupProducts<'_, BF16> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         debug_assert_eq!(self.weights.is_bf16(), BF16);
-        debug_assert_eq!(self.weights.vectors(), I::PRODUCT_VECTORS);
+        if BF16 && I::HAS_TILES {
+            return self.all_points_in_tiles(isa);
+        }
         match I::PRODUCT_VECTORS {
             4 => self.all_points::<I, 4>(isa),
             _ => self.all_points::<I, 1>(isa),
@@ -52,6 +65,23 @@ impl<const BF16: bool> Task for GroupProducts<'_, BF16> {
 }
 
 impl<const BF16: bool> GroupProducts<'_, BF16> {
+    #[inline(always)]
+    fn all_points_in_tiles<I: Isa>(self, isa: I) {
+        let InputPanels { lines, point_stride, tiles, lines_per_tile } = self.inputs;
+        let panel_len = self.weights.layout().lines();
+        let operands = TileOperands {
+            inputs: lines,
+            weights: self.weights.panels(self.group),
+            sums: self.sums,
+            row_groups: tiles.div_ceil(I::PRODUCT_ROWS),
+            chunks: lines_per_tile,
+            row_stride: GROUP_BLOCKS * POINTS,
+            vector_stride: POINTS,
+        };
+        let place = |point| TilePlace { inputs: point * point_stride, weights: point * panel_len, sums: point };
+        isa.tile_products(operands, (0..POINTS).map(place));
+    }
+
     #[inline(always)]
     fn all_points<I: Isa, const VECTORS: usize>(self, isa: I) {
         let InputPanels { lines, point_stride, tiles, lines_per_tile } = self.inputs;

@@ -1,7 +1,7 @@
 //! A convolution's weights in the transformed domain, in the order in which the products read them.
 //!
 //! ```text
-//!   [outputs / 64][36 points][64 / 16 V][inputs][V vectors of 16 outputs]      V = Isa::PRODUCT_VECTORS
+//!   [outputs / 64][36 points][panel of 64 outputs]      see panels.rs
 //! ```
 //!
 //! so that everything flows past once, front to back, for each block of tiles. With bfloat16 products a word holds a
@@ -13,13 +13,9 @@ use rayon::prelude::*;
 use super::points::{POINTS, transform_filter};
 use crate::cpu::isa::{InstructionSet, LANES, Lanes, bf16_bits};
 use crate::cpu::pages::Pages;
+use crate::cpu::panels::{GROUP_CHANNELS, PanelLayout};
 use crate::engine::Precision;
 use crate::weights::ConvolutionWeights;
-
-/// Output channels that are worked on at a time.
-pub const GROUP_CHANNELS: usize = 64;
-/// Blocks of sixteen channels among them.
-pub const GROUP_BLOCKS: usize = GROUP_CHANNELS / LANES;
 
 /// One convolution's transformed weights, forward or backward, laid out for one instruction set.
 #[derive(Debug)]
@@ -27,8 +23,7 @@ pub struct WinogradWeights {
     inputs: usize,
     outputs: usize,
     bf16: bool,
-    /// Vectors side by side, V above.
-    vectors: usize,
+    layout: PanelLayout,
     lines: Pages<Lanes>,
 }
 
@@ -45,13 +40,13 @@ impl WinogradWeights {
     /// bfloat16 becomes f32 where the instruction set has no such products.
     pub fn forward(set: InstructionSet, weights: &ConvolutionWeights, precision: Precision) -> WinogradWeights {
         let bf16 = precision.forward() == Precision::Bf16 && set.has_bf16();
-        WinogradWeights::new(set.product_vectors(), weights, Direction::Forward, bf16)
+        WinogradWeights::new(set, weights, Direction::Forward, bf16)
     }
 
     /// For gradients on their way back: the filters rotated by half a turn, inputs and outputs exchanged.
     pub fn backward(set: InstructionSet, weights: &ConvolutionWeights, precision: Precision) -> WinogradWeights {
         let bf16 = precision.backward() == Precision::Bf16 && set.has_bf16();
-        WinogradWeights::new(set.product_vectors(), weights, Direction::Backward, bf16)
+        WinogradWeights::new(set, weights, Direction::Backward, bf16)
     }
 
     /// Bytes that transformed weights take, one way, for products in f32 or in bfloat16.
@@ -75,31 +70,32 @@ impl WinogradWeights {
         self.bf16
     }
 
-    /// Vectors of outputs beside each other.
-    pub(super) fn vectors(&self) -> usize {
-        self.vectors
+    /// The order of a panel's lines.
+    pub(super) fn layout(&self) -> PanelLayout {
+        self.layout
     }
 
-    /// What one point of one group of 64 outputs takes, in lines of sixteen words: `[64 / 16 V][words of inputs][V]`.
+    /// What one point of one group of 64 outputs takes.
     pub(super) fn panel(&self, group: usize, point: usize) -> &[Lanes] {
-        let len = GROUP_BLOCKS * self.input_words();
+        let len = self.layout.lines();
         &self.lines[(group * POINTS + point) * len..][..len]
     }
 
-    fn input_words(&self) -> usize {
-        if self.bf16 { self.inputs / 2 } else { self.inputs }
+    /// What all points of one group of 64 outputs take: panel after panel.
+    pub(super) fn panels(&self, group: usize) -> &[Lanes] {
+        let len = POINTS * self.layout.lines();
+        &self.lines[group * len..][..len]
     }
 
-    fn new(vectors: usize, weights: &ConvolutionWeights, direction: Direction, bf16: bool) -> WinogradWeights {
+    fn new(set: InstructionSet, weights: &ConvolutionWeights, direction: Direction, bf16: bool) -> WinogradWeights {
         let (inputs, outputs) = match direction {
             Direction::Forward => (weights.inputs, weights.outputs),
             Direction::Backward => (weights.outputs, weights.inputs),
         };
         assert!(inputs.is_multiple_of(GROUP_CHANNELS) && outputs.is_multiple_of(GROUP_CHANNELS));
-        let mut transformed = WinogradWeights { inputs, outputs, bf16, vectors, lines: Pages::filled(0, Lanes::ZERO) };
-        let words = transformed.input_words();
-        let group_len = POINTS * GROUP_BLOCKS * words;
-        transformed.lines = Pages::filled(outputs / GROUP_CHANNELS * group_len, Lanes::ZERO);
+        let layout = PanelLayout::new(set, inputs, bf16);
+        let (panel_len, group_len) = (layout.lines(), POINTS * layout.lines());
+        let mut lines = Pages::filled(outputs / GROUP_CHANNELS * group_len, Lanes::ZERO);
 
         let kernel = weights.kernel();
         let filter = |output: usize, input: usize| -> [f64; 9] {
@@ -111,32 +107,30 @@ impl WinogradWeights {
             std::array::from_fn(|tap| f64::from(if rotated { taps[8 - tap] } else { taps[tap] }))
         };
         // A chunk is one group's points for all inputs; each word of it is written exactly once.
-        transformed.lines.par_chunks_mut(group_len).enumerate().for_each(|(group, lines)| {
-            for (word, channel) in (0..words).flat_map(|word| (0..GROUP_CHANNELS).map(move |channel| (word, channel))) {
-                let output = group * GROUP_CHANNELS + channel;
-                let (block, lane) = (channel / LANES, channel % LANES);
-                let line = (block / vectors * words + word) * vectors + block % vectors;
-                let point_len = GROUP_BLOCKS * words;
+        lines.par_chunks_mut(group_len).enumerate().for_each(|(group, lines)| {
+            for (line, lane) in (0..panel_len).flat_map(|line| (0..LANES).map(move |lane| (line, lane))) {
+                let (block, word) = layout.block_and_word(line);
+                let output = group * GROUP_CHANNELS + block * LANES + lane;
                 if bf16 {
                     let pair = [0, 1].map(|half| transform_filter(&filter(output, 2 * word + half)));
                     for point in 0..POINTS {
                         let [low, high] = [0, 1].map(|half: usize| bf16_bits(pair[half][point] as f32));
-                        lines[point * point_len + line].0[lane] = f32::from_bits(low | high << 16);
+                        lines[point * panel_len + line].0[lane] = f32::from_bits(low | high << 16);
                     }
                 } else {
                     for (point, value) in transform_filter(&filter(output, word)).into_iter().enumerate() {
-                        lines[point * point_len + line].0[lane] = value as f32;
+                        lines[point * panel_len + line].0[lane] = value as f32;
                     }
                 }
             }
         });
-        transformed
+        WinogradWeights { inputs, outputs, bf16, layout, lines }
     }
 
     /// Bfloat16 weights for any instruction set: it multiplies them lane by lane where it has no such products.
     #[cfg(test)]
     pub(super) fn bf16_for_tests(set: InstructionSet, weights: &ConvolutionWeights, backward: bool) -> WinogradWeights {
         let direction = if backward { Direction::Backward } else { Direction::Forward };
-        WinogradWeights::new(set.product_vectors(), weights, direction, true)
+        WinogradWeights::new(set, weights, direction, true)
     }
 }

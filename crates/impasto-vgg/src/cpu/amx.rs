@@ -1,0 +1,267 @@
+//! Products of bfloat16 in tile registers: Intel's AMX, as its tests and Linux let a program use them.
+//!
+//! A register holds sixteen rows of 64 bytes. One instruction multiplies a tile of sixteen rows of thirty-two bfloat16 by one
+//! of sixteen pairs of rows, and adds the 16 x 16 products to a third of f32:
+//!
+//! ```text
+//!   sums[row][output] += sum over k in 0..16 of  inputs[row][2 k] * weights[k][output].0  +  inputs[row][2 k + 1] * weights[k][output].1
+//!
+//!                      tmm6    tmm7    weights of 2 x 16 outputs
+//!   inputs of    tmm4  tmm0    tmm1    sums of 16 rows x 32 outputs
+//!   2 x 16 rows  tmm5  tmm2    tmm3    sums of the next 16
+//! ```
+//!
+//! so four loads serve four products. A row's sums do not depend on the rows beside it: each instruction adds up its own
+//! sixteen pairs and then adds that to the sum, chunk after chunk of thirty-two inputs. Subnormal numbers count as zero.
+//!
+//! The registers have to be laid out before they are used ([`TileRegisters`]); and since a program that never uses them
+//! need not have the room to save 8 KiB more at each interrupt, Linux wants to be asked once a process ([`permitted`]).
+
+use std::arch::asm;
+use std::arch::x86_64::{__cpuid, __cpuid_count};
+
+use super::isa::{LANES, Lanes, PANEL_VECTORS, TileOperands, TilePlace};
+
+/// Lines of a tile.
+const TILE_LINES: usize = LANES;
+/// Bytes from a tile's row to the next, where tiles lie by themselves.
+const ROW_BYTES: usize = size_of::<Lanes>();
+
+/// Whether the processor has tiles with bfloat16 products, and the system lets this process use them.
+pub fn permitted() -> bool {
+    has_bf16_tiles() && is_allowed_by_the_system()
+}
+
+/// What the processor says of itself: leaf 7's bits for tiles and for their bfloat16 products.
+fn has_bf16_tiles() -> bool {
+    const AMX_BF16: u32 = 1 << 22;
+    const AMX_TILE: u32 = 1 << 24;
+    #[allow(unused_unsafe, reason = "became safe in a later Rust than the oldest that builds this")]
+    // SAFETY: every processor that this runs on has the instruction: it has SSE2.
+    let (highest, features) = unsafe { (__cpuid(0).eax, __cpuid_count(7, 0).edx) };
+    highest >= 7 && features & AMX_BF16 != 0 && features & AMX_TILE != 0
+}
+
+#[cfg(target_os = "linux")]
+fn is_allowed_by_the_system() -> bool {
+    /// Asks for the right to use a part of the processor's state.
+    const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+    /// The registers themselves.
+    const XFEATURE_XTILEDATA: libc::c_ulong = 18;
+    // SAFETY: this call reads and writes no memory of the process; a system that does not know it says so.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_allowed_by_the_system() -> bool {
+    false
+}
+
+/// What `ldtilecfg` reads: palette 1, whose registers are as many rows high and bytes wide as is said for each.
+#[repr(C, align(64))]
+struct Layout {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+/// Eight registers of sixteen rows of 64 bytes.
+static WHOLE_TILES: Layout = {
+    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+    let mut register = 0;
+    while register < 8 {
+        row_bytes[register] = ROW_BYTES as u16;
+        rows[register] = TILE_LINES as u8;
+        register += 1;
+    }
+    Layout { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
+};
+
+/// Proof that this thread's tile registers are laid out as [`WHOLE_TILES`]; they are let go when it is dropped, so that the
+/// system need not save them. It cannot leave its thread.
+struct TileRegisters(std::marker::PhantomData<*const ()>);
+
+impl TileRegisters {
+    /// Lays the registers out.
+    ///
+    /// # Safety
+    /// [`permitted`] has returned true.
+    unsafe fn new() -> TileRegisters {
+        // SAFETY: the caller promises that there are such registers; the layout is 64 bytes of palette 1, all within its
+        // limits of 16 rows and 64 bytes. No compiled code uses these registers but the blocks of this file.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE_TILES, options(nostack, readonly, preserves_flags)) };
+        TileRegisters(std::marker::PhantomData)
+    }
+}
+
+impl Drop for TileRegisters {
+    fn drop(&mut self) {
+        // SAFETY: `new` has laid them out on this thread.
+        unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
+    }
+}
+
+/// See [`super::isa::Isa::tile_products`].
+///
+/// # Safety
+/// [`permitted`] has returned true.
+pub(super) unsafe fn tile_products(operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
+    let TileOperands { inputs, weights, sums, row_groups, chunks, row_stride, vector_stride } = operands;
+    if chunks == 0 || row_groups == 0 {
+        return;
+    }
+    // SAFETY: the caller promises what `new` asks for.
+    let registers = unsafe { TileRegisters::new() };
+    let group_len = chunks * TILE_LINES;
+    for place in places {
+        // What the kernels reach, checked once a place: the last row's last vector of sums is the end of it.
+        let inputs = &inputs[place.inputs..][..row_groups * group_len];
+        let weights = &weights[place.weights..][..PANEL_VECTORS * group_len];
+        let sums_len = (row_groups * TILE_LINES - 1) * row_stride + (PANEL_VECTORS - 1) * vector_stride + 1;
+        let sums = &mut sums[place.sums..][..sums_len];
+        let first_sum = |group: usize| group * TILE_LINES * row_stride;
+        for pair in 0..row_groups / 2 {
+            let [upper, lower] = [2 * pair, 2 * pair + 1];
+            for vectors in 0..PANEL_VECTORS / 2 {
+                let columns = 2 * vectors;
+                let block = TwoByTwo {
+                    inputs: [&inputs[upper * group_len..][..group_len], &inputs[lower * group_len..][..group_len]],
+                    weights: &weights[columns * TILE_LINES..],
+                    sums: &mut sums[first_sum(upper) + columns * vector_stride..],
+                    chunks,
+                    row_stride,
+                    vector_stride,
+                };
+                block.run(&registers);
+            }
+        }
+        if row_groups % 2 == 1 {
+            let group = row_groups - 1;
+            let inputs = &inputs[group * group_len..];
+            OneByFour { inputs, weights, sums: &mut sums[first_sum(group)..], chunks, row_stride, vector_stride }
+                .run(&registers);
+        }
+    }
+}
+
+/// Two groups of sixteen rows by two vectors of outputs.
+struct TwoByTwo<'a> {
+    /// `[chunks][16 rows]`, each.
+    inputs: [&'a [Lanes]; 2],
+    /// `[chunks][PANEL_VECTORS][16 words]`, of which the first two vectors are read.
+    weights: &'a [Lanes],
+    sums: &'a mut [Lanes],
+    chunks: usize,
+    row_stride: usize,
+    vector_stride: usize,
+}
+
+impl TwoByTwo<'_> {
+    #[inline]
+    fn run(self, _registers: &TileRegisters) {
+        let TwoByTwo { inputs: [upper, lower], weights, sums, chunks, row_stride, vector_stride } = self;
+        assert!(chunks > 0 && upper.len() >= chunks * TILE_LINES && lower.len() >= chunks * TILE_LINES);
+        assert!(weights.len() >= ((chunks - 1) * PANEL_VECTORS + 2) * TILE_LINES);
+        assert!(sums.len() > (2 * TILE_LINES - 1) * row_stride + vector_stride);
+        let sums = sums.as_mut_ptr();
+        // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. Each chunk reads
+        // sixteen lines of either input and two times sixteen of the weights, all inside the slices (asserted above), and
+        // the stores write one line in each of sixteen rows of each sum, the last at `(2 * 16 - 1) * row_stride +
+        // vector_stride` (asserted above). Tile registers hold nothing for anyone else: see `TileRegisters`.
+        unsafe {
+            asm!(
+                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                "2:",
+                "tileloadd tmm4, [{upper} + {row}]",
+                "tileloadd tmm6, [{weights} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{lower} + {row}]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {upper}, 1024", "add {lower}, 1024", "add {weights}, 4096",
+                "dec {chunks}",
+                "jnz 2b",
+                "tilestored [{sum0} + {stride}], tmm0",
+                "tilestored [{sum1} + {stride}], tmm1",
+                "tilestored [{sum2} + {stride}], tmm2",
+                "tilestored [{sum3} + {stride}], tmm3",
+                upper = inout(reg) upper.as_ptr() => _,
+                lower = inout(reg) lower.as_ptr() => _,
+                weights = inout(reg) weights.as_ptr() => _,
+                chunks = inout(reg) chunks => _,
+                row = in(reg) ROW_BYTES,
+                sum0 = in(reg) sums,
+                sum1 = in(reg) sums.add(vector_stride),
+                sum2 = in(reg) sums.add(TILE_LINES * row_stride),
+                sum3 = in(reg) sums.add(TILE_LINES * row_stride + vector_stride),
+                stride = in(reg) row_stride * ROW_BYTES,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+}
+
+/// One group of sixteen rows by all vectors of outputs: where no second group is left.
+struct OneByFour<'a> {
+    /// `[chunks][16 rows]`
+    inputs: &'a [Lanes],
+    /// `[chunks][PANEL_VECTORS][16 words]`
+    weights: &'a [Lanes],
+    sums: &'a mut [Lanes],
+    chunks: usize,
+    row_stride: usize,
+    vector_stride: usize,
+}
+
+impl OneByFour<'_> {
+    #[inline]
+    fn run(self, _registers: &TileRegisters) {
+        let OneByFour { inputs, weights, sums, chunks, row_stride, vector_stride } = self;
+        assert!(chunks > 0 && inputs.len() >= chunks * TILE_LINES);
+        assert!(weights.len() >= chunks * PANEL_VECTORS * TILE_LINES);
+        assert!(sums.len() > (TILE_LINES - 1) * row_stride + (PANEL_VECTORS - 1) * vector_stride);
+        let sums = sums.as_mut_ptr();
+        // SAFETY: as in `TwoByTwo::run`, with one input and four times sixteen lines of weights a chunk; the last line
+        // that is written is `(16 - 1) * row_stride + 3 * vector_stride` (asserted above).
+        unsafe {
+            asm!(
+                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                "2:",
+                "tileloadd tmm4, [{inputs} + {row}]",
+                "tileloadd tmm5, [{weights} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm5",
+                "tileloadd tmm6, [{weights} + {row} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 2048]",
+                "tdpbf16ps tmm2, tmm4, tmm7",
+                "tileloadd tmm5, [{weights} + {row} + 3072]",
+                "tdpbf16ps tmm3, tmm4, tmm5",
+                "add {inputs}, 1024", "add {weights}, 4096",
+                "dec {chunks}",
+                "jnz 2b",
+                "tilestored [{sum0} + {stride}], tmm0",
+                "tilestored [{sum1} + {stride}], tmm1",
+                "tilestored [{sum2} + {stride}], tmm2",
+                "tilestored [{sum3} + {stride}], tmm3",
+                inputs = inout(reg) inputs.as_ptr() => _,
+                weights = inout(reg) weights.as_ptr() => _,
+                chunks = inout(reg) chunks => _,
+                row = in(reg) ROW_BYTES,
+                sum0 = in(reg) sums,
+                sum1 = in(reg) sums.add(vector_stride),
+                sum2 = in(reg) sums.add(2 * vector_stride),
+                sum3 = in(reg) sums.add(3 * vector_stride),
+                stride = in(reg) row_stride * ROW_BYTES,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+}
