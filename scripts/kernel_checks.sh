@@ -30,7 +30,7 @@ fi
 "$tools/llvm-profdata" merge -sparse "$folder"/profiles/*.profraw -o "$folder/all.profdata"
 programs=$("${run[@]}" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/--object=\1/p')
 for file in buffer direct direct/backward distance injection maps moments taps winograd winograd/input winograd/output \
-    winograd/products winograd/weights x86; do
+    winograd/products winograd/weights amx panels x86; do
     printf '\n== cpu/%s.rs: lines that no test reaches, then lines that one instruction set does not\n' "$file"
     # shellcheck disable=SC2086
     "$tools/llvm-cov" show $programs -instr-profile="$folder/all.profdata" --show-instantiations=false \
@@ -39,7 +39,7 @@ for file in buffer direct direct/backward distance injection maps moments taps w
     "$tools/llvm-cov" show $programs -instr-profile="$folder/all.profdata" --show-instantiations \
         "crates/impasto-vgg/src/cpu/$file.rs" |
         awk '/_R[A-Za-z0-9_]+:$/ { name = ""
-                 if (/Avx512Kb1/) name = "avx512 bf16"; else if (/Avx512/) name = "avx512"
+                 if (/Avx512Kh2/) name = "amx"; else if (/Avx512Kh1/) name = "avx512 bf16"; else if (/Avx512/) name = "avx512"
                  else if (/Avx2/) name = "avx2"; else if (/Portable/) name = "portable"
                  next }
              name != "" && $0 ~ /^ *\|? *[0-9]+\| +0\|/ { lines[name ":" $0]++ }

@@ -31,7 +31,8 @@ pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyAr
 
 const AFTER_HELP: &str = "\
 Environment:
-  IMPASTO_ISA=portable|avx2|avx512|neon  use this instruction set and no other
+  IMPASTO_ISA=portable|avx2|avx512|amx|neon
+                                         use this instruction set and no other
   IMPASTO_CACHE=FOLDER                   fetched weights lie here
   ALL_PROXY, HTTPS_PROXY, HTTP_PROXY     the proxy of `weights fetch`, but for the hosts of NO_PROXY
   SSL_CERT_FILE=FILE                     certificates that `weights fetch` trusts instead of Mozilla's

@@ -176,7 +176,7 @@ pub struct FeatureMap {
 pub struct EngineDescription {
     /// `cpu`, `gpu`, `reference`.
     pub name: String,
-    /// The instruction set in use, `avx512`, `avx2`, `neon`, `portable`, or the GPU's name.
+    /// The instruction set in use, `amx`, `avx512`, `avx2`, `neon`, `portable`, or the GPU's name.
     pub isa: String,
     /// Threads in use, of the processor.
     pub threads: usize,

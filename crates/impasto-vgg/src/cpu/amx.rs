@@ -20,7 +20,9 @@
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count};
 
-use super::isa::{LANES, Lanes, PANEL_VECTORS, TileOperands, TilePlace};
+use super::isa::{LANES, Lanes};
+use super::panels::GROUP_BLOCKS;
+use super::tiles::{TileOperands, TilePlace};
 
 /// Lines of a tile.
 const TILE_LINES: usize = LANES;
@@ -118,13 +120,13 @@ pub(super) unsafe fn tile_products(operands: TileOperands<'_>, places: impl Iter
     for place in places {
         // What the kernels reach, checked once a place: the last row's last vector of sums is the end of it.
         let inputs = &inputs[place.inputs..][..row_groups * group_len];
-        let weights = &weights[place.weights..][..PANEL_VECTORS * group_len];
-        let sums_len = (row_groups * TILE_LINES - 1) * row_stride + (PANEL_VECTORS - 1) * vector_stride + 1;
+        let weights = &weights[place.weights..][..GROUP_BLOCKS * group_len];
+        let sums_len = (row_groups * TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride + 1;
         let sums = &mut sums[place.sums..][..sums_len];
         let first_sum = |group: usize| group * TILE_LINES * row_stride;
         for pair in 0..row_groups / 2 {
             let [upper, lower] = [2 * pair, 2 * pair + 1];
-            for vectors in 0..PANEL_VECTORS / 2 {
+            for vectors in 0..GROUP_BLOCKS / 2 {
                 let columns = 2 * vectors;
                 let block = TwoByTwo {
                     inputs: [&inputs[upper * group_len..][..group_len], &inputs[lower * group_len..][..group_len]],
@@ -150,7 +152,7 @@ pub(super) unsafe fn tile_products(operands: TileOperands<'_>, places: impl Iter
 struct TwoByTwo<'a> {
     /// `[chunks][16 rows]`, each.
     inputs: [&'a [Lanes]; 2],
-    /// `[chunks][PANEL_VECTORS][16 words]`, of which the first two vectors are read.
+    /// `[chunks][GROUP_BLOCKS][16 words]`, of which the first two vectors are read.
     weights: &'a [Lanes],
     sums: &'a mut [Lanes],
     chunks: usize,
@@ -163,7 +165,7 @@ impl TwoByTwo<'_> {
     fn run(self, _registers: &TileRegisters) {
         let TwoByTwo { inputs: [upper, lower], weights, sums, chunks, row_stride, vector_stride } = self;
         assert!(chunks > 0 && upper.len() >= chunks * TILE_LINES && lower.len() >= chunks * TILE_LINES);
-        assert!(weights.len() >= ((chunks - 1) * PANEL_VECTORS + 2) * TILE_LINES);
+        assert!(weights.len() >= ((chunks - 1) * GROUP_BLOCKS + 2) * TILE_LINES);
         assert!(sums.len() > (2 * TILE_LINES - 1) * row_stride + vector_stride);
         let sums = sums.as_mut_ptr();
         // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. Each chunk reads
@@ -211,7 +213,7 @@ impl TwoByTwo<'_> {
 struct OneByFour<'a> {
     /// `[chunks][16 rows]`
     inputs: &'a [Lanes],
-    /// `[chunks][PANEL_VECTORS][16 words]`
+    /// `[chunks][GROUP_BLOCKS][16 words]`
     weights: &'a [Lanes],
     sums: &'a mut [Lanes],
     chunks: usize,
@@ -224,8 +226,8 @@ impl OneByFour<'_> {
     fn run(self, _registers: &TileRegisters) {
         let OneByFour { inputs, weights, sums, chunks, row_stride, vector_stride } = self;
         assert!(chunks > 0 && inputs.len() >= chunks * TILE_LINES);
-        assert!(weights.len() >= chunks * PANEL_VECTORS * TILE_LINES);
-        assert!(sums.len() > (TILE_LINES - 1) * row_stride + (PANEL_VECTORS - 1) * vector_stride);
+        assert!(weights.len() >= chunks * GROUP_BLOCKS * TILE_LINES);
+        assert!(sums.len() > (TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride);
         let sums = sums.as_mut_ptr();
         // SAFETY: as in `TwoByTwo::run`, with one input and four times sixteen lines of weights a chunk; the last line
         // that is written is `(16 - 1) * row_stride + 3 * vector_stride` (asserted above).

@@ -13,18 +13,18 @@
 //! out so, and features are rounded as they are read. Where the processor has tile registers, a piece of a row is rounded
 //! into a buffer that they read, and its sums come back through another.
 
+mod in_tiles;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use self::in_tiles::{Piece, RowInTiles};
 use super::buffer::{FeatureRows, RowMut};
-use super::isa::{InstructionSet, Isa, LANES, Lanes, Task, TileOperands, TilePlace, bf16_bits};
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task, bf16_bits};
 use super::panels::{GROUP_BLOCKS, PanelLayout};
 use crate::engine::{MomentGradients, Precision};
 use crate::plan::TILE_ROWS;
-
-/// Positions that tile registers are given at a time: whole groups of sixteen.
-const PIECE_POSITIONS: usize = 128;
 
 /// The linear part of a tap's gradient: a constant and a matrix.
 #[derive(Debug)]
@@ -169,72 +169,6 @@ impl<const BF16: bool> Task for InjectRows<'_, BF16> {
                 let add = self.injection.panel.is_some();
                 for row in blocks {
                     isa.enter(PullRow { content, features: self.features, row, add });
-                }
-            }
-        }
-    }
-}
-
-/// A piece of a row on its way through tile registers.
-struct Piece {
-    /// `[positions / 16][channels / 32][16]`
-    inputs: Vec<Lanes>,
-    /// `[positions][64 / 16]`
-    sums: Vec<Lanes>,
-}
-
-impl Piece {
-    /// For a map of this many channels; empty for none.
-    fn new(channels: usize) -> Piece {
-        let lines = |channels| vec![Lanes::ZERO; PIECE_POSITIONS * channels];
-        Piece { inputs: lines(channels / (2 * LANES)), sums: lines(channels.min(GROUP_BLOCKS)) }
-    }
-}
-
-/// All positions of a row, the four blocks of a group of channels.
-struct RowInTiles<'a, 'map> {
-    panel: &'a MomentPanel,
-    features: &'a FeatureRows,
-    blocks: &'a mut [RowMut<'map, Lanes>],
-    piece: &'a mut Piece,
-}
-
-impl Task for RowInTiles<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(self, isa: I) {
-        let RowInTiles { panel, features, blocks, piece } = self;
-        let (first_block, y, width) = (blocks[0].block, blocks[0].y, blocks[0].elements.len());
-        let mean = &panel.mean[first_block..][..GROUP_BLOCKS];
-        let panel_len = panel.words() * GROUP_BLOCKS;
-        let weights = &panel.second[first_block / GROUP_BLOCKS * panel_len..][..panel_len];
-        let chunks = if panel.has_second { features.channels() / (2 * LANES) } else { 0 };
-        for start in (0..width).step_by(PIECE_POSITIONS) {
-            let positions = start..(start + PIECE_POSITIONS).min(width);
-            for chunk in 0..chunks {
-                let [lower, upper] = [0, 1].map(|half| &features.row(2 * chunk + half, y)[positions.clone()]);
-                for (place, (lower, upper)) in lower.iter().zip(upper).enumerate() {
-                    let line = &mut piece.inputs[(place / LANES * chunks + chunk) * LANES + place % LANES];
-                    isa.store_bf16(isa.load(lower), line, false);
-                    isa.store_bf16(isa.load(upper), line, true);
-                }
-            }
-            let operands = TileOperands {
-                inputs: &piece.inputs,
-                weights,
-                sums: &mut piece.sums,
-                row_groups: positions.len().div_ceil(LANES),
-                chunks,
-                row_stride: GROUP_BLOCKS,
-                vector_stride: 1,
-            };
-            isa.tile_products(operands, std::iter::once(TilePlace { inputs: 0, weights: 0, sums: 0 }));
-            for (vector, (row, mean)) in blocks.iter_mut().zip(mean).enumerate() {
-                let mean = isa.load(mean);
-                for (line, sums) in row.elements[positions.clone()].iter_mut().zip(piece.sums.chunks(GROUP_BLOCKS)) {
-                    let sum = if chunks > 0 { isa.load(&sums[vector]) } else { isa.splat(0.0) };
-                    isa.store(isa.add(mean, sum), line);
                 }
             }
         }

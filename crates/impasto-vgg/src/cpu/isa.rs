@@ -17,8 +17,8 @@ use std::fmt::Debug;
 
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
-use super::panels::GROUP_BLOCKS;
 use super::portable::Portable;
+use super::tiles::{TileOperands, TilePlace};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, BF16, PLAIN, TILES, made_by_amd};
 use crate::engine::EngineError;
@@ -48,39 +48,6 @@ pub trait Task {
 
     /// Does the work with the vectors of `isa`.
     fn run<I: Isa>(self, isa: I) -> Self::Output;
-}
-
-/// Vectors of sixteen outputs in a panel of weights that tiles read: sixty-four outputs.
-pub const PANEL_VECTORS: usize = GROUP_BLOCKS;
-
-/// Products of tiles, all of one shape: `row_groups` groups of sixteen rows by one panel of weights each.
-#[derive(Debug)]
-pub struct TileOperands<'a> {
-    /// `[row_groups][chunks][16 rows]` at each place; a line holds thirty-two bfloat16.
-    pub inputs: &'a [Lanes],
-    /// `[chunks][PANEL_VECTORS][16 words]` at each place; a word holds a pair of inputs.
-    pub weights: &'a [Lanes],
-    /// Where the sums go: each place's vector v of row r stands `r * row_stride + v * vector_stride` lines behind its start.
-    pub sums: &'a mut [Lanes],
-    /// Groups of sixteen rows.
-    pub row_groups: usize,
-    /// Thirty-two input channels each.
-    pub chunks: usize,
-    /// See `sums`.
-    pub row_stride: usize,
-    /// See `sums`.
-    pub vector_stride: usize,
-}
-
-/// Where one product's operands start, in lines.
-#[derive(Clone, Copy, Debug)]
-pub struct TilePlace {
-    /// In the inputs.
-    pub inputs: usize,
-    /// In the weights.
-    pub weights: usize,
-    /// In the sums.
-    pub sums: usize,
 }
 
 /// One instruction set: a token that proves the processor has it, and its operations on vectors of sixteen `f32`.

@@ -5,7 +5,7 @@
 //!   plan.rs      which rows of which layer when, and how many rows each map keeps
 //!   session      walks that list -> maps (buffers and convolutions), taps (moments, distances, what they inject)
 //!   kernels      winograd, direct (conv1_1), moments, injection, distance: generic over the instruction set
-//!   isa, buffer  vectors, and maps that several threads may write, in large pages: the only `unsafe` beside x86 and neon
+//!   isa, buffer  vectors, and maps that several threads may write, in large pages: the only `unsafe` beside x86, amx and neon
 //! ```
 //!
 //! **Architecture Invariant:** results are the same bits whatever the number of threads, the height of the bands and what
@@ -28,10 +28,11 @@ pub mod moments;
 pub mod neon;
 #[expect(unsafe_code, reason = "slices of memory that the system maps for us")]
 mod pages;
-mod panels;
+pub mod panels;
 pub mod portable;
 mod session;
 mod taps;
+pub mod tiles;
 pub mod winograd;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "loads and stores of vectors, behind a token that proves the processor")]

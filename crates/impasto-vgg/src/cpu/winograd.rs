@@ -35,7 +35,7 @@ pub use self::weights::WinogradWeights;
 use self::input::{InputTransform, STRIP_LINES, Source, lines_per_tile, point_stride};
 use self::output::{BackwardEpilogue, Epilogue, ForwardEpilogue, OutputTransform, POOLED_TILE, PoolWriter};
 use self::points::POINTS;
-use self::products::{GroupProducts, InputPanels, padded_tiles};
+use self::products::{GroupProducts, InputPanels, SUM_STRIDE, padded_tiles};
 use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
 use super::pages::Pages;
@@ -109,7 +109,7 @@ struct ThreadScratch {
 }
 
 const INPUT_LINES: usize = POINTS * (WIDE_BLOCK_TILES * MAX_CHANNELS / LANES + 1);
-const SUM_LINES: usize = POINTS * WIDE_BLOCK_TILES * GROUP_BLOCKS;
+const SUM_LINES: usize = SUM_STRIDE * WIDE_BLOCK_TILES * GROUP_BLOCKS;
 
 impl Scratch {
     /// For a pool of this many threads.
@@ -295,7 +295,7 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
             point_stride: input_stride,
             strip: &mut scratch.strip,
         });
-        let sums = &mut scratch.sums[..room * GROUP_BLOCKS * POINTS];
+        let sums = &mut scratch.sums[..room * GROUP_BLOCKS * SUM_STRIDE];
         for group in claim.blocks.start / GROUP_BLOCKS..claim.blocks.end / GROUP_BLOCKS {
             isa.enter(GroupProducts::<BF16> {
                 inputs: InputPanels { lines: &scratch.inputs, point_stride: input_stride, tiles, lines_per_tile },
@@ -303,7 +303,7 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
                 group,
                 sums,
             });
-            let sums = &sums[..tiles * GROUP_BLOCKS * POINTS];
+            let sums = &sums[..tiles * GROUP_BLOCKS * SUM_STRIDE];
             isa.enter(OutputTransform { sums, group, grid, first_tile: claim.tiles.start, epilogue });
         }
     }

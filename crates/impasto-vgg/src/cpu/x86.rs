@@ -8,9 +8,10 @@ use std::arch::x86_64::*;
 
 use super::amx;
 use super::isa::{
-    Isa, LANES, Lanes, Task, TileOperands, TilePlace, enter_avx2, enter_avx512, enter_avx512_bf16, enter_avx512_tiles,
-    portable_mul_add_bf16, portable_store_bf16,
+    Isa, LANES, Lanes, Task, enter_avx2, enter_avx512, enter_avx512_bf16, enter_avx512_tiles, portable_mul_add_bf16,
+    portable_store_bf16,
 };
+use super::tiles::{TileOperands, TilePlace};
 
 /// Proof of AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]

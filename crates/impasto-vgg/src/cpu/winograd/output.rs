@@ -6,6 +6,7 @@
 
 use super::input::window_share;
 use super::points::{POINTS, SPAN, TILE, transform_output};
+use super::products::SUM_STRIDE;
 use crate::cpu::buffer::{Element, SignRows, Tile, TileGrid, TileWriter};
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 use crate::cpu::panels::GROUP_BLOCKS;
@@ -25,7 +26,7 @@ pub trait Epilogue: Send {
 
 /// Transforms the sums of one group of 64 outputs and hands the tiles on.
 pub struct OutputTransform<'a, E: Epilogue> {
-    /// `[tile][64 / 16][36 points]`
+    /// `[tile][64 / 16][SUM_STRIDE]`, of which the first 36 are points.
     pub sums: &'a [Lanes],
     /// Which 64 outputs.
     pub group: usize,
@@ -44,8 +45,9 @@ impl<E: Epilogue> Task for OutputTransform<'_, E> {
     fn run<I: Isa>(self, isa: I) {
         let mut tile = self.grid.tile(self.first_tile);
         let mut next = self.grid.next(tile);
-        for blocks in self.sums.as_chunks::<POINTS>().0.as_chunks::<GROUP_BLOCKS>().0 {
-            for (block, points) in blocks.iter().enumerate() {
+        for blocks in self.sums.as_chunks::<SUM_STRIDE>().0.as_chunks::<GROUP_BLOCKS>().0 {
+            for (block, sums) in blocks.iter().enumerate() {
+                let points = sums.first_chunk().expect("a stride holds all points");
                 // Maps do not fit the caches, and a store has to wait for its line to arrive before the next but few can.
                 self.epilogue.prefetch(isa, self.group * GROUP_BLOCKS + block, next);
                 let outputs = transform_tile(isa, points);

@@ -13,8 +13,13 @@
 
 use super::points::POINTS;
 use super::weights::WinogradWeights;
-use crate::cpu::isa::{Isa, LANES, Lanes, Task, TileOperands, TilePlace};
+use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 use crate::cpu::panels::GROUP_BLOCKS;
+use crate::cpu::tiles::{TileOperands, TilePlace};
+
+/// Lines from the sums of one block of channels to the next: one more than its points, so that the same point's sums of
+/// many tiles do not fall into the same few sets of the cache.
+pub const SUM_STRIDE: usize = POINTS + 1;
 
 /// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`, the last
 /// group as long as tiles are left, or whole where there are tile registers.
@@ -36,7 +41,7 @@ pub fn padded_tiles<I: Isa, const BF16: bool>(tiles: usize) -> usize {
     if BF16 && I::HAS_TILES { tiles.next_multiple_of(I::PRODUCT_ROWS) } else { tiles }
 }
 
-/// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][36 points]`.
+/// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][SUM_STRIDE]`.
 pub struct GroupProducts<'a, const BF16: bool> {
     /// Transformed inputs.
     pub inputs: InputPanels<'a>,
@@ -75,8 +80,8 @@ impl<const BF16: bool> GroupProducts<'_, BF16> {
             sums: self.sums,
             row_groups: tiles.div_ceil(I::PRODUCT_ROWS),
             chunks: lines_per_tile,
-            row_stride: GROUP_BLOCKS * POINTS,
-            vector_stride: POINTS,
+            row_stride: GROUP_BLOCKS * SUM_STRIDE,
+            vector_stride: SUM_STRIDE,
         };
         let place = |point| TilePlace { inputs: point * point_stride, weights: point * panel_len, sums: point };
         isa.tile_products(operands, (0..POINTS).map(place));
@@ -94,9 +99,9 @@ impl<const BF16: bool> GroupProducts<'_, BF16> {
             for (part, weights) in panel.chunks_exact(words * VECTORS).enumerate() {
                 let next_weights = weights.as_ptr().wrapping_add(weights.len());
                 let groups = inputs.chunks(I::PRODUCT_ROWS * lines_per_tile);
-                let sum_groups = self.sums.chunks_mut(I::PRODUCT_ROWS * GROUP_BLOCKS * POINTS);
+                let sum_groups = self.sums.chunks_mut(I::PRODUCT_ROWS * GROUP_BLOCKS * SUM_STRIDE);
                 for (place, (inputs, sums)) in groups.zip(sum_groups).enumerate() {
-                    let offset = part * VECTORS * POINTS + point;
+                    let offset = part * VECTORS * SUM_STRIDE + point;
                     let next = match place.checked_sub(VECTORS) {
                         None => next_weights.wrapping_add(place * words),
                         Some(place) => next_inputs.wrapping_add(place * words),
@@ -122,7 +127,7 @@ struct Kernel<'a, const BF16: bool, const ROWS: usize, const VECTORS: usize> {
     inputs: &'a [Lanes],
     /// `[words][VECTORS]`
     weights: &'a [Lanes],
-    /// `[ROWS][64 / 16][36 points]`
+    /// `[ROWS][64 / 16][SUM_STRIDE]`
     sums: &'a mut [Lanes],
     /// Where the first block's sum of the first tile goes.
     offset: usize,
@@ -158,8 +163,8 @@ impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<
                 }
             }
         }
-        for (sums, lines) in sums.into_iter().zip(self.sums.chunks_exact_mut(GROUP_BLOCKS * POINTS)) {
-            for (sum, line) in sums.into_iter().zip(lines[self.offset..].iter_mut().step_by(POINTS)) {
+        for (sums, lines) in sums.into_iter().zip(self.sums.chunks_exact_mut(GROUP_BLOCKS * SUM_STRIDE)) {
+            for (sum, line) in sums.into_iter().zip(lines[self.offset..].iter_mut().step_by(SUM_STRIDE)) {
                 isa.store(sum, line);
             }
         }

@@ -1,0 +1,178 @@
+//! What matrix products in tile registers are asked for; `amx.rs` makes them.
+//!
+//! ```text
+//!   sums[row][vector][output] = sum over chunks and words of  pair of inputs[row][chunk][word] * pair of weights[chunk][vector][word][output]
+//! ```
+//!
+//! Rows are tiles of a map on their way through Winograd's products, or positions of a tap; the weights are a panel of
+//! sixty-four outputs (`panels.rs`).
+
+use super::isa::Lanes;
+
+/// Products of tiles, all of one shape: `row_groups` groups of sixteen rows by one panel of weights each.
+#[derive(Debug)]
+pub struct TileOperands<'a> {
+    /// `[row_groups][chunks][16 rows]` at each place; a line holds thirty-two bfloat16.
+    pub inputs: &'a [Lanes],
+    /// `[chunks][GROUP_BLOCKS][16 words]` at each place; a word holds a pair of inputs.
+    pub weights: &'a [Lanes],
+    /// Where the sums go: each place's vector v of row r stands `r * row_stride + v * vector_stride` lines behind its start.
+    pub sums: &'a mut [Lanes],
+    /// Groups of sixteen rows.
+    pub row_groups: usize,
+    /// Thirty-two input channels each.
+    pub chunks: usize,
+    /// See `sums`.
+    pub row_stride: usize,
+    /// See `sums`.
+    pub vector_stride: usize,
+}
+
+/// Where one product's operands start, in lines.
+#[derive(Clone, Copy, Debug)]
+pub struct TilePlace {
+    /// In the inputs.
+    pub inputs: usize,
+    /// In the weights.
+    pub weights: usize,
+    /// In the sums.
+    pub sums: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::isa::{InstructionSet, Isa, LANES, Task, bf16_bits};
+    use crate::cpu::panels::GROUP_BLOCKS;
+
+    struct Products<'a> {
+        operands: TileOperands<'a>,
+        places: Vec<TilePlace>,
+    }
+
+    impl Task for Products<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<I: Isa>(self, isa: I) {
+            isa.tile_products(self.operands, self.places.into_iter());
+        }
+    }
+
+    /// The sets that have tiles; says so where there are none.
+    fn sets_with_tiles() -> Vec<InstructionSet> {
+        let sets: Vec<_> = InstructionSet::available().into_iter().filter(|set| set.has_tiles()).collect();
+        if sets.is_empty() {
+            println!("skipped: this processor has no tile registers that this process may use");
+        }
+        sets
+    }
+
+    /// A line of pairs of small integers, which bfloat16 holds exactly.
+    fn pairs(at: impl Fn(usize) -> f32) -> Lanes {
+        Lanes(std::array::from_fn(|word| f32::from_bits(bf16_bits(at(2 * word)) | bf16_bits(at(2 * word + 1)) << 16)))
+    }
+
+    fn integer(seed: usize) -> f32 {
+        ((seed.wrapping_mul(2_654_435_761) >> 7) % 15) as f32 - 7.0
+    }
+
+    #[test]
+    fn products_of_integers_are_exact_for_every_number_of_rows_and_chunks() {
+        for set in sets_with_tiles() {
+            for (row_groups, chunks) in (1..6).flat_map(|groups| [1, 2, 5].map(|chunks| (groups, chunks))) {
+                let rows = row_groups * LANES;
+                let input = |row: usize, channel: usize| integer(row * 1000 + channel);
+                let weight = |channel: usize, output: usize| integer(channel * 77 + output + 5_000_000);
+                // Two places: the second operands stand behind one line that nobody may read.
+                let (stride, gap) = (rows * chunks + 1, Lanes([f32::NAN; LANES]));
+                let mut inputs = vec![gap; 2 * stride];
+                for (row, chunk) in (0..rows).flat_map(|row| (0..chunks).map(move |chunk| (row, chunk))) {
+                    let line = (row / LANES * chunks + chunk) * LANES + row % LANES;
+                    inputs[line] = pairs(|k| input(row, chunk * 2 * LANES + k));
+                    inputs[stride + line] = pairs(|k| input(row + 500, chunk * 2 * LANES + k));
+                }
+                let mut weights = vec![gap; chunks * GROUP_BLOCKS * LANES];
+                for (line, words) in weights.iter_mut().enumerate() {
+                    let (chunk, vector, word) = (line / 64, line / LANES % GROUP_BLOCKS, line % LANES);
+                    *words = Lanes(std::array::from_fn(|lane| {
+                        let [low, high] = [0, 1]
+                            .map(|half| bf16_bits(weight(chunk * 2 * LANES + 2 * word + half, vector * LANES + lane)));
+                        f32::from_bits(low | high << 16)
+                    }));
+                }
+                let (row_stride, vector_stride) = (GROUP_BLOCKS * 3, 3);
+                let untouched = Lanes([-0.5; LANES]);
+                let mut sums = vec![untouched; rows * row_stride];
+                let operands = TileOperands {
+                    inputs: &inputs,
+                    weights: &weights,
+                    sums: &mut sums,
+                    row_groups,
+                    chunks,
+                    row_stride,
+                    vector_stride,
+                };
+                let place = |place| TilePlace { inputs: place * stride, weights: 0, sums: place };
+                set.run_bf16(Products { operands, places: vec![place(0), place(1)] });
+                for (at, line) in sums.iter().enumerate() {
+                    let (row, vector, place) = (at / row_stride, at / vector_stride % GROUP_BLOCKS, at % vector_stride);
+                    for (lane, value) in line.0.iter().enumerate() {
+                        let output = vector * LANES + lane;
+                        let products = (0..chunks * 2 * LANES).map(|k| input(row + 500 * place, k) * weight(k, output));
+                        let expected = if place < 2 { products.sum() } else { untouched.0[0] };
+                        assert_eq!(*value, expected, "row {row}, output {output}, place {place}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_depends_on_no_other() {
+        for set in sets_with_tiles() {
+            let mut inputs = vec![pairs(integer); 3 * LANES];
+            inputs[LANES + 3] = Lanes([f32::NAN; LANES]);
+            let weights = vec![pairs(|k| integer(k + 9)); GROUP_BLOCKS * LANES];
+            let mut sums = vec![Lanes::ZERO; 3 * LANES * GROUP_BLOCKS];
+            let operands = TileOperands {
+                inputs: &inputs,
+                weights: &weights,
+                sums: &mut sums,
+                row_groups: 3,
+                chunks: 1,
+                row_stride: GROUP_BLOCKS,
+                vector_stride: 1,
+            };
+            set.run_bf16(Products { operands, places: vec![TilePlace { inputs: 0, weights: 0, sums: 0 }] });
+            let (rows, _) = sums.as_chunks::<GROUP_BLOCKS>();
+            for (row, values) in rows.iter().enumerate() {
+                assert_eq!(row == LANES + 3, values[0].0[0].is_nan(), "row {row}");
+                assert!(row == LANES + 3 || *values == rows[0], "row {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn operands_that_end_too_early_are_refused() {
+        for set in sets_with_tiles() {
+            for short in 0..3 {
+                let lines = |count: usize, which| vec![Lanes::ZERO; count - usize::from(short == which)];
+                let (inputs, weights) = (lines(2 * LANES, 0), lines(GROUP_BLOCKS * LANES, 1));
+                let mut sums = lines(2 * LANES * GROUP_BLOCKS, 2);
+                let operands = TileOperands {
+                    inputs: &inputs,
+                    weights: &weights,
+                    sums: &mut sums,
+                    row_groups: 2,
+                    chunks: 1,
+                    row_stride: GROUP_BLOCKS,
+                    vector_stride: 1,
+                };
+                let products = Products { operands, places: vec![TilePlace { inputs: 0, weights: 0, sums: 0 }] };
+                let run = std::panic::AssertUnwindSafe(|| set.run_bf16(products));
+                assert!(std::panic::catch_unwind(run).is_err(), "operand {short}");
+            }
+        }
+    }
+}
