@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use impasto::fetch::{RELEASES, cached_path, release};
 use impasto::recipe::PrecisionChoice;
-use impasto::run::precisions;
+use impasto::run::precision_of;
 use impasto::{ResolvedRecipe, Scale};
 use impasto_vgg::formats::read_file;
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Precision, Weights};
@@ -62,29 +62,17 @@ pub fn open_cpu(weights: Arc<Weights>, threads: Option<usize>) -> Result<CpuEngi
 }
 
 /// What a recipe says of the engine that ran it: `cpu avx512`, and with a precision other than f32 what came of it:
-/// `cpu avx512, bf16 for 133 evaluations, then mixed`. Asked again after a run that may have changed engines.
+/// `cpu avx512, bf16 at coarse sizes, then mixed`. Asked again after a run that may have changed engines.
 pub fn engine_note(engine: &dyn Engine, recipe: &ResolvedRecipe, scales: &[Scale]) -> String {
     let description = engine.describe();
     let note = format!("{} {}", description.name, description.isa);
-    match products(engine, recipe.precision, scales) {
+    let [coarse, full] = [false, true].map(|is_full| precision_of(recipe.precision, engine, is_full));
+    let name = |precision: Precision| format!("{precision:?}").to_lowercase();
+    match scales.len() {
         _ if recipe.precision == PrecisionChoice::F32 => note,
-        (0, Precision::F32) => format!("{note}, f32"),
-        (_, Precision::Bf16) => format!("{note}, bf16"),
-        (0, Precision::F16) => format!("{note}, f16"),
-        (evaluations, rest) => {
-            let rest = format!("{rest:?}").to_lowercase();
-            format!("{note}, bf16 for {evaluations} evaluations, then {rest}")
-        }
+        2.. if coarse != full => format!("{note}, {} at coarse sizes, then {}", name(coarse), name(full)),
+        _ => format!("{note}, {}", name(full)),
     }
-}
-
-/// Evaluations with bfloat16 products both ways, over all sizes, and the precision of those after them.
-fn products(engine: &dyn Engine, choice: PrecisionChoice, scales: &[Scale]) -> (u32, Precision) {
-    let of_scales = scales.iter().enumerate().map(|(index, scale)| {
-        let is_full = index + 1 == scales.len();
-        precisions(choice, engine, is_full, scale.evaluations)
-    });
-    of_scales.fold((0, Precision::F32), |(before, _), (evaluations, rest)| (before + evaluations, rest))
 }
 
 /// What a person should know where the recipe asks for what the engine does not have.

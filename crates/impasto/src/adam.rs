@@ -120,8 +120,6 @@ impl Optimiser for Adam {
     }
 
     // Adam compares losses only to notice explosions, which no change of arithmetic comes near.
-    fn objective_changed(&mut self) {}
-
     fn good(&self) -> &[f32] {
         &self.good
     }

@@ -18,7 +18,7 @@ use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::{OptimizerKind, StyleFit};
 use crate::resize::long_edge_size;
 use crate::resolve::ResolvedRecipe;
-use crate::run::{Scale, precisions};
+use crate::run::{Scale, precision_of};
 
 /// Side of the picture that is timed, in pixels.
 const SAMPLE_SIDE_PX: usize = 192;
@@ -101,7 +101,7 @@ pub fn memory_need(
     }
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
-    request.precision = precisions(recipe.precision, engine, true, full.evaluations).1;
+    request.precision = precision_of(recipe.precision, engine, true);
     let optimiser = full_optimiser(recipe, full);
     // The content image at this size, the picture, its gradient, and the picture that is handed out.
     let of_picture = session_bytes(&request)? + planes(4 * (full.width * full.height) as u64) + optimiser.bytes(values);
@@ -142,23 +142,16 @@ pub fn seconds(
     scales: &[Scale],
     style_sizes: &[(usize, usize)],
 ) -> Result<f64, EngineError> {
-    let each = seconds_of_a_pixel(recipe, engine)?;
+    let sampled = precision_of(recipe.precision, engine, true);
+    let each = seconds_of_a_pixel(recipe, engine, sampled)?;
     let with_optimiser = match recipe.optimizer {
         OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
         OptimizerKind::Adam => 0.0,
     };
     let of_scale = |(index, scale): (usize, &Scale)| {
         let is_full = index + 1 == scales.len();
-        let (fast, precision) = precisions(recipe.precision, engine, is_full, scale.evaluations);
-        let time = |precision| match precision {
-            // What shorter maps gain in time depends on the GPU: nothing is counted on.
-            Precision::F32 | Precision::F16 => 1.0,
-            Precision::Mixed => MIXED_TIME,
-            Precision::Bf16 => BF16_TIME,
-        };
-        let evaluations = f64::from(fast) * time(Precision::Bf16)
-            + f64::from(scale.evaluations - fast) * time(precision)
-            + f64::from(scale.evaluations) * with_optimiser;
+        let time = time_of(precision_of(recipe.precision, engine, is_full));
+        let evaluations = f64::from(scale.evaluations) * (time / time_of(sampled) + with_optimiser);
         let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
         let style_pixels: usize = styles.map(|(width, height)| width * height).sum();
         evaluations * (scale.width * scale.height) as f64 + STYLE_TIME * style_pixels as f64
@@ -166,13 +159,27 @@ pub fn seconds(
     Ok(each * scales.iter().enumerate().map(of_scale).sum::<f64>())
 }
 
-/// Time of an evaluation in f32, a pixel, from the faster of two at a small size.
-fn seconds_of_a_pixel(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<f64, EngineError> {
+/// Time of an evaluation by its precision, relative to f32's.
+fn time_of(precision: Precision) -> f64 {
+    match precision {
+        // What shorter maps gain in time depends on the GPU: nothing is counted on.
+        Precision::F32 | Precision::F16 => 1.0,
+        Precision::Mixed => MIXED_TIME,
+        Precision::Bf16 => BF16_TIME,
+    }
+}
+
+/// Time of an evaluation in this precision, a pixel, from the faster of two at a small size.
+fn seconds_of_a_pixel(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    precision: Precision,
+) -> Result<f64, EngineError> {
     let side = SAMPLE_SIDE_PX;
     let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
     let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;
     let mut objective = Objective::new(recipe, &[(moments, 1.0)]);
-    let mut session = engine.session(&request(recipe, side, side, None))?;
+    let mut session = engine.session(&SessionRequest { precision, ..request(recipe, side, side, None) })?;
     session.set_content(&picture)?;
     let mut gradient = vec![0.0; picture.len()];
     let mut least = f64::INFINITY;

@@ -374,10 +374,6 @@ impl Optimiser for Lbfgs {
         rayon::scope(|_| self.advance_on_pool(picture, loss, gradient))
     }
 
-    fn objective_changed(&mut self) {
-        self.loss = f64::INFINITY;
-    }
-
     fn good(&self) -> &[f32] {
         &self.position
     }

@@ -64,10 +64,6 @@ pub trait Optimiser: Send {
     /// All pictures and gradients have the start's length.
     fn advance(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step;
 
-    /// Says that losses from here on are of a slightly different objective, as when the arithmetic changes: the next
-    /// finite one is accepted whether or not it is lower, and nothing is learnt from its difference to the last.
-    fn objective_changed(&mut self);
-
     /// The picture that was accepted last; empty before the first.
     fn good(&self) -> &[f32];
 

@@ -63,8 +63,8 @@ pub enum PrecisionChoice {
     Bf16,
     /// f32 products, and maps in 16 bits a value: half the memory, on GPUs; f32 elsewhere.
     F16,
-    /// Where they are faster too: such products at every size but the full one, and there while the loss falls fast, for
-    /// at most a sixth of the evaluations; then on the way back only, with losses as exact as in f32.
+    /// Where they are faster too: such products at every size but the full one, and there on the way back only, with
+    /// losses as exact as in f32. Elsewhere f32 throughout.
     Auto,
 }
 

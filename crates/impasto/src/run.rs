@@ -301,22 +301,19 @@ pub fn paint_kept(
     Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
-/// With [`PrecisionChoice::Auto`], evaluations at the full size that use bfloat16 products both ways, at most, and at
-/// most a sixth of all. Further on, what they lose in progress is more than what they gain in time (docs/performance.md).
-const FAST_FALL_EVALUATIONS: u32 = 50;
-
-/// How many of a scale's first evaluations use bfloat16 products both ways, and the precision of the others. `is_full`
-/// says whether it is the full size: what coarser ones paint is a start, for which such products will do.
-pub fn precisions(choice: PrecisionChoice, engine: &dyn Engine, is_full: bool, evaluations: u32) -> (u32, Precision) {
+/// The precision of a scale. `is_full` says whether it is the full size: what coarser ones paint is a start, for which
+/// bfloat16 products both ways will do. At the full size they cost in progress what they gain in time, and on the way back
+/// alone they cost nothing (docs/performance.md).
+pub fn precision_of(choice: PrecisionChoice, engine: &dyn Engine, is_full: bool) -> Precision {
     let description = engine.describe();
     match choice {
-        PrecisionChoice::F16 if description.has_f16 => (0, Precision::F16),
-        _ if !description.has_bf16 => (0, Precision::F32),
-        PrecisionChoice::F32 | PrecisionChoice::F16 => (0, Precision::F32),
-        PrecisionChoice::Bf16 => (evaluations, Precision::Bf16),
-        PrecisionChoice::Auto if !description.gains_from_bf16 => (0, Precision::F32),
-        PrecisionChoice::Auto if !is_full => (evaluations, Precision::Bf16),
-        PrecisionChoice::Auto => (FAST_FALL_EVALUATIONS.min(evaluations / 6), Precision::Mixed),
+        PrecisionChoice::F16 if description.has_f16 => Precision::F16,
+        _ if !description.has_bf16 => Precision::F32,
+        PrecisionChoice::F32 | PrecisionChoice::F16 => Precision::F32,
+        PrecisionChoice::Bf16 => Precision::Bf16,
+        PrecisionChoice::Auto if !description.gains_from_bf16 => Precision::F32,
+        PrecisionChoice::Auto if is_full => Precision::Mixed,
+        PrecisionChoice::Auto => Precision::Bf16,
     }
 }
 
@@ -391,9 +388,7 @@ impl Run<'_> {
         let mut objective = Objective::new(self.recipe, &self.styles_at(scale)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
         let is_full = index == self.full_index;
-        let (coarse_products, precision) = precisions(self.recipe.precision, self.engine, is_full, scale.evaluations);
-        let is_coarse = coarse_products > 0 && done <= coarse_products;
-        request.precision = if is_coarse { Precision::Bf16 } else { precision };
+        request.precision = precision_of(self.recipe.precision, self.engine, is_full);
         let mut session = self.engine.session(&request)?;
         session.set_content(&content.values)?;
         if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
@@ -403,11 +398,6 @@ impl Run<'_> {
 
         let mut gradient = vec![0.0; picture.values.len()];
         for scale_evaluations in done + 1..=scale.evaluations {
-            if coarse_products > 0 && scale_evaluations == coarse_products + 1 {
-                session.set_precision(precision);
-                session.set_content(&content.values)?;
-                optimiser.objective_changed();
-            }
             let losses = match objective.evaluate(session.as_mut(), &picture.values, &mut gradient) {
                 Ok(losses) => losses,
                 // Before this scale has a picture of its own, the one that the scale before has painted counts.

@@ -313,23 +313,6 @@ fn any_number_of_threads_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_changed_objective_is_taken_as_it_is() {
-    let (bowl, shift) = (Bowl::new(40, 30.0), 1e7);
-    let mut lbfgs = Lbfgs::new(10, false, None);
-    let mut picture = vec![100.0; 40];
-    let mut step = |lbfgs: &mut Lbfgs, by: f64| {
-        let (loss, gradient) = bowl.at(&picture);
-        (lbfgs.advance(&mut picture, loss + by, &gradient), loss)
-    };
-    assert!((0..8).filter(|_| step(&mut lbfgs, 0.0).0 == Step::Accepted).count() > 4);
-    lbfgs.objective_changed();
-    let (changed, first) = step(&mut lbfgs, shift);
-    assert_eq!(changed, Step::Accepted, "higher, but of another objective");
-    let last = (0..30).map(|_| step(&mut lbfgs, shift)).filter(|(step, _)| *step == Step::Accepted).last();
-    assert!(last.unwrap().1 < 0.01 * first);
-}
-
-#[test]
 fn a_pyramid_takes_the_place_of_the_scaling_in_the_textbook() {
     let (width, height) = (17, 12);
     let count = 3 * width * height;

@@ -93,7 +93,7 @@ pub struct RecipeArguments {
     /// Arithmetic of the network: f32, bf16, f16, or auto: bf16 where it is faster and does no harm
     ///
     /// bfloat16 is for processors that have such products; elsewhere, and on GPUs, it is f32. auto uses it at every size but
-    /// the full one and for the first sixth of the evaluations there, 50 at most, then on the way back alone. f16 is for GPUs,
+    /// the full one, and there on the way back alone, so that losses are f32's. f16 is for GPUs,
     /// any of them: what the layers hand on takes half the memory, and all sums are still in f32; on processors it is f32.
     /// The picture's recipe tells what came of it.
     #[arg(long, value_name = "KIND", value_parser = choice::<PrecisionChoice>(&["f32", "bf16", "f16", "auto"]))]

@@ -89,10 +89,12 @@ fn a_picture_tells_which_precision_it_was_painted_in() {
     let engine = |name: &str| recipe(&workshop, name)["engine"].as_str().unwrap().to_owned();
     workshop.paint("plain.png", &["--precision", "f32"]);
     assert!(engine("plain.png").starts_with("cpu ") && !engine("plain.png").contains(','), "{}", engine("plain.png"));
-    // At 4 evaluations the sixth part of them is none; at 12 it is two.
-    workshop.paint("auto.png", &["--precision", "auto", "--iterations", "12"]);
+    workshop.paint("auto.png", &["--precision", "auto", "--levels", "2", "--coarse-iterations", "2"]);
     let told = engine("auto.png");
-    assert!(told.ends_with(", f32") || told.ends_with(", bf16 for 2 evaluations, then mixed"), "{told}");
+    assert!(told.ends_with(", f32") || told.ends_with(", bf16 at coarse sizes, then mixed"), "{told}");
+    workshop.paint("one-size.png", &["--precision", "auto", "--levels", "1"]);
+    let told = engine("one-size.png");
+    assert!(told.ends_with(", f32") || told.ends_with(", mixed"), "{told}");
     // No processor's portable path has bfloat16 products: that is said, and written down.
     let mut command = workshop.command(&paint_arguments("portable.png", &["--precision", "bf16"]));
     let output = command.env("IMPASTO_ISA", "portable").output().unwrap();
