@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for set in sets {
         println!("{} with {threads} threads", set.name());
         for (convolution, side) in SHAPES {
-            for precision in [Precision::F32, Precision::Bf16] {
+            for precision in [Precision::F32, Precision::Mixed, Precision::Bf16] {
                 if precision == Precision::F32 || set.has_bf16() {
                     pool.install(|| measure(set, convolution, side, precision, threads, limit));
                 }

@@ -1,4 +1,5 @@
-//! What bfloat16 products change and what they leave alone: `Mixed` observes exactly what f32 does, gradients stay as close
+//! What bfloat16 products change and what they leave alone: `Mixed` observes what f32 does (exactly, or in tile registers
+//! within the bound of the losses), gradients stay as close
 //! as eight bits allow, and going back to f32 gives f32's bits.
 
 mod support;
@@ -14,6 +15,22 @@ use support::widen;
 
 /// Gradients of products with eight bits, in relative L2 (measured elsewhere: 5 to 8% for the whole network).
 const BF16_BOUND: f64 = 0.12;
+
+/// Moments and distances of products in two parts, relative to the largest: what `selftest` allows a loss.
+const TWO_PARTS_BOUND: f64 = 1e-5;
+
+/// The largest difference of any moment or distance, relative to the largest of its layer.
+fn observation_error(ours: &Observation, expected: &Observation) -> f64 {
+    let of = |ours: &[f64], expected: &[f64]| {
+        let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        ours.iter().zip(expected).fold(0.0_f64, |worst, (a, b)| worst.max((a - b).abs())) / largest
+    };
+    let moments = ours.moments.iter().zip(&expected.moments);
+    let of_moments = moments.map(|(a, b)| of(&a.mean, &b.mean).max(of(&a.second, &b.second)));
+    let distances = ours.distances.iter().zip(&expected.distances);
+    let of_distances = distances.map(|(a, b)| of(&[a.sum_of_squares], &[b.sum_of_squares]));
+    of_moments.chain(of_distances).fold(0.0, f64::max)
+}
 
 fn request(precision: Precision) -> SessionRequest {
     let named = |name: &str| Layer::named(name).unwrap();
@@ -51,7 +68,12 @@ fn mixed_observes_what_f32_does_and_blurs_the_gradient_a_little() {
         let mut run = |precision| evaluate(&mut engine.open(&request(precision)).unwrap(), &mut gradients);
         let (exact, mixed, bf16) = (run(Precision::F32), run(Precision::Mixed), run(Precision::Bf16));
         assert_eq!(run(Precision::F16), exact, "{name} keeps no maps in half precision: f32 takes their place");
-        assert_eq!(mixed.0, exact.0, "{name}");
+        if engine.describe().isa == "amx" {
+            let error = observation_error(&mixed.0, &exact.0);
+            assert!(error > 0.0 && error < TWO_PARTS_BOUND, "{name}: {error}");
+        } else {
+            assert_eq!(mixed.0, exact.0, "{name}");
+        }
         let error = |pixels: &[f32]| relative_l2(&widen(pixels), &widen(&expected));
         let errors = [&exact, &mixed, &bf16].map(|(_, pixels)| error(pixels));
         if engine.describe().has_bf16 {

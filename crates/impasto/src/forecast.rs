@@ -170,11 +170,7 @@ fn time_of(precision: Precision) -> f64 {
 }
 
 /// Time of an evaluation in this precision, a pixel, from the faster of two at a small size.
-fn seconds_of_a_pixel(
-    recipe: &ResolvedRecipe,
-    engine: &dyn Engine,
-    precision: Precision,
-) -> Result<f64, EngineError> {
+fn seconds_of_a_pixel(recipe: &ResolvedRecipe, engine: &dyn Engine, precision: Precision) -> Result<f64, EngineError> {
     let side = SAMPLE_SIDE_PX;
     let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
     let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;

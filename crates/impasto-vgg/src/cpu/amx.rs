@@ -11,7 +11,7 @@
 //!   2 x 16 rows  tmm5  tmm2    tmm3    sums of the next 16
 //! ```
 //!
-//! so four loads serve four products. A row's sums do not depend on the rows beside it: each instruction adds up its own
+//! so four loads serve four products. Values in two parts (`panels.rs`) take three products: ten loads for twelve. A row's sums do not depend on the rows beside it: each instruction adds up its own
 //! sixteen pairs and then adds that to the sum, chunk after chunk of thirty-two inputs. Subnormal numbers count as zero.
 //!
 //! The registers have to be laid out before they are used ([`TileRegisters`]); and since a program that never uses them
@@ -110,13 +110,14 @@ impl Drop for TileRegisters {
 /// # Safety
 /// [`permitted`] has returned true.
 pub(super) unsafe fn tile_products(operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
-    let TileOperands { inputs, weights, sums, row_groups, chunks, row_stride, vector_stride } = operands;
+    let TileOperands { inputs, weights, sums, row_groups, chunks, parts, row_stride, vector_stride } = operands;
+    assert!((1..=2).contains(&parts), "there are kernels for one part and for two");
     if chunks == 0 || row_groups == 0 {
         return;
     }
     // SAFETY: the caller promises what `new` asks for.
     let registers = unsafe { TileRegisters::new() };
-    let group_len = chunks * TILE_LINES;
+    let group_len = chunks * parts * TILE_LINES;
     for place in places {
         // What the kernels reach, checked once a place: the last row's last vector of sums is the end of it.
         let inputs = &inputs[place.inputs..][..row_groups * group_len];
@@ -124,58 +125,80 @@ pub(super) unsafe fn tile_products(operands: TileOperands<'_>, places: impl Iter
         let sums_len = (row_groups * TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride + 1;
         let sums = &mut sums[place.sums..][..sums_len];
         let first_sum = |group: usize| group * TILE_LINES * row_stride;
+        let shape = Shape { chunks, parts, row_stride, vector_stride };
         for pair in 0..row_groups / 2 {
             let [upper, lower] = [2 * pair, 2 * pair + 1];
-            for vectors in 0..GROUP_BLOCKS / 2 {
-                let columns = 2 * vectors;
-                let block = TwoByTwo {
-                    inputs: [&inputs[upper * group_len..][..group_len], &inputs[lower * group_len..][..group_len]],
-                    weights: &weights[columns * TILE_LINES..],
-                    sums: &mut sums[first_sum(upper) + columns * vector_stride..],
-                    chunks,
-                    row_stride,
-                    vector_stride,
-                };
-                block.run(&registers);
+            let inputs = [upper, lower].map(|group| &inputs[group * group_len..][..group_len]);
+            for column in [0, 2] {
+                let weights = &weights[column * TILE_LINES..];
+                let sums = &mut sums[first_sum(upper) + column * vector_stride..];
+                two_by_two(&registers, shape, inputs, weights, sums);
             }
         }
         if row_groups % 2 == 1 {
             let group = row_groups - 1;
-            let inputs = &inputs[group * group_len..];
-            OneByFour { inputs, weights, sums: &mut sums[first_sum(group)..], chunks, row_stride, vector_stride }
-                .run(&registers);
+            one_by_four(&registers, shape, &inputs[group * group_len..], weights, &mut sums[first_sum(group)..]);
         }
     }
 }
 
-/// Two groups of sixteen rows by two vectors of outputs.
-struct TwoByTwo<'a> {
-    /// `[chunks][16 rows]`, each.
-    inputs: [&'a [Lanes]; 2],
-    /// `[chunks][GROUP_BLOCKS][16 words]`, of which the first two vectors are read.
-    weights: &'a [Lanes],
-    sums: &'a mut [Lanes],
+/// What all kernels of a product have in common; as in [`TileOperands`].
+#[derive(Clone, Copy)]
+struct Shape {
     chunks: usize,
+    parts: usize,
     row_stride: usize,
     vector_stride: usize,
 }
 
-impl TwoByTwo<'_> {
-    #[inline]
-    fn run(self, _registers: &TileRegisters) {
-        let TwoByTwo { inputs: [upper, lower], weights, sums, chunks, row_stride, vector_stride } = self;
-        assert!(chunks > 0 && upper.len() >= chunks * TILE_LINES && lower.len() >= chunks * TILE_LINES);
-        assert!(weights.len() >= ((chunks - 1) * GROUP_BLOCKS + 2) * TILE_LINES);
-        assert!(sums.len() > (2 * TILE_LINES - 1) * row_stride + vector_stride);
-        let sums = sums.as_mut_ptr();
-        // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. Each chunk reads
-        // sixteen lines of either input and two times sixteen of the weights, all inside the slices (asserted above), and
-        // the stores write one line in each of sixteen rows of each sum, the last at `(2 * 16 - 1) * row_stride +
-        // vector_stride` (asserted above). Tile registers hold nothing for anyone else: see `TileRegisters`.
-        unsafe {
-            asm!(
-                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                "2:",
+/// Two groups of sixteen rows, `[chunks][parts][16 rows]` each, by the first two vectors of `weights`,
+/// `[chunks][parts][GROUP_BLOCKS][16 words]`.
+#[inline]
+fn two_by_two(_registers: &TileRegisters, shape: Shape, inputs: [&[Lanes]; 2], weights: &[Lanes], sums: &mut [Lanes]) {
+    let Shape { chunks, parts, row_stride, vector_stride } = shape;
+    let [upper, lower] = inputs;
+    let lines = chunks * parts * TILE_LINES;
+    assert!(chunks > 0 && parts > 0 && upper.len() >= lines && lower.len() >= lines);
+    assert!(weights.len() >= GROUP_BLOCKS * (lines - TILE_LINES) + 2 * TILE_LINES);
+    assert!(sums.len() > (2 * TILE_LINES - 1) * row_stride + vector_stride);
+    let sums = sums.as_mut_ptr();
+    // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. For each part of each chunk
+    // sixteen lines of either input are read and two times sixteen of the weights, all inside the slices (asserted above);
+    // the stores write one line in each of sixteen rows of each sum, the last at `(2 * 16 - 1) * row_stride + vector_stride`
+    // (asserted above). Tile registers hold nothing for anyone else: see `TileRegisters`.
+    unsafe {
+        macro_rules! kernel {
+            ($($products:literal),* ; $input_bytes:literal, $weight_bytes:literal) => {
+                asm!(
+                    "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                    "2:",
+                    $($products,)*
+                    concat!("add {upper}, ", $input_bytes), concat!("add {lower}, ", $input_bytes),
+                    concat!("add {weights}, ", $weight_bytes),
+                    "dec {chunks}",
+                    "jnz 2b",
+                    "tilestored [{sum0} + {stride}], tmm0",
+                    "tilestored [{sum1} + {stride}], tmm1",
+                    "tilestored [{sum2} + {stride}], tmm2",
+                    "tilestored [{sum3} + {stride}], tmm3",
+                    upper = inout(reg) upper.as_ptr() => _,
+                    lower = inout(reg) lower.as_ptr() => _,
+                    weights = inout(reg) weights.as_ptr() => _,
+                    chunks = inout(reg) chunks => _,
+                    row = in(reg) ROW_BYTES,
+                    sum0 = in(reg) sums,
+                    sum1 = in(reg) sums.add(vector_stride),
+                    sum2 = in(reg) sums.add(TILE_LINES * row_stride),
+                    sum3 = in(reg) sums.add(TILE_LINES * row_stride + vector_stride),
+                    stride = in(reg) row_stride * ROW_BYTES,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack),
+                )
+            };
+        }
+        if parts == 1 {
+            kernel!(
                 "tileloadd tmm4, [{upper} + {row}]",
                 "tileloadd tmm6, [{weights} + {row}]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
@@ -183,58 +206,80 @@ impl TwoByTwo<'_> {
                 "tdpbf16ps tmm1, tmm4, tmm7",
                 "tileloadd tmm5, [{lower} + {row}]",
                 "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7"
+                ; "1024", "4096"
+            );
+        } else {
+            kernel!(
+                // First part of the inputs by second of the weights, by first; then second by first.
+                "tileloadd tmm4, [{upper} + {row}]",
+                "tileloadd tmm6, [{weights} + {row} + 4096]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 5120]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{lower} + {row}]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
                 "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {upper}, 1024", "add {lower}, 1024", "add {weights}, 4096",
-                "dec {chunks}",
-                "jnz 2b",
-                "tilestored [{sum0} + {stride}], tmm0",
-                "tilestored [{sum1} + {stride}], tmm1",
-                "tilestored [{sum2} + {stride}], tmm2",
-                "tilestored [{sum3} + {stride}], tmm3",
-                upper = inout(reg) upper.as_ptr() => _,
-                lower = inout(reg) lower.as_ptr() => _,
-                weights = inout(reg) weights.as_ptr() => _,
-                chunks = inout(reg) chunks => _,
-                row = in(reg) ROW_BYTES,
-                sum0 = in(reg) sums,
-                sum1 = in(reg) sums.add(vector_stride),
-                sum2 = in(reg) sums.add(TILE_LINES * row_stride),
-                sum3 = in(reg) sums.add(TILE_LINES * row_stride + vector_stride),
-                stride = in(reg) row_stride * ROW_BYTES,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
+                "tileloadd tmm6, [{weights} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "tileloadd tmm4, [{upper} + {row} + 1024]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{lower} + {row} + 1024]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7"
+                ; "2048", "8192"
             );
         }
     }
 }
 
-/// One group of sixteen rows by all vectors of outputs: where no second group is left.
-struct OneByFour<'a> {
-    /// `[chunks][16 rows]`
-    inputs: &'a [Lanes],
-    /// `[chunks][GROUP_BLOCKS][16 words]`
-    weights: &'a [Lanes],
-    sums: &'a mut [Lanes],
-    chunks: usize,
-    row_stride: usize,
-    vector_stride: usize,
-}
-
-impl OneByFour<'_> {
-    #[inline]
-    fn run(self, _registers: &TileRegisters) {
-        let OneByFour { inputs, weights, sums, chunks, row_stride, vector_stride } = self;
-        assert!(chunks > 0 && inputs.len() >= chunks * TILE_LINES);
-        assert!(weights.len() >= chunks * GROUP_BLOCKS * TILE_LINES);
-        assert!(sums.len() > (TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride);
-        let sums = sums.as_mut_ptr();
-        // SAFETY: as in `TwoByTwo::run`, with one input and four times sixteen lines of weights a chunk; the last line
-        // that is written is `(16 - 1) * row_stride + 3 * vector_stride` (asserted above).
-        unsafe {
-            asm!(
-                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                "2:",
+/// One group of sixteen rows by all four vectors: where no second group is left. Operands as in [`two_by_two`].
+#[inline]
+fn one_by_four(_registers: &TileRegisters, shape: Shape, inputs: &[Lanes], weights: &[Lanes], sums: &mut [Lanes]) {
+    let Shape { chunks, parts, row_stride, vector_stride } = shape;
+    let lines = chunks * parts * TILE_LINES;
+    assert!(chunks > 0 && parts > 0 && inputs.len() >= lines && weights.len() >= GROUP_BLOCKS * lines);
+    assert!(sums.len() > (TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride);
+    let sums = sums.as_mut_ptr();
+    // SAFETY: as in `two_by_two`, with one input and four times sixteen lines of weights for each part of each chunk; the
+    // last line that is written is `(16 - 1) * row_stride + 3 * vector_stride` (asserted above).
+    unsafe {
+        macro_rules! kernel {
+            ($($products:literal),* ; $input_bytes:literal, $weight_bytes:literal) => {
+                asm!(
+                    "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                    "2:",
+                    $($products,)*
+                    concat!("add {inputs}, ", $input_bytes),
+                    concat!("add {weights}, ", $weight_bytes),
+                    "dec {chunks}",
+                    "jnz 2b",
+                    "tilestored [{sum0} + {stride}], tmm0",
+                    "tilestored [{sum1} + {stride}], tmm1",
+                    "tilestored [{sum2} + {stride}], tmm2",
+                    "tilestored [{sum3} + {stride}], tmm3",
+                    inputs = inout(reg) inputs.as_ptr() => _,
+                    weights = inout(reg) weights.as_ptr() => _,
+                    chunks = inout(reg) chunks => _,
+                    row = in(reg) ROW_BYTES,
+                    sum0 = in(reg) sums,
+                    sum1 = in(reg) sums.add(vector_stride),
+                    sum2 = in(reg) sums.add(2 * vector_stride),
+                    sum3 = in(reg) sums.add(3 * vector_stride),
+                    stride = in(reg) row_stride * ROW_BYTES,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack),
+                )
+            };
+        }
+        if parts == 1 {
+            kernel!(
                 "tileloadd tmm4, [{inputs} + {row}]",
                 "tileloadd tmm5, [{weights} + {row}]",
                 "tdpbf16ps tmm0, tmm4, tmm5",
@@ -243,26 +288,40 @@ impl OneByFour<'_> {
                 "tileloadd tmm7, [{weights} + {row} + 2048]",
                 "tdpbf16ps tmm2, tmm4, tmm7",
                 "tileloadd tmm5, [{weights} + {row} + 3072]",
+                "tdpbf16ps tmm3, tmm4, tmm5"
+                ; "1024", "4096"
+            );
+        } else {
+            kernel!(
+                // As in the other kernel: first by second, first by first, second by first, so that a row's sums are the
+                // same bits in both.
+                "tileloadd tmm4, [{inputs} + {row}]",
+                "tileloadd tmm5, [{weights} + {row} + 4096]",
+                "tdpbf16ps tmm0, tmm4, tmm5",
+                "tileloadd tmm6, [{weights} + {row} + 5120]",
+                "tdpbf16ps tmm1, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 6144]",
+                "tdpbf16ps tmm2, tmm4, tmm7",
+                "tileloadd tmm5, [{weights} + {row} + 7168]",
                 "tdpbf16ps tmm3, tmm4, tmm5",
-                "add {inputs}, 1024", "add {weights}, 4096",
-                "dec {chunks}",
-                "jnz 2b",
-                "tilestored [{sum0} + {stride}], tmm0",
-                "tilestored [{sum1} + {stride}], tmm1",
-                "tilestored [{sum2} + {stride}], tmm2",
-                "tilestored [{sum3} + {stride}], tmm3",
-                inputs = inout(reg) inputs.as_ptr() => _,
-                weights = inout(reg) weights.as_ptr() => _,
-                chunks = inout(reg) chunks => _,
-                row = in(reg) ROW_BYTES,
-                sum0 = in(reg) sums,
-                sum1 = in(reg) sums.add(vector_stride),
-                sum2 = in(reg) sums.add(2 * vector_stride),
-                sum3 = in(reg) sums.add(3 * vector_stride),
-                stride = in(reg) row_stride * ROW_BYTES,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
+                "tileloadd tmm6, [{weights} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{weights} + {row} + 2048]",
+                "tdpbf16ps tmm2, tmm4, tmm5",
+                "tileloadd tmm6, [{weights} + {row} + 3072]",
+                "tdpbf16ps tmm3, tmm4, tmm6",
+                "tileloadd tmm4, [{inputs} + {row} + 1024]",
+                "tileloadd tmm7, [{weights} + {row}]",
+                "tdpbf16ps tmm0, tmm4, tmm7",
+                "tileloadd tmm5, [{weights} + {row} + 1024]",
+                "tdpbf16ps tmm1, tmm4, tmm5",
+                "tileloadd tmm6, [{weights} + {row} + 2048]",
+                "tdpbf16ps tmm2, tmm4, tmm6",
+                "tileloadd tmm7, [{weights} + {row} + 3072]",
+                "tdpbf16ps tmm3, tmm4, tmm7"
+                ; "2048", "8192"
             );
         }
     }

@@ -21,8 +21,8 @@ use rayon::prelude::*;
 
 use self::in_tiles::{Piece, RowInTiles};
 use super::buffer::{FeatureRows, RowMut};
-use super::isa::{InstructionSet, Isa, LANES, Lanes, Task, bf16_bits};
-use super::panels::{GROUP_BLOCKS, PanelLayout};
+use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
+use super::panels::{GROUP_BLOCKS, PanelLayout, PanelLine, word_of};
 use crate::engine::{MomentGradients, Precision};
 use crate::plan::TILE_ROWS;
 
@@ -58,7 +58,7 @@ impl MomentPanel {
     /// has no others). Where S is not symmetric, its symmetric part counts: F F^T has no other.
     pub fn fill(&mut self, gradients: &MomentGradients, positions: u64, precision: Precision) {
         let (channels, positions) = (self.channels, positions as f64);
-        self.bf16 = precision.backward() == Precision::Bf16 && self.set.has_bf16();
+        self.bf16 = self.set.backward_parts(precision) > 0;
         for (block, line) in self.mean.iter_mut().enumerate() {
             for (lane, value) in line.0.iter_mut().enumerate() {
                 *value = gradients.mean.get(block * LANES + lane).map_or(0.0, |mean| (mean / positions) as f32);
@@ -72,16 +72,15 @@ impl MomentPanel {
         let value = |input: usize, output: usize| {
             ((second[input * channels + output] + second[output * channels + input]) / positions) as f32
         };
-        let (bf16, layout) = (self.bf16, PanelLayout::new(self.set, channels, self.bf16));
+        let (bf16, layout) = (self.bf16, PanelLayout::new(self.set, channels, usize::from(self.bf16)));
         let words = self.words();
         let lines = &mut self.second[..words * channels / LANES];
         lines.par_iter_mut().with_min_len(channels).enumerate().for_each(|(place, line)| {
-            let (block, word) = layout.block_and_word(place % layout.lines());
+            let PanelLine { block, word, .. } = layout.at(place % layout.lines());
             let first = (place / layout.lines() * GROUP_BLOCKS + block) * LANES;
             for (output, entry) in (first..).zip(&mut line.0) {
                 *entry = if bf16 {
-                    let [low, high] = [0, 1].map(|half| bf16_bits(value(2 * word + half, output)));
-                    f32::from_bits(low | high << 16)
+                    word_of([0, 1].map(|half| value(2 * word + half, output)), 0)
                 } else {
                     value(word, output)
                 };

@@ -68,7 +68,6 @@ impl Maps {
     /// Changes the arithmetic of the products.
     pub fn use_precision(&mut self, engine: &CpuEngine, precision: Precision) {
         let shared = &engine.shared;
-        let precision = shared.precision(precision);
         let (layers, has_way_back) = (Layer::all().take(self.features.len()), self.has_way_back);
         let pairs = layers.map(|layer| match layer.info().kind {
             LayerKind::Convolution { index, .. } if index > 0 => Some(WeightPair {

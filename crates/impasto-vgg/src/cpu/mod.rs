@@ -84,12 +84,12 @@ struct Shared {
 /// Transformed weights of each convolution, as far as anyone asked for them.
 #[derive(Debug, Default)]
 struct TransformedWeights {
-    /// Of products in f32 and in bfloat16: see [`PRODUCTS`].
-    by_products: [[ConvolutionPair; CONVOLUTION_COUNT]; 2],
+    /// By the parts that their operands are made of.
+    by_parts: [[ConvolutionPair; CONVOLUTION_COUNT]; MOST_PARTS + 1],
 }
 
-/// The kinds of products that there are weights for, in their order.
-const PRODUCTS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+/// Parts of bfloat16 that operands are made of, at most.
+const MOST_PARTS: usize = 2;
 
 /// One convolution's weights, both ways.
 #[derive(Clone, Debug, Default)]
@@ -184,8 +184,7 @@ impl CpuEngine {
     fn bytes(&self, request: &SessionRequest, plan: &Plan) -> u64 {
         let weights: u64 = request.deepest_tap().map_or(0, |deepest| {
             let pairs = convolutions(deepest).filter(|&(index, _)| index > 0);
-            let precision = self.shared.precision(request.precision);
-            pairs.map(|(_, layer)| transformed_bytes(layer, precision, request.way_back)).sum()
+            pairs.map(|(_, layer)| transformed_bytes(self.shared.set, layer, request)).sum()
         });
         weights
             + plan.map_bytes(request)
@@ -215,23 +214,18 @@ fn convolutions(deepest: Layer) -> impl Iterator<Item = (usize, Layer)> {
 }
 
 /// Bytes of a convolution's transformed weights, both ways where there is a way back.
-fn transformed_bytes(layer: Layer, precision: Precision, way_back: bool) -> u64 {
-    let bytes = |inputs, products| WinogradWeights::bytes_for(inputs, layer.channels(), products);
+fn transformed_bytes(set: InstructionSet, layer: Layer, request: &SessionRequest) -> u64 {
+    let bytes = |inputs, parts| WinogradWeights::bytes_for(inputs, layer.channels(), parts);
     match layer.info().kind {
         LayerKind::Convolution { inputs, .. } => {
-            let backward = if way_back { bytes(inputs, precision.backward()) } else { 0 };
-            bytes(inputs, precision.forward()) + backward
+            let backward = if request.way_back { bytes(inputs, set.backward_parts(request.precision)) } else { 0 };
+            bytes(inputs, set.forward_parts(request.precision)) + backward
         }
         LayerKind::Pooling => 0,
     }
 }
 
 impl Shared {
-    /// The precision that is used where `asked` is asked for.
-    fn precision(&self, asked: Precision) -> Precision {
-        if self.set.has_bf16() { asked } else { Precision::F32 }
-    }
-
     /// The transformed weights of a convolution, forward or backward; made on first use, on the current pool.
     fn transformed(&self, index: usize, precision: Precision, is_backward: bool) -> Arc<WinogradWeights> {
         if let Some(weights) = self.slot(index, precision, is_backward, |slot| slot.clone()) {
@@ -251,8 +245,8 @@ impl Shared {
         with: impl FnOnce(&mut Option<Arc<WinogradWeights>>) -> R,
     ) -> R {
         let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
-        let products = if is_backward { precision.backward() } else { precision.forward() };
-        let pair = &mut transformed.by_products[usize::from(products == Precision::Bf16)][index];
+        let parts = if is_backward { self.set.backward_parts(precision) } else { self.set.forward_parts(precision) };
+        let pair = &mut transformed.by_parts[parts][index];
         with(if is_backward { &mut pair.backward } else { &mut pair.forward })
     }
 
@@ -260,11 +254,10 @@ impl Shared {
     ///
     /// A session's bytes count the weights that it uses itself; what earlier ones have left must not come on top.
     fn forget_unused(&self, request: &SessionRequest) {
-        let precision = self.precision(request.precision);
         let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (products, pairs) in PRODUCTS.into_iter().zip(&mut transformed.by_products) {
-            let wants_forward = precision.forward() == products;
-            let wants_backward = precision.backward() == products && request.way_back;
+        for (parts, pairs) in transformed.by_parts.iter_mut().enumerate() {
+            let wants_forward = self.set.forward_parts(request.precision) == parts;
+            let wants_backward = self.set.backward_parts(request.precision) == parts && request.way_back;
             for pair in pairs {
                 for (slot, is_wanted) in [(&mut pair.forward, wants_forward), (&mut pair.backward, wants_backward)] {
                     if !is_wanted && slot.as_ref().is_some_and(|weights| Arc::strong_count(weights) == 1) {

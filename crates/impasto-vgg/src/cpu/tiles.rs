@@ -12,9 +12,9 @@ use super::isa::Lanes;
 /// Products of tiles, all of one shape: `row_groups` groups of sixteen rows by one panel of weights each.
 #[derive(Debug)]
 pub struct TileOperands<'a> {
-    /// `[row_groups][chunks][16 rows]` at each place; a line holds thirty-two bfloat16.
+    /// `[row_groups][chunks][parts][16 rows]` at each place; a line holds thirty-two bfloat16.
     pub inputs: &'a [Lanes],
-    /// `[chunks][GROUP_BLOCKS][16 words]` at each place; a word holds a pair of inputs.
+    /// `[chunks][parts][GROUP_BLOCKS][16 words]` at each place; a word holds a pair of inputs.
     pub weights: &'a [Lanes],
     /// Where the sums go: each place's vector v of row r stands `r * row_stride + v * vector_stride` lines behind its start.
     pub sums: &'a mut [Lanes],
@@ -22,6 +22,8 @@ pub struct TileOperands<'a> {
     pub row_groups: usize,
     /// Thirty-two input channels each.
     pub chunks: usize,
+    /// Parts that a value is made of: 1, or 2 of which the products of the second parts are left out.
+    pub parts: usize,
     /// See `sums`.
     pub row_stride: usize,
     /// See `sums`.
@@ -110,6 +112,7 @@ mod tests {
                     sums: &mut sums,
                     row_groups,
                     chunks,
+                    parts: 1,
                     row_stride,
                     vector_stride,
                 };
@@ -141,6 +144,7 @@ mod tests {
                 sums: &mut sums,
                 row_groups: 3,
                 chunks: 1,
+                parts: 1,
                 row_stride: GROUP_BLOCKS,
                 vector_stride: 1,
             };
@@ -166,6 +170,7 @@ mod tests {
                     sums: &mut sums,
                     row_groups: 2,
                     chunks: 1,
+                    parts: 1,
                     row_stride: GROUP_BLOCKS,
                     vector_stride: 1,
                 };

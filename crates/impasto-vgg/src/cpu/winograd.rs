@@ -214,7 +214,7 @@ impl Work<'_> {
         let (first, count) = (self.tile_rows.start * tiles_per_row, self.tile_rows.len() * tiles_per_row);
         let groups = self.weights.outputs() / GROUP_CHANNELS;
         // Tile registers take whole groups of sixteen, so blocks are cut between these.
-        let (unit, most) = if self.weights.is_bf16() && self.set.has_tiles() {
+        let (unit, most) = if self.weights.parts() > 0 && self.set.has_tiles() {
             (LANES, REGISTER_BLOCK_TILES[usize::from(self.weights.inputs() >= MAX_CHANNELS)])
         } else {
             (1, most_tiles(self.weights.inputs()))
@@ -240,10 +240,10 @@ impl Work<'_> {
         claims.into_par_iter().zip(epilogues).with_max_len(1).for_each(|(claim, mut epilogue)| {
             self.scratch.with(|scratch| {
                 let (weights, epilogue) = (self.weights, &mut epilogue);
-                if weights.is_bf16() {
-                    self.set.run_bf16(Unit::<S, E, true> { source, weights, claim, epilogue, scratch });
-                } else {
-                    self.set.run(Unit::<S, E, false> { source, weights, claim, epilogue, scratch });
+                match weights.parts() {
+                    0 => self.set.run(Unit::<S, E, 0> { source, weights, claim, epilogue, scratch }),
+                    1 => self.set.run_bf16(Unit::<S, E, 1> { source, weights, claim, epilogue, scratch }),
+                    _ => self.set.run_tiles(Unit::<S, E, 2> { source, weights, claim, epilogue, scratch }),
                 }
             });
         });
@@ -268,7 +268,7 @@ fn blocks_and_parts(threads: usize, tiles: usize, most: usize, groups: usize) ->
 }
 
 /// A block of tiles and a range of outputs: what one thread does in one go.
-struct Unit<'a, S: Source, E: Epilogue, const BF16: bool> {
+struct Unit<'a, S: Source, E: Epilogue, const PARTS: usize> {
     source: &'a S,
     weights: &'a WinogradWeights,
     claim: Claim,
@@ -276,7 +276,7 @@ struct Unit<'a, S: Source, E: Epilogue, const BF16: bool> {
     scratch: &'a mut ThreadScratch,
 }
 
-impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
+impl<S: Source, E: Epilogue, const PARTS: usize> Task for Unit<'_, S, E, PARTS> {
     type Output = ();
 
     #[inline(always)]
@@ -284,10 +284,10 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
         let Unit { source, weights, claim, epilogue, scratch } = self;
         let tiles = claim.tiles.len();
         let grid = TileGrid { cell: TILE, tiles_per_row: source.width().div_ceil(TILE) };
-        let lines_per_tile = lines_per_tile(weights.inputs(), BF16);
-        let room = padded_tiles::<I, BF16>(tiles);
+        let lines_per_tile = lines_per_tile(weights.inputs(), PARTS);
+        let room = padded_tiles::<I, PARTS>(tiles);
         let input_stride = point_stride(room, lines_per_tile);
-        isa.enter(InputTransform::<S, BF16> {
+        isa.enter(InputTransform::<S, PARTS> {
             source,
             blocks: weights.inputs() / LANES,
             tiles: claim.tiles.clone(),
@@ -297,7 +297,7 @@ impl<S: Source, E: Epilogue, const BF16: bool> Task for Unit<'_, S, E, BF16> {
         });
         let sums = &mut scratch.sums[..room * GROUP_BLOCKS * SUM_STRIDE];
         for group in claim.blocks.start / GROUP_BLOCKS..claim.blocks.end / GROUP_BLOCKS {
-            isa.enter(GroupProducts::<BF16> {
+            isa.enter(GroupProducts::<PARTS> {
                 inputs: InputPanels { lines: &scratch.inputs, point_stride: input_stride, tiles, lines_per_tile },
                 weights,
                 group,

@@ -8,8 +8,8 @@ use std::arch::x86_64::*;
 
 use super::amx;
 use super::isa::{
-    Isa, LANES, Lanes, Task, enter_avx2, enter_avx512, enter_avx512_bf16, enter_avx512_tiles, portable_mul_add_bf16,
-    portable_store_bf16,
+    Isa, LANES, Lanes, Task, enter_avx2, enter_avx512, enter_avx512_bf16, enter_avx512_tiles, portable_bf16_remainder,
+    portable_mul_add_bf16, portable_store_bf16,
 };
 use super::tiles::{TileOperands, TilePlace};
 
@@ -313,6 +313,20 @@ impl<const EXTENSION: u8> Isa for Avx512<EXTENSION> {
                 std::mem::transmute::<__m512, __m512bh>(a),
                 std::mem::transmute::<__m512, __m512bh>(b),
             )
+        }
+    }
+
+    #[inline(always)]
+    fn bf16_remainder(self, vector: Self::Vector) -> Self::Vector {
+        if EXTENSION < BF16 {
+            return portable_bf16_remainder(self, vector);
+        }
+        // SAFETY: with this extension in the token's type, `detect`, which alone makes it, has seen the conversion; a
+        // bfloat16 is the upper half of an f32.
+        unsafe {
+            let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(vector));
+            let widened = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(rounded));
+            _mm512_sub_ps(vector, _mm512_castsi512_ps(widened))
         }
     }
 

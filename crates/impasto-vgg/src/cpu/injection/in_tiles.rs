@@ -65,6 +65,7 @@ impl Task for RowInTiles<'_, '_> {
                 sums: &mut piece.sums,
                 row_groups: positions.len().div_ceil(LANES),
                 chunks,
+                parts: 1,
                 row_stride: GROUP_BLOCKS,
                 vector_stride: 1,
             };

@@ -19,6 +19,7 @@ use super::points::{SPAN, TILE, transform_input};
 use super::products::padded_tiles;
 use crate::cpu::buffer::{FeatureRows, SignRows, WinnerRows};
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
+use crate::cpu::panels::words;
 
 /// Tiles in a strip: its buffer takes 25 KiB.
 const STRIP_TILES: usize = 16;
@@ -213,7 +214,7 @@ impl TileRows for [Option<GradientRow<'_>>; SPAN] {
 }
 
 /// Transforms the inputs of a block of tiles for all channels: fills `lines`, laid out as `InputPanels` says.
-pub struct InputTransform<'a, S: Source, const BF16: bool> {
+pub struct InputTransform<'a, S: Source, const PARTS: usize> {
     /// What is read.
     pub source: &'a S,
     /// Blocks of sixteen channels.
@@ -228,7 +229,7 @@ pub struct InputTransform<'a, S: Source, const BF16: bool> {
     pub strip: &'a mut [Lanes],
 }
 
-impl<S: Source, const BF16: bool> Task for InputTransform<'_, S, BF16> {
+impl<S: Source, const PARTS: usize> Task for InputTransform<'_, S, PARTS> {
     type Output = ();
 
     #[inline(always)]
@@ -249,7 +250,7 @@ impl<S: Source, const BF16: bool> Task for InputTransform<'_, S, BF16> {
     }
 }
 
-impl<S: Source, const BF16: bool> InputTransform<'_, S, BF16> {
+impl<S: Source, const PARTS: usize> InputTransform<'_, S, PARTS> {
     /// Fills the strip, `[column][6]`, for `count` tiles from `tile_column` on.
     #[inline(always)]
     fn vertical_pass<I: Isa>(&mut self, isa: I, block: usize, tile_row: usize, tile_column: usize, count: usize) {
@@ -282,10 +283,10 @@ impl<S: Source, const BF16: bool> InputTransform<'_, S, BF16> {
     #[inline(always)]
     fn horizontal_pass<I: Isa>(&mut self, isa: I, block: usize, place: usize, tile: usize) {
         let columns = &self.strip.as_chunks::<SPAN>().0[place * TILE..][..SPAN];
-        let lines_per_tile = if BF16 { self.blocks / 2 } else { self.blocks };
-        let channel_line = if BF16 { block / 2 } else { block };
+        let lines_per_tile = lines_per_tile(self.blocks * LANES, PARTS);
+        let channel_line = if PARTS > 0 { block / 2 * PARTS } else { block };
         let group = tile / I::PRODUCT_ROWS * I::PRODUCT_ROWS;
-        let group_rows = I::PRODUCT_ROWS.min(padded_tiles::<I, BF16>(self.tiles.len()) - group);
+        let group_rows = I::PRODUCT_ROWS.min(padded_tiles::<I, PARTS>(self.tiles.len()) - group);
         let offset = group * lines_per_tile + channel_line * group_rows + (tile - group);
         let mut line = offset;
         for i in 0..SPAN {
@@ -294,10 +295,14 @@ impl<S: Source, const BF16: bool> InputTransform<'_, S, BF16> {
                 *value = isa.load(&column[i]);
             }
             for value in transform_input(isa, row) {
-                if BF16 {
-                    isa.store_bf16(value, &mut self.lines[line], block % 2 == 1);
-                } else {
-                    isa.store(value, &mut self.lines[line]);
+                match PARTS {
+                    0 => isa.store(value, &mut self.lines[line]),
+                    1 => isa.store_bf16(value, &mut self.lines[line], block % 2 == 1),
+                    _ => {
+                        isa.store_bf16(value, &mut self.lines[line], block % 2 == 1);
+                        let rest = isa.bf16_remainder(value);
+                        isa.store_bf16(rest, &mut self.lines[line + group_rows], block % 2 == 1);
+                    }
                 }
                 line += self.point_stride;
             }
@@ -311,9 +316,10 @@ pub fn point_stride(tiles: usize, lines_per_tile: usize) -> usize {
     tiles * lines_per_tile + 1
 }
 
-/// Lines that one tile's channels take at one point.
-pub fn lines_per_tile(channels: usize, bf16: bool) -> usize {
-    channels / if bf16 { 2 * LANES } else { LANES }
+/// Lines that one tile's channels take at one point, in so many parts of bfloat16 or (0) in f32.
+#[inline(always)]
+pub fn lines_per_tile(channels: usize, parts: usize) -> usize {
+    words(channels, parts) / LANES
 }
 
 impl Gradient<'_> {

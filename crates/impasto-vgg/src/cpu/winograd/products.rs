@@ -21,7 +21,8 @@ use crate::cpu::tiles::{TileOperands, TilePlace};
 /// many tiles do not fall into the same few sets of the cache.
 pub const SUM_STRIDE: usize = POINTS + 1;
 
-/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`, the last
+/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`
+/// (with parts, `[pairs / 16][parts]` in place of `[words / 16]`), the last
 /// group as long as tiles are left, or whole where there are tile registers.
 #[derive(Clone, Copy, Debug)]
 pub struct InputPanels<'a> {
@@ -37,12 +38,12 @@ pub struct InputPanels<'a> {
 
 /// The tiles that a block of `tiles` takes room for.
 #[inline(always)]
-pub fn padded_tiles<I: Isa, const BF16: bool>(tiles: usize) -> usize {
-    if BF16 && I::HAS_TILES { tiles.next_multiple_of(I::PRODUCT_ROWS) } else { tiles }
+pub fn padded_tiles<I: Isa, const PARTS: usize>(tiles: usize) -> usize {
+    if PARTS > 0 && I::HAS_TILES { tiles.next_multiple_of(I::PRODUCT_ROWS) } else { tiles }
 }
 
 /// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][SUM_STRIDE]`.
-pub struct GroupProducts<'a, const BF16: bool> {
+pub struct GroupProducts<'a, const PARTS: usize> {
     /// Transformed inputs.
     pub inputs: InputPanels<'a>,
     /// Transformed weights.
@@ -53,13 +54,13 @@ pub struct GroupProducts<'a, const BF16: bool> {
     pub sums: &'a mut [Lanes],
 }
 
-impl<const BF16: bool> Task for GroupProducts<'_, BF16> {
+impl<const PARTS: usize> Task for GroupProducts<'_, PARTS> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        debug_assert_eq!(self.weights.is_bf16(), BF16);
-        if BF16 && I::HAS_TILES {
+        debug_assert_eq!(self.weights.parts(), PARTS);
+        if PARTS > 0 && I::HAS_TILES {
             return self.all_points_in_tiles(isa);
         }
         match I::PRODUCT_VECTORS {
@@ -69,7 +70,7 @@ impl<const BF16: bool> Task for GroupProducts<'_, BF16> {
     }
 }
 
-impl<const BF16: bool> GroupProducts<'_, BF16> {
+impl<const PARTS: usize> GroupProducts<'_, PARTS> {
     #[inline(always)]
     fn all_points_in_tiles<I: Isa>(self, isa: I) {
         let InputPanels { lines, point_stride, tiles, lines_per_tile } = self.inputs;
@@ -79,7 +80,8 @@ impl<const BF16: bool> GroupProducts<'_, BF16> {
             weights: self.weights.panels(self.group),
             sums: self.sums,
             row_groups: tiles.div_ceil(I::PRODUCT_ROWS),
-            chunks: lines_per_tile,
+            chunks: lines_per_tile / PARTS,
+            parts: PARTS,
             row_stride: GROUP_BLOCKS * SUM_STRIDE,
             vector_stride: SUM_STRIDE,
         };
@@ -107,12 +109,12 @@ impl<const BF16: bool> GroupProducts<'_, BF16> {
                         Some(place) => next_inputs.wrapping_add(place * words),
                     };
                     match inputs.len() / lines_per_tile {
-                        6 => isa.enter(Kernel::<BF16, 6, VECTORS> { inputs, weights, sums, offset, next }),
-                        5 => isa.enter(Kernel::<BF16, 5, VECTORS> { inputs, weights, sums, offset, next }),
-                        4 => isa.enter(Kernel::<BF16, 4, VECTORS> { inputs, weights, sums, offset, next }),
-                        3 => isa.enter(Kernel::<BF16, 3, VECTORS> { inputs, weights, sums, offset, next }),
-                        2 => isa.enter(Kernel::<BF16, 2, VECTORS> { inputs, weights, sums, offset, next }),
-                        1 => isa.enter(Kernel::<BF16, 1, VECTORS> { inputs, weights, sums, offset, next }),
+                        6 => isa.enter(Kernel::<PARTS, 6, VECTORS> { inputs, weights, sums, offset, next }),
+                        5 => isa.enter(Kernel::<PARTS, 5, VECTORS> { inputs, weights, sums, offset, next }),
+                        4 => isa.enter(Kernel::<PARTS, 4, VECTORS> { inputs, weights, sums, offset, next }),
+                        3 => isa.enter(Kernel::<PARTS, 3, VECTORS> { inputs, weights, sums, offset, next }),
+                        2 => isa.enter(Kernel::<PARTS, 2, VECTORS> { inputs, weights, sums, offset, next }),
+                        1 => isa.enter(Kernel::<PARTS, 1, VECTORS> { inputs, weights, sums, offset, next }),
                         rows => unreachable!("no instruction set works on {rows} tiles at a time"),
                     }
                 }
@@ -122,7 +124,7 @@ impl<const BF16: bool> GroupProducts<'_, BF16> {
 }
 
 /// The micro-kernel: ROWS tiles x VECTORS blocks of outputs, all input channels.
-struct Kernel<'a, const BF16: bool, const ROWS: usize, const VECTORS: usize> {
+struct Kernel<'a, const PARTS: usize, const ROWS: usize, const VECTORS: usize> {
     /// `[words / 16][ROWS]`
     inputs: &'a [Lanes],
     /// `[words][VECTORS]`
@@ -135,7 +137,7 @@ struct Kernel<'a, const BF16: bool, const ROWS: usize, const VECTORS: usize> {
     next: *const Lanes,
 }
 
-impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, BF16, ROWS, VECTORS> {
+impl<const PARTS: usize, const ROWS: usize, const VECTORS: usize> Task for Kernel<'_, PARTS, ROWS, VECTORS> {
     type Output = ();
 
     #[inline(always)]
@@ -154,7 +156,7 @@ impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<
                 for (sums, inputs) in sums.iter_mut().zip(inputs) {
                     let input = isa.splat(inputs.0[lane]);
                     for (sum, weights) in sums.iter_mut().zip(row) {
-                        *sum = if BF16 {
+                        *sum = if PARTS > 0 {
                             isa.mul_add_bf16(weights, input, *sum)
                         } else {
                             isa.mul_add(weights, input, *sum)

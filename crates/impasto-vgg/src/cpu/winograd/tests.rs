@@ -228,6 +228,29 @@ proptest! {
             prop_assert!(same_bits(&result, &cut), "{}", set.name());
         }
     }
+
+    #[test]
+    fn products_in_two_parts_are_as_close_as_their_sixteen_bits(
+        (height, width) in (1usize..41, 1usize..41),
+        (inputs, seed) in (1usize..4, any::<u64>()),
+    ) {
+        let weights = random_weights(64 * inputs, 128, seed);
+        let source = Planes::random(64 * inputs, height, width, seed);
+        let expected = correlate(&source, &weights, false);
+        let nothing = Planes::zeros(expected.channels, height, width);
+        let rows = source.rows(height);
+        for set in InstructionSet::available().into_iter().filter(|set| set.has_tiles()) {
+            let transformed = WinogradWeights::forward(set, &weights, Precision::Mixed);
+            prop_assert_eq!(transformed.parts(), 2);
+            let gradient = Gradient { height, width, direct: Some(&rows), pooled: None, signs: None };
+            let result = backward(set, &transformed, &gradient, &nothing, None, &[], 1);
+            let whole = l2_error(&result, &expected);
+            // As for eight bits above, 2^8 times as close.
+            prop_assert!(whole < 2e-2 / 256.0, "{}: {whole}", set.name());
+            let cut = backward(set, &transformed, &gradient, &nothing, None, &[1, 3], 3);
+            prop_assert!(same_bits(&result, &cut), "{}", set.name());
+        }
+    }
 }
 
 fn backward(

@@ -11,9 +11,9 @@
 use rayon::prelude::*;
 
 use super::points::{POINTS, transform_filter};
-use crate::cpu::isa::{InstructionSet, LANES, Lanes, bf16_bits};
+use crate::cpu::isa::{InstructionSet, LANES, Lanes};
 use crate::cpu::pages::Pages;
-use crate::cpu::panels::{GROUP_CHANNELS, PanelLayout};
+use crate::cpu::panels::{GROUP_CHANNELS, PanelLayout, PanelLine, word_of, words};
 use crate::engine::Precision;
 use crate::weights::ConvolutionWeights;
 
@@ -22,7 +22,7 @@ use crate::weights::ConvolutionWeights;
 pub struct WinogradWeights {
     inputs: usize,
     outputs: usize,
-    bf16: bool,
+    parts: usize,
     layout: PanelLayout,
     lines: Pages<Lanes>,
 }
@@ -37,22 +37,19 @@ enum Direction {
 impl WinogradWeights {
     /// For features on their way forward. Both channel counts are multiples of 64.
     ///
-    /// bfloat16 becomes f32 where the instruction set has no such products.
+    /// In the parts that [`InstructionSet::forward_parts`] says.
     pub fn forward(set: InstructionSet, weights: &ConvolutionWeights, precision: Precision) -> WinogradWeights {
-        let bf16 = precision.forward() == Precision::Bf16 && set.has_bf16();
-        WinogradWeights::new(set, weights, Direction::Forward, bf16)
+        WinogradWeights::new(set, weights, Direction::Forward, set.forward_parts(precision))
     }
 
     /// For gradients on their way back: the filters rotated by half a turn, inputs and outputs exchanged.
     pub fn backward(set: InstructionSet, weights: &ConvolutionWeights, precision: Precision) -> WinogradWeights {
-        let bf16 = precision.backward() == Precision::Bf16 && set.has_bf16();
-        WinogradWeights::new(set, weights, Direction::Backward, bf16)
+        WinogradWeights::new(set, weights, Direction::Backward, set.backward_parts(precision))
     }
 
-    /// Bytes that transformed weights take, one way, for products in f32 or in bfloat16.
-    pub fn bytes_for(inputs: usize, outputs: usize, products: Precision) -> u64 {
-        let bytes = if products == Precision::Bf16 { 2 } else { 4 };
-        bytes * POINTS as u64 * inputs as u64 * outputs as u64
+    /// Bytes that transformed weights take, one way, in so many parts of bfloat16 or (0) in f32.
+    pub fn bytes_for(inputs: usize, outputs: usize, parts: usize) -> u64 {
+        (size_of::<f32>() * POINTS * words(inputs, parts) * outputs) as u64
     }
 
     /// Channels of the map that goes in.
@@ -65,9 +62,9 @@ impl WinogradWeights {
         self.outputs
     }
 
-    /// Whether the products are of bfloat16.
-    pub fn is_bf16(&self) -> bool {
-        self.bf16
+    /// Parts of bfloat16 that the operands of the products are made of; 0 for f32.
+    pub fn parts(&self) -> usize {
+        self.parts
     }
 
     /// The order of a panel's lines.
@@ -87,13 +84,13 @@ impl WinogradWeights {
         &self.lines[group * len..][..len]
     }
 
-    fn new(set: InstructionSet, weights: &ConvolutionWeights, direction: Direction, bf16: bool) -> WinogradWeights {
+    fn new(set: InstructionSet, weights: &ConvolutionWeights, direction: Direction, parts: usize) -> WinogradWeights {
         let (inputs, outputs) = match direction {
             Direction::Forward => (weights.inputs, weights.outputs),
             Direction::Backward => (weights.outputs, weights.inputs),
         };
         assert!(inputs.is_multiple_of(GROUP_CHANNELS) && outputs.is_multiple_of(GROUP_CHANNELS));
-        let layout = PanelLayout::new(set, inputs, bf16);
+        let layout = PanelLayout::new(set, inputs, parts);
         let (panel_len, group_len) = (layout.lines(), POINTS * layout.lines());
         let mut lines = Pages::filled(outputs / GROUP_CHANNELS * group_len, Lanes::ZERO);
 
@@ -109,28 +106,29 @@ impl WinogradWeights {
         // A chunk is one group's points for all inputs; each word of it is written exactly once.
         lines.par_chunks_mut(group_len).enumerate().for_each(|(group, lines)| {
             for (line, lane) in (0..panel_len).flat_map(|line| (0..LANES).map(move |lane| (line, lane))) {
-                let (block, word) = layout.block_and_word(line);
+                let PanelLine { block, word, part } = layout.at(line);
                 let output = group * GROUP_CHANNELS + block * LANES + lane;
-                if bf16 {
-                    let pair = [0, 1].map(|half| transform_filter(&filter(output, 2 * word + half)));
+                let points = |input| transform_filter(&filter(output, input));
+                if parts > 0 {
+                    let [low, high] = [points(2 * word), points(2 * word + 1)];
                     for point in 0..POINTS {
-                        let [low, high] = [0, 1].map(|half: usize| bf16_bits(pair[half][point] as f32));
-                        lines[point * panel_len + line].0[lane] = f32::from_bits(low | high << 16);
+                        let pair = [low[point] as f32, high[point] as f32];
+                        lines[point * panel_len + line].0[lane] = word_of(pair, part);
                     }
                 } else {
-                    for (point, value) in transform_filter(&filter(output, word)).into_iter().enumerate() {
+                    for (point, value) in points(word).into_iter().enumerate() {
                         lines[point * panel_len + line].0[lane] = value as f32;
                     }
                 }
             }
         });
-        WinogradWeights { inputs, outputs, bf16, layout, lines }
+        WinogradWeights { inputs, outputs, parts, layout, lines }
     }
 
     /// Bfloat16 weights for any instruction set: it multiplies them lane by lane where it has no such products.
     #[cfg(test)]
     pub(super) fn bf16_for_tests(set: InstructionSet, weights: &ConvolutionWeights, backward: bool) -> WinogradWeights {
         let direction = if backward { Direction::Backward } else { Direction::Forward };
-        WinogradWeights::new(set, weights, direction, true)
+        WinogradWeights::new(set, weights, direction, 1)
     }
 }
