@@ -48,8 +48,8 @@ const BLOCK_TILES: usize = 36;
 /// Tiles in a block, at most, from this many input channels on: the weights come from farther away each time, so more
 /// tiles have to be worth the way (at 512 channels a tenth faster than with 36).
 const WIDE_BLOCK_TILES: usize = 72;
-/// Tiles in a block, at most, where they are multiplied in tile registers: whole groups of sixteen. (At 512 channels, 64 a
-/// tenth faster than 32 and not slower than 128; below, 32 a tenth faster than 64.)
+/// Tiles in a block, at most, where they are multiplied in tile registers: whole groups of sixteen. The second from
+/// [`MAX_CHANNELS`] channels on, those in two parts counting twice (each a tenth faster than the other there).
 const REGISTER_BLOCK_TILES: [usize; 2] = [32, 64];
 /// What it takes to read the weights once for a block, in the time of so many tiles (a tenth at 72 tiles, a fifth at 36).
 const TILES_OF_WEIGHTS: usize = 7;
@@ -215,7 +215,7 @@ impl Work<'_> {
         let groups = self.weights.outputs() / GROUP_CHANNELS;
         // Tile registers take whole groups of sixteen, so blocks are cut between these.
         let (unit, most) = if self.weights.parts() > 0 && self.set.has_tiles() {
-            (LANES, REGISTER_BLOCK_TILES[usize::from(self.weights.inputs() >= MAX_CHANNELS)])
+            (LANES, REGISTER_BLOCK_TILES[usize::from(self.weights.inputs() * self.weights.parts() >= MAX_CHANNELS)])
         } else {
             (1, most_tiles(self.weights.inputs()))
         };
