@@ -180,17 +180,25 @@ fn denoise_takes_half_of_the_noise_and_costs_no_style() {
     // A photograph and a painting: that noise is no part of a style is not true of every made-up pair of pictures.
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
     let [photo, painting] = ["astronaut.png", "whirls.jpg"].map(|name| assets.join(name).to_str().unwrap().to_owned());
-    let paint = |name: &str, more: &[&str]| {
-        let paint = ["paint", &photo, &painting, "-o", name, "--json", "--preset", "paper", "--size", "64"];
-        let less = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2", "--iterations", "80"];
-        let lines = workshop.succeed(&[&paint[..], &less, more].concat());
+    let few = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2"];
+    let paint = |preset: &str, more: &[&str]| {
+        let words = ["paint", &photo, &painting, "-o", "out.png", "--json", "--size", "64", "--levels", "1"];
+        let preset = ["--iterations", "80", "--preset", preset];
+        let lines = workshop.succeed(&[&words[..], &preset, more].concat());
         let losses = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let style = losses.filter_map(|line| line["style"].as_f64()).next_back().unwrap();
-        let picture = read_picture(&workshop.path(name), &ReadLimits::default()).unwrap().picture;
+        let picture = read_picture(&workshop.path("out.png"), &ReadLimits::default()).unwrap().picture;
         (high_frequency_energy(&picture), style)
     };
-    let (noisy, style_before) = paint("noisy.png", &[]);
-    let (calm, style_after) = paint("calm.png", &["--denoise"]);
-    assert!(calm < noisy / 2.0, "{calm} of {noisy}");
-    assert!(style_after < 1.03 * style_before, "{style_after} of {style_before}");
+    let noise = [&few[..], &["--init", "noise"]].concat();
+    // Presets that start from noise, and `default` from noise, which has some total variation by itself.
+    let cases: [(&str, &[&str], &[&str]); 3] =
+        [("paper", &few, &[]), ("tutorial", &[], &[]), ("default", &noise, &["--tv-weight", "0"])];
+    for (preset, shared, without) in cases {
+        let (noisy, style_before) = paint(preset, &[shared, without].concat());
+        let (calm, style_after) = paint(preset, &[shared, &["--denoise"]].concat());
+        println!("{preset}: {noisy} to {calm}, style {style_before} to {style_after}");
+        assert!(calm < noisy / 2.0, "{preset}: {calm} of {noisy}");
+        assert!(style_after < 1.03 * style_before, "{preset}: {style_after} of {style_before}");
+    }
 }
