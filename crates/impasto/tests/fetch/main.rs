@@ -117,7 +117,7 @@ fn a_server_without_ranges_is_good_enough() {
 fn a_server_without_ranges_that_never_gets_further_is_given_up() {
     let folder = Folder::new();
     // Now less, now more, but never more than before: it might be asked for ever.
-    let server = Server::start([vec![anew_a_third as Behaviour, anew_a_quarter].repeat(10), vec![honest]].concat());
+    let server = Server::start([[anew_a_third as Behaviour, anew_a_quarter].repeat(10), vec![honest]].concat());
     let sentence = folder.fetch(&[&server.address]).unwrap_err().to_string();
     assert!(sentence.contains("keeps breaking") && sentence.contains("fetch again to go on"), "{sentence}");
     assert_eq!(server.requests().len(), 4);
