@@ -11,6 +11,7 @@ use impasto::disk::{RealDisk, check_writable, replace_file};
 use impasto::fetch::{FetchError, RELEASES, Release, cached_path, fetch, release};
 use impasto_vgg::Weights;
 use impasto_vgg::formats::{StoredAs, write_safetensors};
+use impasto_vgg::normalise::Filter;
 use impasto_vgg::verify::{Answer, kernel_ranges};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -152,14 +153,21 @@ fn normalise(arguments: &NormaliseArguments) -> Result<(), Failure> {
     let means = mean_activations(&engine, &images, arguments.size as usize, &mut |_| bar.inc(1));
     bar.finish_and_clear();
     let means = means.map_err(Failure::failed)?;
-    let dead = means.dead_filters();
-    if let Some(first) = dead.first() {
-        say(&format!(
-            "{} filters never fired on these images and keep their weights ({first} is the first)",
-            dead.len()
-        ));
+    for filters in means.dead_filters().chunk_by(|one, next| one.layer == next.layer) {
+        say(&dead_sentence(filters));
     }
     write(&weights.normalised_by(&means), &arguments.output, arguments.stored_as)
+}
+
+/// What is said of a layer's dead filters: each by its place.
+fn dead_sentence(filters: &[Filter]) -> String {
+    let channels: Vec<String> = filters.iter().map(|filter| filter.channel.to_string()).collect();
+    let (layer, count) = (filters[0].layer, filters.len());
+    format!(
+        "{layer}: {count} of {} filters never fired on these images and keep their weights ({})",
+        layer.channels(),
+        channels.join(", ")
+    )
 }
 
 /// Says, before any work, whether weights can be written there.

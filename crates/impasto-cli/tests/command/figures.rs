@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use impasto::read::{ReadLimits, read_picture, read_recipe};
+use impasto::recipe::Start;
 use impasto::{Recipe, ResolvedRecipe};
+use impasto_vgg::Pooling;
 
 use crate::workshop::Workshop;
 
-const QUICK: [&str; 8] = ["--size", "32", "--levels", "1", "--iterations", "3", "--weights", "embedded"];
+pub const QUICK: [&str; 8] = ["--size", "32", "--levels", "1", "--iterations", "3", "--weights", "embedded"];
 
 fn run(workshop: &Workshop, command: &[&str], more: &[&str]) -> String {
     workshop.succeed(&[command, &QUICK, more].concat())
@@ -59,7 +61,7 @@ fn all_layers_are_five_pictures() {
     }
 }
 
-const SWEEP: [&str; 9] = [
+pub const SWEEP: [&str; 9] = [
     "sweep",
     "photo.png",
     "painting.png",
@@ -103,6 +105,33 @@ fn a_sweep_paints_each_picture_once_and_goes_on_with_what_is_there() {
     run(&workshop, &SWEEP, &more);
     assert_eq!(workshop.files(), before);
     assert_eq!(written(&kept), time);
+}
+
+#[test]
+fn the_figures_choices_are_what_the_paper_varies() {
+    let workshop = Workshop::new();
+    run(&workshop, &SWEEP[..5], &["--vary", "content-layer=conv1_2,conv2_2", "--style-layers", "conv1_1"]);
+    for layer in ["conv1_2", "conv2_2"] {
+        let varied = recipe(&workshop, &format!("sheet-pictures/content-layer={layer}.png"));
+        let layers = varied.counted_content_layers();
+        assert_eq!(layers.iter().map(|(layer, _)| layer.name()).collect::<Vec<_>>(), [layer]);
+    }
+    run(&workshop, &SWEEP, &["--vary", "init=content,style,noise:1,noise:2"]);
+    let started = ["content", "style", "noise_1", "noise_2"]
+        .map(|start| recipe(&workshop, &format!("sheet-pictures/init={start}.png")))
+        .map(|recipe| (recipe.init, recipe.seed));
+    assert_eq!(started, [(Start::Content, 0), (Start::Style, 0), (Start::Noise, 1), (Start::Noise, 2)]);
+}
+
+#[test]
+fn photoreal_is_figure_7() {
+    let workshop = Workshop::new();
+    let small = ["--size", "32", "--iterations", "3", "--style-layers", "conv1_1", "--content-layers", "conv2_2"];
+    let paint = ["paint", "photo.png", "painting.png", "-o", "real.png", "--preset", "photoreal"];
+    workshop.succeed(&[paint.as_slice(), &small].concat());
+    let real = recipe(&workshop, "real.png");
+    assert_eq!((real.init, real.content_weight, real.style_weight), (Start::Content, 1e-2, 1.0));
+    assert_eq!((real.weights.as_str(), real.pool), ("normalised", Pooling::Average));
 }
 
 #[test]
@@ -151,17 +180,25 @@ fn denoise_takes_half_of_the_noise_and_costs_no_style() {
     // A photograph and a painting: that noise is no part of a style is not true of every made-up pair of pictures.
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
     let [photo, painting] = ["astronaut.png", "whirls.jpg"].map(|name| assets.join(name).to_str().unwrap().to_owned());
-    let paint = |name: &str, more: &[&str]| {
-        let paint = ["paint", &photo, &painting, "-o", name, "--json", "--preset", "paper", "--size", "64"];
-        let less = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2", "--iterations", "80"];
-        let lines = workshop.succeed(&[&paint[..], &less, more].concat());
+    let few = ["--style-layers", "conv1_1,conv2_1,conv3_1", "--content-layers", "conv3_2"];
+    let paint = |preset: &str, more: &[&str]| {
+        let words = ["paint", &photo, &painting, "-o", "out.png", "--json", "--size", "64", "--levels", "1"];
+        let preset = ["--iterations", "80", "--preset", preset];
+        let lines = workshop.succeed(&[&words[..], &preset, more].concat());
         let losses = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let style = losses.filter_map(|line| line["style"].as_f64()).next_back().unwrap();
-        let picture = read_picture(&workshop.path(name), &ReadLimits::default()).unwrap().picture;
+        let picture = read_picture(&workshop.path("out.png"), &ReadLimits::default()).unwrap().picture;
         (high_frequency_energy(&picture), style)
     };
-    let (noisy, style_before) = paint("noisy.png", &[]);
-    let (calm, style_after) = paint("calm.png", &["--denoise"]);
-    assert!(calm < noisy / 2.0, "{calm} of {noisy}");
-    assert!(style_after < 1.03 * style_before, "{style_after} of {style_before}");
+    let noise = [&few[..], &["--init", "noise"]].concat();
+    // Presets that start from noise, and `default` from noise, which has some total variation by itself.
+    let cases: [(&str, &[&str], &[&str]); 3] =
+        [("paper", &few, &[]), ("tutorial", &[], &[]), ("default", &noise, &["--tv-weight", "0"])];
+    for (preset, shared, without) in cases {
+        let (noisy, style_before) = paint(preset, &[shared, without].concat());
+        let (calm, style_after) = paint(preset, &[shared, &["--denoise"]].concat());
+        println!("{preset}: {noisy} to {calm}, style {style_before} to {style_after}");
+        assert!(calm < noisy / 2.0, "{preset}: {calm} of {noisy}");
+        assert!(style_after < 1.03 * style_before, "{preset}: {style_after} of {style_before}");
+    }
 }

@@ -20,6 +20,8 @@ mod recipes;
 mod report;
 #[cfg(unix)]
 mod runs;
+#[cfg(unix)]
+mod stopped_sweep;
 #[cfg(target_os = "linux")]
 mod system_calls;
 #[cfg(unix)]

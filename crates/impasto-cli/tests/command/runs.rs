@@ -86,6 +86,16 @@ fn the_preset_tutorial_writes_what_the_port_writes() {
 }
 
 #[test]
+fn the_tutorials_schedule_goes_with_every_preset() {
+    let workshop = Workshop::new();
+    let words = paint(&["--save-schedule", "tutorial", "--iterations", "25", "--optimizer", "adam", "--quiet"]);
+    workshop.succeed(&words);
+    let run = workshop.path("run");
+    assert_eq!(read_metrics(&run).unwrap().len(), 25);
+    assert_eq!(frames(&run).into_iter().map(|frame| frame.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 10, 20]);
+}
+
+#[test]
 fn ctrl_c_leaves_picture_and_checkpoint_of_the_last_iterate() {
     let workshop = Workshop::new();
     let words = paint(&["--iterations", "300"]);

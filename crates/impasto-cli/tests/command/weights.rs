@@ -1,5 +1,9 @@
 //! `weights`: list, fetch, convert, normalise, verify.
 
+use std::path::Path;
+
+use impasto::calibration::{images_of, mean_activations};
+use impasto_vgg::{CpuEngine, CpuOptions, Layer, Weights};
 use serde_json::Value;
 
 use crate::workshop::{Workshop, paint_arguments};
@@ -38,6 +42,30 @@ fn converted_weights_are_the_same_network() {
     assert!(told.contains("conv1_1  [64, 3, 3, 3]") && told.contains("conv5_4  [512, 512, 3, 3]"), "{told}");
 }
 
+/// What has to be said of the filters that never fire on these images: each by its place, a line a layer.
+fn said_of_dead_filters(folder: &Path, long_edge: usize) -> Vec<String> {
+    let engine = CpuEngine::new(Weights::embedded(), CpuOptions::default()).unwrap();
+    let means = mean_activations(&engine, &images_of(folder).unwrap(), long_edge, &mut |_| {}).unwrap();
+    let mut lines: Vec<(Layer, Vec<String>)> = Vec::new();
+    for filter in means.dead_filters() {
+        match lines.last_mut() {
+            Some((layer, channels)) if *layer == filter.layer => channels.push(filter.channel.to_string()),
+            _ => lines.push((filter.layer, vec![filter.channel.to_string()])),
+        }
+    }
+    assert!(
+        lines.len() > 1 && lines.iter().any(|(_, channels)| channels.len() > 1),
+        "small stripes leave filters dead"
+    );
+    let line = |(layer, channels): (Layer, Vec<String>)| {
+        let (count, all, names) = (channels.len(), layer.channels(), channels.join(", "));
+        format!(
+            "impasto: {layer}: {count} of {all} filters never fired on these images and keep their weights ({names})"
+        )
+    };
+    lines.into_iter().map(line).collect()
+}
+
 #[test]
 fn weights_normalised_by_a_folder_of_images_paint() {
     let workshop = Workshop::new();
@@ -45,7 +73,11 @@ fn weights_normalised_by_a_folder_of_images_paint() {
     for name in ["photo.png", "painting.png"] {
         std::fs::copy(workshop.path(name), workshop.path("images").join(name)).unwrap();
     }
-    workshop.succeed(&["weights", "normalise", "--images", "images", "-o", "mine.safetensors", "--size", "32"]);
+    let output =
+        workshop.run(&["weights", "normalise", "--images", "images", "-o", "mine.safetensors", "--size", "32"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.lines().map(str::to_owned).collect::<Vec<_>>(), said_of_dead_filters(&workshop.path("images"), 32));
     assert!(verify(&workshop, "mine.safetensors")["from_embedded"].as_f64().unwrap() > 0.1);
     workshop.paint("mine.png", &["--weights", "mine.safetensors"]);
     workshop.paint("theirs.png", &["--weights", "normalised"]);

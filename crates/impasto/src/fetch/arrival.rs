@@ -70,12 +70,12 @@ impl<'release> Arrival<'release> {
     /// See [`FetchError`].
     pub fn arrive_from(&mut self, url: &str, progress: &mut dyn FnMut(u64) -> Control) -> Result<(), FetchError> {
         let expected = self.release.length_bytes;
-        let mut fruitless = 0;
+        // A server without ranges begins anew each time, so it has brought something where more is here than ever was.
+        let (mut fruitless, mut furthest) = (0, self.part.length_bytes());
         // A part from elsewhere, or from before, may be what is wrong with a whole that has the wrong sum.
         let mut is_of_one_source = self.part.length_bytes() == 0;
         loop {
-            let before = self.part.length_bytes();
-            let answer = match before == expected {
+            let answer = match self.part.length_bytes() == expected {
                 true => Answer::Ended,
                 false => self.request(url, progress)?,
             };
@@ -88,10 +88,11 @@ impl<'release> Arrival<'release> {
                 if is_of_one_source {
                     return Err(FetchError::Sum { url: url.to_owned(), expected: self.release.sha256 });
                 }
-                is_of_one_source = true;
+                (is_of_one_source, furthest) = (true, 0);
                 continue;
             }
-            fruitless = if arrived > before { 0 } else { fruitless + 1 };
+            fruitless = if arrived > furthest { 0 } else { fruitless + 1 };
+            furthest = furthest.max(arrived);
             if fruitless == FRUITLESS_TRIES {
                 let url = url.to_owned();
                 return Err(match answer {

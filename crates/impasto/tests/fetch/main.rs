@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use impasto::Control;
 use impasto::fetch::{FetchError, Release, fetch};
 use server::{
-    Behaviour, Server, cut, endless, garbage, honest, moved, moved_by_half, no_such_range, nobody, nonsense, not_found,
-    round_in_circles, to_a_file, to_data, to_https, too_short, without_ranges, wrong_part,
+    Behaviour, Server, anew_a_quarter, anew_a_third, cut, endless, garbage, hangs_up, honest, moved, moved_by_half,
+    no_such_range, nobody, nonsense, not_found, round_in_circles, to_a_file, to_data, to_https, too_long, too_short,
+    without_ranges, wrong_part,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -113,6 +114,17 @@ fn a_server_without_ranges_is_good_enough() {
 }
 
 #[test]
+fn a_server_without_ranges_that_never_gets_further_is_given_up() {
+    let folder = Folder::new();
+    // Now less, now more, but never more than before: it might be asked for ever.
+    let server = Server::start([[anew_a_third as Behaviour, anew_a_quarter].repeat(10), vec![honest]].concat());
+    let sentence = folder.fetch(&[&server.address]).unwrap_err().to_string();
+    assert!(sentence.contains("keeps breaking") && sentence.contains("fetch again to go on"), "{sentence}");
+    assert_eq!(server.requests().len(), 4);
+    assert!(!folder.target().exists() && folder.part().exists());
+}
+
+#[test]
 fn a_file_that_has_moved_is_followed() {
     let folder = Folder::new();
     let server = Server::start(vec![moved, moved_by_half, cut, moved, honest]);
@@ -146,7 +158,9 @@ fn lies_and_refusals_are_sentences_and_the_next_mirror_is_asked() {
     };
     expect(garbage, "SHA-256");
     expect(too_short, "another file (1000 bytes");
+    expect(too_long, &format!("another file ({} bytes", LENGTH + 5));
     expect(endless, "another file");
+    expect(hangs_up, "does not answer");
     expect(wrong_part, "another file");
     expect(not_found, "404");
     expect(no_such_range, "another file");
@@ -202,6 +216,34 @@ fn two_fetches_do_not_mix() {
     let second = second.unwrap().unwrap_err().to_string();
     assert!(second.contains("another program"), "{second}");
     folder.assert_whole();
+}
+
+#[test]
+fn every_variable_that_names_a_proxy_is_read() {
+    for variable in ["ALL_PROXY", "all_proxy", "http_proxy", "HTTPS_PROXY"] {
+        let behind = Server::start(vec![honest]);
+        let proxy = Server::proxy(&behind);
+        if has_environment("every_variable_that_names_a_proxy_is_read", &[(variable, &proxy.origin())]) {
+            let folder = Folder::new();
+            folder.fetch(&["http://files.invalid/small.bin"]).unwrap();
+            return folder.assert_whole();
+        }
+        assert_eq!((proxy.requests().len(), behind.requests().len()), (1, 1), "{variable}");
+    }
+}
+
+#[test]
+fn a_host_that_needs_no_proxy_is_asked_without_one() {
+    let behind = Server::start(vec![honest]);
+    let proxy = Server::proxy(&behind);
+    let environment = [("HTTP_PROXY", &*proxy.origin()), ("NO_PROXY", "other.invalid,files.invalid")];
+    if has_environment("a_host_that_needs_no_proxy_is_asked_without_one", &environment) {
+        // Nobody has that name, so without a proxy nobody answers.
+        let sentence = Folder::new().fetch(&["http://files.invalid/small.bin"]).unwrap_err().to_string();
+        assert!(sentence.contains("does not answer"), "{sentence}");
+    } else {
+        assert_eq!((proxy.requests().len(), behind.requests().len()), (0, 0));
+    }
 }
 
 #[test]

@@ -178,6 +178,28 @@ pub fn too_short(_: usize, stream: &mut dyn Connection) -> std::io::Result<()> {
     stream.write_all(&file()[..1000])
 }
 
+pub fn too_long(_: usize, stream: &mut dyn Connection) -> std::io::Result<()> {
+    head(stream, "200 OK", LENGTH + 5, "")?;
+    stream.write_all(&[&file()[..], &[0; 5]].concat())
+}
+
+/// Promises everything and brings nothing.
+pub fn hangs_up(_: usize, stream: &mut dyn Connection) -> std::io::Result<()> {
+    head(stream, "200 OK", LENGTH, "")
+}
+
+/// A third of the file, from its beginning.
+pub fn anew_a_third(_: usize, stream: &mut dyn Connection) -> std::io::Result<()> {
+    head(stream, "200 OK", LENGTH, "")?;
+    stream.write_all(&file()[..LENGTH / 3])
+}
+
+/// A quarter of it.
+pub fn anew_a_quarter(_: usize, stream: &mut dyn Connection) -> std::io::Result<()> {
+    head(stream, "200 OK", LENGTH, "")?;
+    stream.write_all(&file()[..LENGTH / 4])
+}
+
 /// No length is given, and the bytes never end.
 pub fn endless(_: usize, stream: &mut dyn Connection) -> std::io::Result<()> {
     write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
