@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use impasto::fetch::{RELEASES, cached_path, release};
+use impasto::precision::precision_of;
 use impasto::recipe::PrecisionChoice;
-use impasto::run::precision_of;
 use impasto::{ResolvedRecipe, Scale};
 use impasto_vgg::formats::read_file;
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Precision, Weights};

@@ -15,10 +15,11 @@ use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
 use crate::bfloat16::Bfloat16;
 use crate::objective::{Objective, request, style_moments, style_request};
 use crate::optimiser::{Optimiser, optimiser};
+use crate::precision::precision_of;
 use crate::recipe::{OptimizerKind, StyleFit};
 use crate::resize::long_edge_size;
 use crate::resolve::ResolvedRecipe;
-use crate::run::{Scale, precision_of};
+use crate::run::Scale;
 
 /// Side of the picture that is timed, in pixels.
 const SAMPLE_SIDE_PX: usize = 192;

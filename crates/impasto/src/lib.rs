@@ -72,6 +72,7 @@ pub mod loss;
 pub mod objective;
 pub mod optimiser;
 pub mod picture;
+pub mod precision;
 pub mod preconditioner;
 pub mod presets;
 pub mod pyramid;

@@ -10,7 +10,7 @@
 //! A run is a pure function of recipe, images and engine: it looks at no clock and no file. Front ends draw events;
 //! what an observer answers can only stop the run, never change a pixel.
 
-use impasto_vgg::{Engine, EngineError, History, Precision, SessionRequest};
+use impasto_vgg::{Engine, EngineError, History, SessionRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Place, Snapshot};
@@ -19,7 +19,8 @@ use crate::forecast::style_size;
 use crate::objective::{Losses, Objective, request, style_moments};
 use crate::optimiser::{Optimiser, Rejection, Step, optimiser};
 use crate::picture::{Picture, PictureError};
-use crate::recipe::{PrecisionChoice, RecipeError, Size, StyleFit};
+use crate::precision::precision_of;
+use crate::recipe::{RecipeError, Size, StyleFit};
 use crate::resize::long_edge_size;
 use crate::resolve::{ResolvedRecipe, style_shares};
 use crate::start::{StartImages, carried_up, start_picture};
@@ -260,6 +261,8 @@ pub fn paint_kept(
         images,
         memory_limit_bytes,
         shares: style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?,
+        scales: &scales,
+        styles: vec![None; scales.len()],
         full_index: scales.len() - 1,
         observer,
         keep: keeping.keep,
@@ -301,21 +304,8 @@ pub fn paint_kept(
     Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
-/// The precision of a scale. `is_full` says whether it is the full size: what coarser ones paint is a start, for which
-/// bfloat16 products both ways will do. At the full size they cost in progress what they gain in time, and on the way back
-/// alone they cost nothing (docs/performance.md).
-pub fn precision_of(choice: PrecisionChoice, engine: &dyn Engine, is_full: bool) -> Precision {
-    let description = engine.describe();
-    match choice {
-        PrecisionChoice::F16 if description.has_f16 => Precision::F16,
-        _ if !description.has_bf16 => Precision::F32,
-        PrecisionChoice::F32 | PrecisionChoice::F16 => Precision::F32,
-        PrecisionChoice::Bf16 => Precision::Bf16,
-        PrecisionChoice::Auto if !description.gains_from_bf16 => Precision::F32,
-        PrecisionChoice::Auto if is_full => Precision::Mixed,
-        PrecisionChoice::Auto => Precision::Bf16,
-    }
-}
+/// The moments of each style image that counts, and its share.
+type StyleMoments = Vec<(Vec<impasto_vgg::Moments>, f64)>;
 
 /// What stays the same from scale to scale, and what is counted over all of them.
 struct Run<'a> {
@@ -324,6 +314,9 @@ struct Run<'a> {
     images: Images<'a>,
     memory_limit_bytes: Option<u64>,
     shares: Vec<f64>,
+    scales: &'a [Scale],
+    /// The style images' moments and shares at each scale, from when they are computed to when they are used.
+    styles: Vec<Option<StyleMoments>>,
     /// Place of the full size among the scales.
     full_index: usize,
     observer: &'a mut dyn FnMut(Event<'_>) -> Control,
@@ -343,7 +336,7 @@ impl Run<'_> {
     }
 
     /// Each style image's moments at a scale, with its share.
-    fn styles_at(&self, scale: Scale) -> Result<Vec<(Vec<impasto_vgg::Moments>, f64)>, PaintError> {
+    fn styles_at(&self, scale: Scale) -> Result<StyleMoments, PaintError> {
         let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
         counted
             .map(|(style, &share)| {
@@ -352,6 +345,17 @@ impl Run<'_> {
                 Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
             })
             .collect()
+    }
+
+    /// The style images' moments at a scale. The first call computes those of all scales that follow too: they need other
+    /// weights than the picture does, which an engine would make anew for each scale.
+    fn styles_of(&mut self, index: usize) -> Result<StyleMoments, PaintError> {
+        if self.styles[index].is_none() {
+            for place in index..self.scales.len() {
+                self.styles[place] = Some(self.styles_at(self.scales[place])?);
+            }
+        }
+        Ok(self.styles[index].take().unwrap_or_default())
     }
 
     /// Paints one scale, from the checkpoint, else from what the scale before has painted, else from the recipe's start.
@@ -385,7 +389,7 @@ impl Run<'_> {
             }
             return Ok(picture);
         }
-        let mut objective = Objective::new(self.recipe, &self.styles_at(scale)?);
+        let mut objective = Objective::new(self.recipe, &self.styles_of(index)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
         let is_full = index == self.full_index;
         request.precision = precision_of(self.recipe.precision, self.engine, is_full);
