@@ -15,10 +15,12 @@
 //! sixteen pairs and then adds that to the sum, chunk after chunk of thirty-two inputs. Subnormal numbers count as zero.
 //!
 //! The registers have to be laid out before they are used ([`TileRegisters`]); and since a program that never uses them
-//! need not have the room to save 8 KiB more at each interrupt, Linux wants to be asked once a process ([`permitted`]).
+//! need not have the room to save 8 KiB more at each interrupt, Linux wants to be asked once a process ([`permission`]).
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count};
+use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use super::isa::{LANES, Lanes};
 use super::panels::GROUP_BLOCKS;
@@ -29,9 +31,14 @@ const TILE_LINES: usize = LANES;
 /// Bytes from a tile's row to the next, where tiles lie by themselves.
 const ROW_BYTES: usize = size_of::<Lanes>();
 
-/// Whether the processor has tiles with bfloat16 products, and the system lets this process use them.
-pub fn permitted() -> bool {
-    has_bf16_tiles() && is_allowed_by_the_system()
+/// Proof that the processor has tiles with bfloat16 products, and that the system lets this process use them.
+#[derive(Clone, Copy)]
+pub struct Permission(());
+
+/// The proof, where it is so; the system is asked once.
+pub fn permission() -> Option<Permission> {
+    static IS_PERMITTED: OnceLock<bool> = OnceLock::new();
+    IS_PERMITTED.get_or_init(|| has_bf16_tiles() && is_allowed_by_the_system()).then_some(Permission(()))
 }
 
 /// What the processor says of itself: leaf 7's bits for tiles and for their bfloat16 products.
@@ -83,18 +90,15 @@ static WHOLE_TILES: Layout = {
 
 /// Proof that this thread's tile registers are laid out as [`WHOLE_TILES`]; they are let go when it is dropped, so that the
 /// system need not save them. It cannot leave its thread.
-struct TileRegisters(std::marker::PhantomData<*const ()>);
+struct TileRegisters(PhantomData<*const ()>);
 
 impl TileRegisters {
     /// Lays the registers out.
-    ///
-    /// # Safety
-    /// [`permitted`] has returned true.
-    unsafe fn new() -> TileRegisters {
-        // SAFETY: the caller promises that there are such registers; the layout is 64 bytes of palette 1, all within its
+    fn new(_permission: Permission) -> TileRegisters {
+        // SAFETY: the permission says that there are such registers. The layout is 64 bytes of palette 1, all within its
         // limits of 16 rows and 64 bytes. No compiled code uses these registers but the blocks of this file.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE_TILES, options(nostack, readonly, preserves_flags)) };
-        TileRegisters(std::marker::PhantomData)
+        TileRegisters(PhantomData)
     }
 }
 
@@ -106,17 +110,13 @@ impl Drop for TileRegisters {
 }
 
 /// See [`super::isa::Isa::tile_products`].
-///
-/// # Safety
-/// [`permitted`] has returned true.
-pub(super) unsafe fn tile_products(operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
+pub fn tile_products(permission: Permission, operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
     let TileOperands { inputs, weights, sums, row_groups, chunks, parts, row_stride, vector_stride } = operands;
     assert!((1..=2).contains(&parts), "there are kernels for one part and for two");
     if chunks == 0 || row_groups == 0 {
         return;
     }
-    // SAFETY: the caller promises what `new` asks for.
-    let registers = unsafe { TileRegisters::new() };
+    let registers = TileRegisters::new(permission);
     let group_len = chunks * parts * TILE_LINES;
     for place in places {
         // What the kernels reach, checked once a place: the last row's last vector of sums is the end of it.
@@ -163,8 +163,8 @@ fn two_by_two(_registers: &TileRegisters, shape: Shape, inputs: [&[Lanes]; 2], w
     assert!(sums.len() > (2 * TILE_LINES - 1) * row_stride + vector_stride);
     let sums = sums.as_mut_ptr();
     // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. For each part of each chunk
-    // sixteen lines of either input are read and two times sixteen of the weights, all inside the slices (asserted above);
-    // the stores write one line in each of sixteen rows of each sum, the last at `(2 * 16 - 1) * row_stride + vector_stride`
+    // sixteen lines of either input are read and two times sixteen of the weights, all inside the slices (asserted above).
+    // The stores write one line in each of sixteen rows of each sum, the last at `(2 * 16 - 1) * row_stride + vector_stride`
     // (asserted above). Tile registers hold nothing for anyone else: see `TileRegisters`.
     unsafe {
         macro_rules! kernel {
@@ -246,7 +246,7 @@ fn one_by_four(_registers: &TileRegisters, shape: Shape, inputs: &[Lanes], weigh
     assert!(chunks > 0 && parts > 0 && inputs.len() >= lines && weights.len() >= GROUP_BLOCKS * lines);
     assert!(sums.len() > (TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride);
     let sums = sums.as_mut_ptr();
-    // SAFETY: as in `two_by_two`, with one input and four times sixteen lines of weights for each part of each chunk; the
+    // SAFETY: as in `two_by_two`, with one input and four times sixteen lines of weights for each part of each chunk. The
     // last line that is written is `(16 - 1) * row_stride + 3 * vector_stride` (asserted above).
     unsafe {
         macro_rules! kernel {

@@ -45,7 +45,7 @@ impl<const EXTENSION: u8> Avx512<EXTENSION> {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
         let has_bf16 = EXTENSION < BF16 || is_x86_feature_detected!("avx512bf16");
-        (has_avx512 && has_bf16 && (EXTENSION < TILES || amx::permitted())).then_some(Avx512(()))
+        (has_avx512 && has_bf16 && (EXTENSION < TILES || amx::permission().is_some())).then_some(Avx512(()))
     }
 }
 
@@ -332,10 +332,9 @@ impl<const EXTENSION: u8> Isa for Avx512<EXTENSION> {
 
     #[inline(always)]
     fn tile_products(self, operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
-        if EXTENSION < TILES {
-            unreachable!("{} has no tiles", Self::NAME);
+        match amx::permission() {
+            Some(permission) if EXTENSION >= TILES => amx::tile_products(permission, operands, places),
+            _ => unreachable!("{} has no tiles", Self::NAME),
         }
-        // SAFETY: with this extension in the token's type, `detect`, which alone makes it, has seen `amx::permitted`.
-        unsafe { amx::tile_products(operands, places) }
     }
 }
