@@ -156,7 +156,7 @@ fn run_kernels(set: InstructionSet, height: usize, width: usize, precision: Prec
 #[test]
 fn kernels_touch_nothing_beside_their_buffers() {
     for set in InstructionSet::available() {
-        for precision in [Precision::F32, Precision::Bf16] {
+        for precision in [Precision::F32, Precision::Mixed, Precision::Bf16] {
             for (height, width) in [(1, 1), (2, 3), (5, 4), (7, 13), (12, 65), (33, 6)] {
                 let results = [false, true].map(|at_start| {
                     AT_START.store(at_start, Ordering::Relaxed);

@@ -347,7 +347,10 @@ impl InstructionSet {
         match self {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Amx { tiles, .. } => tiles.enter(task),
-            _ => unreachable!("{} has no tiles", self.name()),
+            _ => {
+                drop(task);
+                unreachable!("{} has no tiles", self.name())
+            }
         }
     }
 
