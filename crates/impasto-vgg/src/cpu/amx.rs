@@ -4,15 +4,16 @@
 //! of sixteen pairs of rows, and adds the 16 x 16 products to a third of f32:
 //!
 //! ```text
-//!   sums[row][output] += sum over k in 0..16 of  inputs[row][2 k] * weights[k][output].0  +  inputs[row][2 k + 1] * weights[k][output].1
+//!   sums[row][output] += sum over pairs k of  inputs[row][k].0 * weights[k][output].0 + inputs[row][k].1 * weights[k][output].1
 //!
 //!                      tmm6    tmm7    weights of 2 x 16 outputs
 //!   inputs of    tmm4  tmm0    tmm1    sums of 16 rows x 32 outputs
 //!   2 x 16 rows  tmm5  tmm2    tmm3    sums of the next 16
 //! ```
 //!
-//! so four loads serve four products. Values in two parts (`panels.rs`) take three products: ten loads for twelve. A row's sums do not depend on the rows beside it: each instruction adds up its own
-//! sixteen pairs and then adds that to the sum, chunk after chunk of thirty-two inputs. Subnormal numbers count as zero.
+//! so four loads serve four products. Values in two parts (`panels.rs`) take three products: ten loads for twelve. A row's
+//! sums do not depend on the rows beside it: each instruction adds up its own sixteen pairs and then adds that to the sum,
+//! chunk after chunk of thirty-two inputs. Subnormal numbers count as zero.
 //!
 //! The registers have to be laid out before they are used ([`TileRegisters`]); and since a program that never uses them
 //! need not have the room to save 8 KiB more at each interrupt, Linux wants to be asked once a process ([`permission`]).
@@ -113,6 +114,9 @@ impl Drop for TileRegisters {
 pub fn tile_products(permission: Permission, operands: TileOperands<'_>, places: impl Iterator<Item = TilePlace>) {
     let TileOperands { inputs, weights, sums, row_groups, chunks, parts, row_stride, vector_stride } = operands;
     assert!((1..=2).contains(&parts), "there are kernels for one part and for two");
+    // So that no product of them wraps, here and in the kernels.
+    let counts = [row_groups, chunks, row_stride, vector_stride];
+    assert!(counts.iter().all(|&count| count < 1 << 24), "more than any operand has: {counts:?}");
     if chunks == 0 || row_groups == 0 {
         return;
     }
@@ -151,88 +155,93 @@ struct Shape {
     vector_stride: usize,
 }
 
+/// The assembler of a kernel: four sums from zero, the products of all chunks, and the sums stored. `$pointers` are what the
+/// products read, each with the bytes that a chunk takes it further.
+macro_rules! kernel {
+    ($shape:ident, $sums:expr, [$($pointer:ident = $start:expr, $bytes:literal);*], [$($products:literal),*]) => {
+        asm!(
+            "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+            "2:",
+            $($products,)*
+            $(concat!("add {", stringify!($pointer), "}, ", $bytes),)*
+            "dec {chunks}",
+            "jnz 2b",
+            "tilestored [{sum0} + {stride}], tmm0",
+            "tilestored [{sum1} + {stride}], tmm1",
+            "tilestored [{sum2} + {stride}], tmm2",
+            "tilestored [{sum3} + {stride}], tmm3",
+            $($pointer = inout(reg) $start => _,)*
+            chunks = inout(reg) $shape.chunks => _,
+            row = in(reg) ROW_BYTES,
+            sum0 = in(reg) $sums[0],
+            sum1 = in(reg) $sums[1],
+            sum2 = in(reg) $sums[2],
+            sum3 = in(reg) $sums[3],
+            stride = in(reg) $shape.row_stride * ROW_BYTES,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        )
+    };
+}
+
 /// Two groups of sixteen rows, `[chunks][parts][16 rows]` each, by the first two vectors of `weights`,
 /// `[chunks][parts][GROUP_BLOCKS][16 words]`.
 #[inline]
 fn two_by_two(_registers: &TileRegisters, shape: Shape, inputs: [&[Lanes]; 2], weights: &[Lanes], sums: &mut [Lanes]) {
     let Shape { chunks, parts, row_stride, vector_stride } = shape;
-    let [upper, lower] = inputs;
     let lines = chunks * parts * TILE_LINES;
-    assert!(chunks > 0 && parts > 0 && upper.len() >= lines && lower.len() >= lines);
+    assert!(chunks > 0 && parts > 0 && inputs.iter().all(|inputs| inputs.len() >= lines));
     assert!(weights.len() >= GROUP_BLOCKS * (lines - TILE_LINES) + 2 * TILE_LINES);
-    assert!(sums.len() > (2 * TILE_LINES - 1) * row_stride + vector_stride);
-    let sums = sums.as_mut_ptr();
+    let places = [0, vector_stride, TILE_LINES * row_stride, TILE_LINES * row_stride + vector_stride];
+    assert!(sums.len() > places[3] + (TILE_LINES - 1) * row_stride);
+    let ([upper, lower], weights) = (inputs.map(<[Lanes]>::as_ptr), weights.as_ptr());
     // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. For each part of each chunk
     // sixteen lines of either input are read and two times sixteen of the weights, all inside the slices (asserted above).
-    // The stores write one line in each of sixteen rows of each sum, the last at `(2 * 16 - 1) * row_stride + vector_stride`
-    // (asserted above). Tile registers hold nothing for anyone else: see `TileRegisters`.
+    // The stores write one line in each of sixteen rows from each of `places` on, the last of them inside the slice (asserted
+    // above). Tile registers hold nothing for anyone else, see `TileRegisters`.
     unsafe {
-        macro_rules! kernel {
-            ($($products:literal),* ; $input_bytes:literal, $weight_bytes:literal) => {
-                asm!(
-                    "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                    "2:",
-                    $($products,)*
-                    concat!("add {upper}, ", $input_bytes), concat!("add {lower}, ", $input_bytes),
-                    concat!("add {weights}, ", $weight_bytes),
-                    "dec {chunks}",
-                    "jnz 2b",
-                    "tilestored [{sum0} + {stride}], tmm0",
-                    "tilestored [{sum1} + {stride}], tmm1",
-                    "tilestored [{sum2} + {stride}], tmm2",
-                    "tilestored [{sum3} + {stride}], tmm3",
-                    upper = inout(reg) upper.as_ptr() => _,
-                    lower = inout(reg) lower.as_ptr() => _,
-                    weights = inout(reg) weights.as_ptr() => _,
-                    chunks = inout(reg) chunks => _,
-                    row = in(reg) ROW_BYTES,
-                    sum0 = in(reg) sums,
-                    sum1 = in(reg) sums.add(vector_stride),
-                    sum2 = in(reg) sums.add(TILE_LINES * row_stride),
-                    sum3 = in(reg) sums.add(TILE_LINES * row_stride + vector_stride),
-                    stride = in(reg) row_stride * ROW_BYTES,
-                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                    options(nostack),
-                )
-            };
-        }
+        let sums = places.map(|place| sums.as_mut_ptr().add(place));
         if parts == 1 {
             kernel!(
-                "tileloadd tmm4, [{upper} + {row}]",
-                "tileloadd tmm6, [{weights} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{lower} + {row}]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7"
-                ; "1024", "4096"
+                shape, sums, [upper = upper, "1024"; lower = lower, "1024"; weights = weights, "4096"],
+                [
+                    "tileloadd tmm4, [{upper} + {row}]",
+                    "tileloadd tmm6, [{weights} + {row}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 1024]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower} + {row}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7"
+                ]
             );
         } else {
+            // First part of the inputs by second of the weights, by first; then second by first.
             kernel!(
-                // First part of the inputs by second of the weights, by first; then second by first.
-                "tileloadd tmm4, [{upper} + {row}]",
-                "tileloadd tmm6, [{weights} + {row} + 4096]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 5120]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{lower} + {row}]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm6, [{weights} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "tileloadd tmm4, [{upper} + {row} + 1024]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{lower} + {row} + 1024]",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7"
-                ; "2048", "8192"
+                shape, sums, [upper = upper, "2048"; lower = lower, "2048"; weights = weights, "8192"],
+                [
+                    "tileloadd tmm4, [{upper} + {row}]",
+                    "tileloadd tmm6, [{weights} + {row} + 4096]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 5120]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower} + {row}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm6, [{weights} + {row}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 1024]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "tileloadd tmm4, [{upper} + {row} + 1024]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower} + {row} + 1024]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7"
+                ]
             );
         }
     }
@@ -244,84 +253,59 @@ fn one_by_four(_registers: &TileRegisters, shape: Shape, inputs: &[Lanes], weigh
     let Shape { chunks, parts, row_stride, vector_stride } = shape;
     let lines = chunks * parts * TILE_LINES;
     assert!(chunks > 0 && parts > 0 && inputs.len() >= lines && weights.len() >= GROUP_BLOCKS * lines);
-    assert!(sums.len() > (TILE_LINES - 1) * row_stride + (GROUP_BLOCKS - 1) * vector_stride);
-    let sums = sums.as_mut_ptr();
-    // SAFETY: as in `two_by_two`, with one input and four times sixteen lines of weights for each part of each chunk. The
-    // last line that is written is `(16 - 1) * row_stride + 3 * vector_stride` (asserted above).
+    let places = [0, vector_stride, 2 * vector_stride, 3 * vector_stride];
+    assert!(sums.len() > places[3] + (TILE_LINES - 1) * row_stride);
+    let (inputs, weights) = (inputs.as_ptr(), weights.as_ptr());
+    // SAFETY: as in `two_by_two`, with one input and four times sixteen lines of weights for each part of each chunk.
     unsafe {
-        macro_rules! kernel {
-            ($($products:literal),* ; $input_bytes:literal, $weight_bytes:literal) => {
-                asm!(
-                    "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                    "2:",
-                    $($products,)*
-                    concat!("add {inputs}, ", $input_bytes),
-                    concat!("add {weights}, ", $weight_bytes),
-                    "dec {chunks}",
-                    "jnz 2b",
-                    "tilestored [{sum0} + {stride}], tmm0",
-                    "tilestored [{sum1} + {stride}], tmm1",
-                    "tilestored [{sum2} + {stride}], tmm2",
-                    "tilestored [{sum3} + {stride}], tmm3",
-                    inputs = inout(reg) inputs.as_ptr() => _,
-                    weights = inout(reg) weights.as_ptr() => _,
-                    chunks = inout(reg) chunks => _,
-                    row = in(reg) ROW_BYTES,
-                    sum0 = in(reg) sums,
-                    sum1 = in(reg) sums.add(vector_stride),
-                    sum2 = in(reg) sums.add(2 * vector_stride),
-                    sum3 = in(reg) sums.add(3 * vector_stride),
-                    stride = in(reg) row_stride * ROW_BYTES,
-                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                    options(nostack),
-                )
-            };
-        }
+        let sums = places.map(|place| sums.as_mut_ptr().add(place));
         if parts == 1 {
             kernel!(
-                "tileloadd tmm4, [{inputs} + {row}]",
-                "tileloadd tmm5, [{weights} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm5",
-                "tileloadd tmm6, [{weights} + {row} + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 2048]",
-                "tdpbf16ps tmm2, tmm4, tmm7",
-                "tileloadd tmm5, [{weights} + {row} + 3072]",
-                "tdpbf16ps tmm3, tmm4, tmm5"
-                ; "1024", "4096"
+                shape, sums, [inputs = inputs, "1024"; weights = weights, "4096"],
+                [
+                    "tileloadd tmm4, [{inputs} + {row}]",
+                    "tileloadd tmm5, [{weights} + {row}]",
+                    "tdpbf16ps tmm0, tmm4, tmm5",
+                    "tileloadd tmm6, [{weights} + {row} + 1024]",
+                    "tdpbf16ps tmm1, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 2048]",
+                    "tdpbf16ps tmm2, tmm4, tmm7",
+                    "tileloadd tmm5, [{weights} + {row} + 3072]",
+                    "tdpbf16ps tmm3, tmm4, tmm5"
+                ]
             );
         } else {
+            // In the other kernel's order, so that a row's sums are the same bits in both.
             kernel!(
-                // As in the other kernel: first by second, first by first, second by first, so that a row's sums are the
-                // same bits in both.
-                "tileloadd tmm4, [{inputs} + {row}]",
-                "tileloadd tmm5, [{weights} + {row} + 4096]",
-                "tdpbf16ps tmm0, tmm4, tmm5",
-                "tileloadd tmm6, [{weights} + {row} + 5120]",
-                "tdpbf16ps tmm1, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 6144]",
-                "tdpbf16ps tmm2, tmm4, tmm7",
-                "tileloadd tmm5, [{weights} + {row} + 7168]",
-                "tdpbf16ps tmm3, tmm4, tmm5",
-                "tileloadd tmm6, [{weights} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{weights} + {row} + 2048]",
-                "tdpbf16ps tmm2, tmm4, tmm5",
-                "tileloadd tmm6, [{weights} + {row} + 3072]",
-                "tdpbf16ps tmm3, tmm4, tmm6",
-                "tileloadd tmm4, [{inputs} + {row} + 1024]",
-                "tileloadd tmm7, [{weights} + {row}]",
-                "tdpbf16ps tmm0, tmm4, tmm7",
-                "tileloadd tmm5, [{weights} + {row} + 1024]",
-                "tdpbf16ps tmm1, tmm4, tmm5",
-                "tileloadd tmm6, [{weights} + {row} + 2048]",
-                "tdpbf16ps tmm2, tmm4, tmm6",
-                "tileloadd tmm7, [{weights} + {row} + 3072]",
-                "tdpbf16ps tmm3, tmm4, tmm7"
-                ; "2048", "8192"
+                shape, sums, [inputs = inputs, "2048"; weights = weights, "8192"],
+                [
+                    "tileloadd tmm4, [{inputs} + {row}]",
+                    "tileloadd tmm5, [{weights} + {row} + 4096]",
+                    "tdpbf16ps tmm0, tmm4, tmm5",
+                    "tileloadd tmm6, [{weights} + {row} + 5120]",
+                    "tdpbf16ps tmm1, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 6144]",
+                    "tdpbf16ps tmm2, tmm4, tmm7",
+                    "tileloadd tmm5, [{weights} + {row} + 7168]",
+                    "tdpbf16ps tmm3, tmm4, tmm5",
+                    "tileloadd tmm6, [{weights} + {row}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 1024]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{weights} + {row} + 2048]",
+                    "tdpbf16ps tmm2, tmm4, tmm5",
+                    "tileloadd tmm6, [{weights} + {row} + 3072]",
+                    "tdpbf16ps tmm3, tmm4, tmm6",
+                    "tileloadd tmm4, [{inputs} + {row} + 1024]",
+                    "tileloadd tmm7, [{weights} + {row}]",
+                    "tdpbf16ps tmm0, tmm4, tmm7",
+                    "tileloadd tmm5, [{weights} + {row} + 1024]",
+                    "tdpbf16ps tmm1, tmm4, tmm5",
+                    "tileloadd tmm6, [{weights} + {row} + 2048]",
+                    "tdpbf16ps tmm2, tmm4, tmm6",
+                    "tileloadd tmm7, [{weights} + {row} + 3072]",
+                    "tdpbf16ps tmm3, tmm4, tmm7"
+                ]
             );
         }
     }

@@ -1,7 +1,9 @@
 //! What matrix products in tile registers are asked for; `amx.rs` makes them.
 //!
 //! ```text
-//!   sums[row][vector][output] = sum over chunks and words of  pair of inputs[row][chunk][word] * pair of weights[chunk][vector][word][output]
+//!   sums[row][vector][output] = sum over chunks and words of  inputs[row][chunk][word] * weights[chunk][vector][word][output]
+//!
+//!   where a word is a pair of bfloat16, whose two products are added
 //! ```
 //!
 //! Rows are tiles of a map on their way through Winograd's products, or positions of a tap; the weights are a panel of
