@@ -89,7 +89,8 @@ fn a_picture_tells_which_precision_it_was_painted_in() {
     let engine = |name: &str| recipe(&workshop, name)["engine"].as_str().unwrap().to_owned();
     workshop.paint("plain.png", &["--precision", "f32"]);
     assert!(engine("plain.png").starts_with("cpu ") && !engine("plain.png").contains(','), "{}", engine("plain.png"));
-    workshop.paint("auto.png", &["--precision", "auto", "--levels", "2", "--coarse-iterations", "2"]);
+    let two_sizes = ["--size", "96", "--levels", "2", "--coarse-iterations", "2"];
+    workshop.paint("auto.png", &[["--precision", "auto"].as_slice(), &two_sizes].concat());
     let told = engine("auto.png");
     assert!(told.ends_with(", f32") || told.ends_with(", bf16 at coarse sizes, then mixed"), "{told}");
     workshop.paint("one-size.png", &["--precision", "auto", "--levels", "1"]);
