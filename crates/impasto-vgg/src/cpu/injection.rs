@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use self::in_tiles::{Piece, RowInTiles};
 use super::buffer::{FeatureRows, RowMut};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
-use super::panels::{GROUP_BLOCKS, PanelLayout, PanelLine, word_of};
+use super::panels::{GROUP_BLOCKS, PanelLayout, PanelLine, word_of, words};
 use crate::engine::{MomentGradients, Precision};
 use crate::plan::TILE_ROWS;
 
@@ -90,7 +90,7 @@ impl MomentPanel {
 
     /// Words of a column of the panel.
     fn words(&self) -> usize {
-        if self.bf16 { self.channels / 2 } else { self.channels }
+        words(self.channels, usize::from(self.bf16))
     }
 }
 
@@ -156,11 +156,12 @@ impl<const BF16: bool> Task for InjectRows<'_, BF16> {
             if let Some(panel) = self.injection.panel {
                 if in_tiles {
                     isa.enter(RowInTiles { panel, features: self.features, blocks: &mut *blocks, piece: &mut piece });
-                }
-                for columns in if in_tiles { &mut [] } else { &mut *blocks }.chunks_exact_mut(I::PRODUCT_VECTORS) {
-                    match I::PRODUCT_VECTORS {
-                        4 => moments_of_row::<I, BF16, 4>(isa, panel, self.features, columns),
-                        _ => moments_of_row::<I, BF16, 1>(isa, panel, self.features, columns),
+                } else {
+                    for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
+                        match I::PRODUCT_VECTORS {
+                            4 => moments_of_row::<I, BF16, 4>(isa, panel, self.features, columns),
+                            _ => moments_of_row::<I, BF16, 1>(isa, panel, self.features, columns),
+                        }
                     }
                 }
             }

@@ -380,17 +380,10 @@ pub(super) fn enter_avx512<T: Task>(isa: Avx512<PLAIN>, task: T) -> T::Output {
     task.run(isa)
 }
 
-/// Must match `Avx512::<BF16>::detect`.
+/// Must match `detect` of `Avx512` from `BF16` on; tiles are used by assembler alone, which asks the compiler for nothing.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-pub(super) fn enter_avx512_bf16<T: Task>(isa: Avx512<BF16>, task: T) -> T::Output {
-    task.run(isa)
-}
-
-/// Must match `Avx512::<TILES>::detect`; tiles are used by assembler alone, which asks the compiler for nothing.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-pub(super) fn enter_avx512_tiles<T: Task>(isa: Avx512<TILES>, task: T) -> T::Output {
+pub(super) fn enter_avx512_bf16<const EXTENSION: u8, T: Task>(isa: Avx512<EXTENSION>, task: T) -> T::Output {
     task.run(isa)
 }
 

@@ -45,6 +45,11 @@ impl PanelLayout {
         PanelLayout { inputs, parts, vectors: (parts == 0 || !set.has_tiles()).then_some(set.product_vectors()) }
     }
 
+    /// Parts of bfloat16 that operands are made of; 0 for f32.
+    pub fn parts(self) -> usize {
+        self.parts
+    }
+
     /// Lines of a panel.
     pub fn lines(self) -> usize {
         GROUP_BLOCKS * words(self.inputs, self.parts)
@@ -59,13 +64,16 @@ impl PanelLayout {
                 PanelLine { block: column * vectors + in_column % vectors, word: in_column / vectors, part: 0 }
             }
             None => {
-                let (place, in_tiles) = (line / (GROUP_BLOCKS * LANES), line % (GROUP_BLOCKS * LANES));
+                let (place, in_tiles) = (line / PART_LINES, line % PART_LINES);
                 let word = place / self.parts * LANES + in_tiles % LANES;
                 PanelLine { block: in_tiles / LANES, word, part: place % self.parts }
             }
         }
     }
 }
+
+/// Lines from a part of some values to their next part, in a panel of more than one.
+pub const PART_LINES: usize = GROUP_BLOCKS * LANES;
 
 /// Words that so many input channels take in an operand, in so many parts of bfloat16 or (0) in f32.
 pub fn words(inputs: usize, parts: usize) -> usize {

@@ -213,15 +213,14 @@ impl Work<'_> {
         let tiles_per_row = self.width.div_ceil(TILE);
         let (first, count) = (self.tile_rows.start * tiles_per_row, self.tile_rows.len() * tiles_per_row);
         let groups = self.weights.outputs() / GROUP_CHANNELS;
-        // Tile registers take whole groups of sixteen, so blocks are cut between these.
-        let (unit, most) = if self.weights.parts() > 0 && self.set.has_tiles() {
-            (LANES, REGISTER_BLOCK_TILES[usize::from(self.weights.inputs() * self.weights.parts() >= MAX_CHANNELS)])
-        } else {
-            (1, most_tiles(self.weights.inputs()))
+        let size = match self.weights.parts() {
+            0 => BlockSize::of_vectors(self.weights.inputs()),
+            _ if !self.set.has_tiles() => BlockSize::of_vectors(self.weights.inputs()),
+            parts => BlockSize::of_registers(self.weights.inputs(), parts),
         };
-        let (blocks, parts) = blocks_and_parts(rayon::current_num_threads(), count, most, groups);
+        let (blocks, parts) = blocks_and_parts(rayon::current_num_threads(), count, size, groups);
         let share = |total: usize, of: usize, at: usize| total * at / of;
-        let bound = |block: usize| first + (share(count.div_ceil(unit), blocks, block) * unit).min(count);
+        let bound = |block: usize| first + (share(count.div_ceil(size.unit), blocks, block) * size.unit).min(count);
         let mut claims = Vec::with_capacity(parts * blocks);
         for part in 0..parts {
             let groups = share(groups, parts, part)..share(groups, parts, part + 1);
@@ -250,19 +249,39 @@ impl Work<'_> {
     }
 }
 
-/// Tiles in a block, at most.
-fn most_tiles(inputs: usize) -> usize {
-    if inputs < WIDE_CHANNELS { BLOCK_TILES } else { WIDE_BLOCK_TILES }
+/// How many tiles a block may have.
+#[derive(Clone, Copy, Debug)]
+struct BlockSize {
+    /// Blocks are cut between multiples of so many tiles.
+    unit: usize,
+    /// Tiles in a block, at most: a multiple of `unit`.
+    most: usize,
 }
 
-/// Into how many blocks some tiles are cut, of `most` tiles at most, and into how many parts the groups of outputs: what
-/// the threads are done with first.
-fn blocks_and_parts(threads: usize, tiles: usize, most: usize, groups: usize) -> (usize, usize) {
-    let least = tiles.div_ceil(most).max(1);
-    let choices = (1..=groups).flat_map(|parts| (least..least + threads).map(move |blocks| (blocks, parts)));
+impl BlockSize {
+    /// For kernels of vectors.
+    fn of_vectors(inputs: usize) -> BlockSize {
+        BlockSize { unit: 1, most: if inputs < WIDE_CHANNELS { BLOCK_TILES } else { WIDE_BLOCK_TILES } }
+    }
+
+    /// For tile registers, which take whole groups of sixteen.
+    fn of_registers(inputs: usize, parts: usize) -> BlockSize {
+        BlockSize { unit: LANES, most: REGISTER_BLOCK_TILES[usize::from(inputs * parts >= MAX_CHANNELS)] }
+    }
+}
+
+/// Into how many blocks some tiles are cut, and into how many parts the groups of outputs: what the threads are done with
+/// first.
+fn blocks_and_parts(threads: usize, tiles: usize, size: BlockSize, groups: usize) -> (usize, usize) {
+    let BlockSize { unit, most } = size;
+    let units = tiles.div_ceil(unit);
+    let least = units.div_ceil(most / unit).max(1);
+    let most_blocks = (least + threads - 1).min(units.max(1));
+    let choices = (1..=groups).flat_map(|parts| (least..=most_blocks).map(move |blocks| (blocks, parts)));
     let time = |&(blocks, parts): &(usize, usize)| {
         let (rounds, groups) = ((blocks * parts).div_ceil(threads), groups.div_ceil(parts));
-        rounds * (10 * tiles / blocks + 10 * TILES_OF_WEIGHTS) * (10 * groups + TRANSFORM_TENTHS)
+        let block_tiles = units.div_ceil(blocks) * unit;
+        rounds * 10 * (block_tiles + TILES_OF_WEIGHTS) * (10 * groups + TRANSFORM_TENTHS)
     };
     choices.min_by_key(time).unwrap_or((least, 1))
 }

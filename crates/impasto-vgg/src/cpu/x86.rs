@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 
 use super::amx;
 use super::isa::{
-    Isa, LANES, Lanes, Task, enter_avx2, enter_avx512, enter_avx512_bf16, enter_avx512_tiles, portable_bf16_remainder,
+    Isa, LANES, Lanes, Task, enter_avx2, enter_avx512, enter_avx512_bf16, portable_bf16_remainder,
     portable_mul_add_bf16, portable_store_bf16,
 };
 use super::tiles::{TileOperands, TilePlace};
@@ -192,13 +192,7 @@ impl<const EXTENSION: u8> Isa for Avx512<EXTENSION> {
     fn enter<T: Task>(self, task: T) -> T::Output {
         // SAFETY: `detect`, which alone makes tokens, has seen all that each function is compiled for; the constant is
         // part of its type.
-        unsafe {
-            match EXTENSION {
-                PLAIN => enter_avx512(Avx512(()), task),
-                BF16 => enter_avx512_bf16(Avx512(()), task),
-                _ => enter_avx512_tiles(Avx512(()), task),
-            }
-        }
+        unsafe { if EXTENSION < BF16 { enter_avx512(Avx512(()), task) } else { enter_avx512_bf16(self, task) } }
     }
 
     #[inline(always)]

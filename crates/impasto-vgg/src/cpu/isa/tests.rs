@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A factor that leaves bits which bfloat16 has no room for.
+const MORE_THAN_ONE: f32 = 1.0 + 1.0 / 1024.0;
+
 /// What the operations make of three vectors, each result as sixteen values.
 struct Operations {
     a: Lanes,
@@ -50,6 +53,7 @@ impl Task for Operations {
                 ("max", values(isa.max(a, b))),
                 ("relu", values(isa.relu(a))),
                 ("keep", values(isa.keep(a, self.bits))),
+                ("bf16_remainder", values(isa.bf16_remainder(isa.mul(a, isa.splat(MORE_THAN_ONE))))),
             ],
             greater: isa.greater_bits(a, b),
             sum: isa.sum(a),
@@ -81,6 +85,7 @@ fn check(set: InstructionSet, run: impl Fn(InstructionSet, Operations) -> Result
                 "relu" => x.max(0.0),
                 "keep" if bits >> lane & 1 == 1 => x,
                 "keep" => 0.0,
+                "bf16_remainder" => x * MORE_THAN_ONE - half::bf16::from_f32(x * MORE_THAN_ONE).to_f32(),
                 _ => panic!("{name} has no expected value"),
             }
         });

@@ -21,9 +21,9 @@ use crate::cpu::tiles::{TileOperands, TilePlace};
 /// many tiles do not fall into the same few sets of the cache.
 pub const SUM_STRIDE: usize = POINTS + 1;
 
-/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]`
-/// (with parts, `[pairs / 16][parts]` in place of `[words / 16]`), the last
-/// group as long as tiles are left, or whole where there are tile registers.
+/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]` (with parts,
+/// `[pairs / 16][parts]` in place of `[words / 16]`), the last group as long as tiles are left, or whole where there are
+/// tile registers.
 #[derive(Clone, Copy, Debug)]
 pub struct InputPanels<'a> {
     /// The lines of sixteen words.

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::points::{POINTS, transform_filter};
 use crate::cpu::isa::{InstructionSet, LANES, Lanes};
 use crate::cpu::pages::Pages;
-use crate::cpu::panels::{GROUP_CHANNELS, PanelLayout, PanelLine, word_of, words};
+use crate::cpu::panels::{GROUP_CHANNELS, PART_LINES, PanelLayout, PanelLine, word_of, words};
 use crate::engine::Precision;
 use crate::weights::ConvolutionWeights;
 
@@ -22,7 +22,6 @@ use crate::weights::ConvolutionWeights;
 pub struct WinogradWeights {
     inputs: usize,
     outputs: usize,
-    parts: usize,
     layout: PanelLayout,
     lines: Pages<Lanes>,
 }
@@ -64,7 +63,7 @@ impl WinogradWeights {
 
     /// Parts of bfloat16 that the operands of the products are made of; 0 for f32.
     pub fn parts(&self) -> usize {
-        self.parts
+        self.layout.parts()
     }
 
     /// The order of a panel's lines.
@@ -105,15 +104,19 @@ impl WinogradWeights {
         };
         // A chunk is one group's points for all inputs; each word of it is written exactly once.
         lines.par_chunks_mut(group_len).enumerate().for_each(|(group, lines)| {
-            for (line, lane) in (0..panel_len).flat_map(|line| (0..LANES).map(move |lane| (line, lane))) {
-                let PanelLine { block, word, part } = layout.at(line);
+            // What a word is made of is transformed once, for all of its parts.
+            let first_parts = (0..panel_len).map(|line| (line, layout.at(line))).filter(|(_, at)| at.part == 0);
+            for ((line, at), lane) in first_parts.flat_map(|place| (0..LANES).map(move |lane| (place, lane))) {
+                let PanelLine { block, word, .. } = at;
                 let output = group * GROUP_CHANNELS + block * LANES + lane;
                 let points = |input| transform_filter(&filter(output, input));
                 if parts > 0 {
                     let [low, high] = [points(2 * word), points(2 * word + 1)];
                     for point in 0..POINTS {
                         let pair = [low[point] as f32, high[point] as f32];
-                        lines[point * panel_len + line].0[lane] = word_of(pair, part);
+                        for part in 0..parts {
+                            lines[point * panel_len + line + part * PART_LINES].0[lane] = word_of(pair, part);
+                        }
                     }
                 } else {
                     for (point, value) in points(word).into_iter().enumerate() {
@@ -122,7 +125,7 @@ impl WinogradWeights {
                 }
             }
         });
-        WinogradWeights { inputs, outputs, parts, layout, lines }
+        WinogradWeights { inputs, outputs, layout, lines }
     }
 
     /// Bfloat16 weights for any instruction set: it multiplies them lane by lane where it has no such products.

@@ -5,8 +5,9 @@ use crate::engine::{Border, Precision, SessionRequest};
 use crate::layers::{Layer, LayerKind};
 use crate::plan::{Operation, Plan, Strategy};
 
-/// The share of their time that so many threads have products to do, in an evaluation of a square picture.
-fn busy(threads: usize, side: usize) -> f64 {
+/// The share of their time that so many threads have products to do, in an evaluation of a square picture, for blocks of
+/// the size that `size` gives for a number of inputs.
+fn busy(threads: usize, side: usize, size: impl Fn(usize) -> BlockSize) -> f64 {
     let named = |name: &str| Layer::named(name).unwrap();
     let request = SessionRequest {
         height: side,
@@ -32,20 +33,30 @@ fn busy(threads: usize, side: usize) -> f64 {
         let (_, width) = layer.map_size(side, side);
         let tiles = tile_rows.len() * width.div_ceil(TILE);
         let groups = outputs / GROUP_CHANNELS;
-        let (blocks, parts) = blocks_and_parts(threads, tiles, most_tiles(inputs), groups);
-        assert!(tiles.div_ceil(blocks) <= most_tiles(inputs) && parts <= groups);
+        let BlockSize { unit, most } = size(inputs);
+        let (blocks, parts) = blocks_and_parts(threads, tiles, size(inputs), groups);
+        let block_tiles = tiles.div_ceil(unit).div_ceil(blocks) * unit;
+        assert!(block_tiles <= most && parts <= groups);
         work += inputs * tiles * groups;
-        time += inputs * (blocks * parts).div_ceil(threads) * tiles.div_ceil(blocks) * groups.div_ceil(parts);
+        time += inputs * (blocks * parts).div_ceil(threads) * block_tiles * groups.div_ceil(parts);
     }
     work as f64 / (threads * time) as f64
 }
 
 #[test]
 fn threads_are_busy_however_many_there_are() {
-    for (side, least) in [(256, 0.85), (512, 0.93), (1024, 0.97)] {
+    for (side, least, least_in_registers) in [(256, 0.85, 0.7), (512, 0.93, 0.8), (1024, 0.97, 0.9)] {
         for threads in 1..=16 {
-            let busy = busy(threads, side);
-            assert!(busy >= least, "{threads} threads at {side}x{side}: {busy:.2} of the time");
+            let of_vectors = busy(threads, side, BlockSize::of_vectors);
+            assert!(of_vectors >= least, "{threads} threads at {side}x{side}: {of_vectors:.2} of the time");
+            // Whole groups of sixteen tiles cannot be shared out as evenly.
+            for parts in 1..=2 {
+                let of_registers = busy(threads, side, |inputs| BlockSize::of_registers(inputs, parts));
+                assert!(
+                    of_registers >= least_in_registers,
+                    "{threads} threads at {side}x{side}: {of_registers:.2}, registers"
+                );
+            }
         }
     }
 }
