@@ -144,7 +144,8 @@ pub fn seconds(
     style_sizes: &[(usize, usize)],
 ) -> Result<f64, EngineError> {
     let sampled = precision_of(recipe.precision, engine, true);
-    let each = seconds_of_a_pixel(recipe, engine, sampled)?;
+    // As if it had been f32, which all shares of time are relative to.
+    let each = seconds_of_a_pixel(recipe, engine, sampled)? / time_of(sampled);
     let with_optimiser = match recipe.optimizer {
         OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
         OptimizerKind::Adam => 0.0,
@@ -152,7 +153,7 @@ pub fn seconds(
     let of_scale = |(index, scale): (usize, &Scale)| {
         let is_full = index + 1 == scales.len();
         let time = time_of(precision_of(recipe.precision, engine, is_full));
-        let evaluations = f64::from(scale.evaluations) * (time / time_of(sampled) + with_optimiser);
+        let evaluations = f64::from(scale.evaluations) * (time + with_optimiser);
         let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
         let style_pixels: usize = styles.map(|(width, height)| width * height).sum();
         evaluations * (scale.width * scale.height) as f64 + STYLE_TIME * style_pixels as f64
