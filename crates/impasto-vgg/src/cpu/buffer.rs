@@ -299,6 +299,26 @@ impl<T: Element> TileWriter<'_, T> {
         (y < self.shape.height).then(|| self.row_of_tile(block, tile, row_in_tile, y))
     }
 
+    /// All rows of a tile of `CELL` x `CELL` positions, the grid's; `None` where an edge of the map cuts it.
+    ///
+    /// # Panics
+    /// Outside of what this writer claims, and where the grid's cells have another size.
+    #[inline(always)]
+    pub fn whole_tile<const CELL: usize>(&mut self, block: usize, tile: Tile) -> Option<[&mut [T; CELL]; CELL]> {
+        assert_eq!(self.grid.cell, CELL, "the grid's cell");
+        let (y, x) = (tile.row.wrapping_mul(CELL), tile.column.wrapping_mul(CELL));
+        let whole = y.saturating_add(CELL) <= self.shape.height && x.saturating_add(CELL) <= self.shape.width;
+        whole.then(|| {
+            self.check_claim(block, tile);
+            std::array::from_fn(|row| {
+                let start = self.shape.row_start(block, y + row) + x;
+                // SAFETY: as in `row_of_tile`, with x + CELL <= width; the rows of a tile are rows of the map that are all
+                // claimed, of which `tile_writers` checked that no two share a slot.
+                unsafe { &mut *self.base.add(start).cast::<[T; CELL]>() }
+            })
+        })
+    }
+
     /// Where a row of a tile is kept, for prefetching: nothing is checked, and the pointer may lead anywhere.
     #[inline(always)]
     pub fn address(&self, block: usize, tile: Tile, row_in_tile: usize) -> *const T {
@@ -309,22 +329,27 @@ impl<T: Element> TileWriter<'_, T> {
     }
 
     #[inline(always)]
-    fn row_of_tile(&mut self, block: usize, tile: Tile, row_in_tile: usize, y: usize) -> &mut [T] {
-        let inside =
-            tile.row < self.shape.height && tile.column < self.grid.tiles_per_row && row_in_tile < self.grid.cell;
+    fn check_claim(&self, block: usize, tile: Tile) {
+        let inside = tile.row < self.shape.height && tile.column < self.grid.tiles_per_row;
         let number = tile.row.wrapping_mul(self.grid.tiles_per_row).wrapping_add(tile.column);
         let claimed = self.claim.blocks.contains(&block) && self.claim.tiles.contains(&number);
-        assert!(inside && claimed, "row {row_in_tile} of {tile:?}, block {block}: not claimed");
+        assert!(inside && claimed, "{tile:?}, block {block}: not claimed");
+    }
+
+    #[inline(always)]
+    fn row_of_tile(&mut self, block: usize, tile: Tile, row_in_tile: usize, y: usize) -> &mut [T] {
+        assert!(row_in_tile < self.grid.cell, "a tile has no row {row_in_tile}");
+        self.check_claim(block, tile);
         let x = tile.column * self.grid.cell;
         let len = self.grid.cell.min(self.shape.width - x);
         let start = self.shape.row_start(block, y) + x;
         debug_assert!(start + len <= self.shape.len());
         // SAFETY: `row_start` checks block and row, and x + len <= width, so the elements lie inside the storage that
-        // `base` points to and that the map borrows mutably for the writer's life; no product on the way wraps, since the
-        // assertion above keeps the tile within a map whose elements `RingShape::checked` counted. No other writer reaches
+        // `base` points to and that the map borrows mutably for the writer's life; no product on the way wraps, since
+        // `check_claim` keeps the tile within a map whose elements `RingShape::checked` counted. No other writer reaches
         // them: `tile_writers` checked that no claim ends before it begins or beyond the last block or tile, that each
         // comes after the one before it, so that all are disjoint, and that all claimed rows fit the slots, so that no two
-        // share one; the assertion above keeps this writer to its claim, and it lends one slice at a time.
+        // share one; `check_claim` keeps this writer to its claim, and it lends one slice at a time.
         unsafe { std::slice::from_raw_parts_mut(self.base.add(start), len) }
     }
 }

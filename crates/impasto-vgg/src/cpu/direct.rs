@@ -15,9 +15,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::buffer::{Claim, Tile, TileWriter};
+use super::buffer::{Claim, Tile};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
-use super::winograd::{ForwardOutputs, Gradient, TILE, writers};
+use super::winograd::{Epilogue, ForwardEpilogue, ForwardOutputs, Gradient, TILE, writers};
 use crate::engine::Border;
 use crate::layers::MEAN_RGB;
 use crate::weights::ConvolutionWeights;
@@ -107,7 +107,8 @@ impl FirstConvolution {
         let units: Vec<_> = tile_rows.zip(maps.into_iter().zip(signs)).collect();
         units.into_par_iter().for_each_init(rows, |rows, (tile_row, (map, signs))| {
             self.centre(picture, tile_row, rows);
-            set.run(ForwardRow { convolution: self, rows, tile_row, tiles_per_row, map, signs });
+            let epilogue = ForwardEpilogue { bias: &self.bias, map, signs, pool: None };
+            set.run(ForwardRow { weights: &self.forward, rows, tile_row, tiles_per_row, epilogue });
         });
     }
 
@@ -170,29 +171,43 @@ impl FirstConvolution {
 
 /// One row of tiles, forward.
 struct ForwardRow<'a> {
-    convolution: &'a FirstConvolution,
+    /// `[colour][ky][kx][64 / 16]`
+    weights: &'a [Lanes],
     /// `[colour][6][padded width]`
     rows: &'a [f32],
     tile_row: usize,
     tiles_per_row: usize,
-    map: Option<TileWriter<'a, Lanes>>,
-    signs: Option<TileWriter<'a, u16>>,
+    epilogue: ForwardEpilogue<'a>,
 }
+
+/// The sums of a tile, `[64 / 16][row][column]`.
+type TileSums = [[[Lanes; TILE]; TILE]; BLOCKS];
 
 impl Task for ForwardRow<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
-        for row in 0..TILE {
-            for column in 0..self.tiles_per_row {
-                let tile = Tile { row: self.tile_row, column };
+        let mut sums = [[[Lanes::ZERO; TILE]; TILE]; BLOCKS];
+        for column in 0..self.tiles_per_row {
+            for row in 0..TILE {
                 for block in (0..BLOCKS).step_by(I::PRODUCT_VECTORS) {
                     match I::PRODUCT_VECTORS {
-                        4 => self.four_pixels::<I, 4>(isa, row, tile, block),
-                        _ => self.four_pixels::<I, 1>(isa, row, tile, block),
+                        4 => self.four_pixels::<I, 4>(isa, row, column, block, &mut sums),
+                        _ => self.four_pixels::<I, 1>(isa, row, column, block, &mut sums),
                     }
                 }
+            }
+            let tile = Tile { row: self.tile_row, column };
+            for (block, sums) in sums.iter().enumerate() {
+                self.epilogue.prefetch(isa, block, Tile { column: column + 1, ..tile });
+                let mut outputs = [[isa.splat(0.0); TILE]; TILE];
+                for (outputs, sums) in outputs.iter_mut().zip(sums) {
+                    for (output, sum) in outputs.iter_mut().zip(sums) {
+                        *output = isa.load(sum);
+                    }
+                }
+                self.epilogue.tile(isa, block, tile, outputs);
             }
         }
     }
@@ -201,37 +216,35 @@ impl Task for ForwardRow<'_> {
 impl ForwardRow<'_> {
     /// One row of a tile, `VECTORS` blocks of channels from `block` on.
     #[inline(always)]
-    fn four_pixels<I: Isa, const VECTORS: usize>(&mut self, isa: I, row: usize, tile: Tile, block: usize) {
+    fn four_pixels<I: Isa, const VECTORS: usize>(
+        &self,
+        isa: I,
+        row: usize,
+        tile_column: usize,
+        block: usize,
+        tile_sums: &mut TileSums,
+    ) {
         let padded_width = self.rows.len() / (COLOURS * READ_ROWS);
         let mut sums = [[isa.splat(0.0); VECTORS]; TILE];
-        for place in 0..COLOURS * 3 {
-            let (colour, ky) = (place / 3, place % 3);
-            let pixels = &self.rows[(colour * READ_ROWS + row + ky) * padded_width + tile.column * TILE..][..READ_ROWS];
-            for kx in 0..3 {
-                let weights = &self.convolution.forward[(place * 3 + kx) * BLOCKS + block..][..VECTORS];
-                for (sums, pixel) in sums.iter_mut().zip(&pixels[kx..]) {
-                    let pixel = isa.splat(*pixel);
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = isa.mul_add(isa.load(weights), pixel, *sum);
+        let mut weights = self.weights.chunks_exact(3 * BLOCKS);
+        for colour in 0..COLOURS {
+            for y in row..row + 3 {
+                let weights = weights.next().expect("each colour has three rows of taps");
+                let pixels = &self.rows[(colour * READ_ROWS + y) * padded_width + tile_column * TILE..][..READ_ROWS];
+                for kx in 0..3 {
+                    let weights = &weights[kx * BLOCKS + block..][..VECTORS];
+                    for (sums, pixel) in sums.iter_mut().zip(&pixels[kx..]) {
+                        let pixel = isa.splat(*pixel);
+                        for (sum, weights) in sums.iter_mut().zip(weights) {
+                            *sum = isa.mul_add(isa.load(weights), pixel, *sum);
+                        }
                     }
                 }
             }
         }
-        for vector in 0..VECTORS {
-            let mut bias = Lanes::ZERO;
-            bias.0.copy_from_slice(&self.convolution.bias[(block + vector) * LANES..][..LANES]);
-            let bias = isa.load(&bias);
-            let mut features = [isa.splat(0.0); TILE];
-            for (feature, sums) in features.iter_mut().zip(&sums) {
-                *feature = isa.relu(isa.add(sums[vector], bias));
-            }
-            if let Some(writer) = &mut self.map {
-                let lines = writer.tile_row(block + vector, tile, row).into_iter().flatten();
-                lines.zip(features).for_each(|(line, feature)| isa.store(feature, line));
-            }
-            if let Some(writer) = &mut self.signs {
-                let bits = writer.tile_row(block + vector, tile, row).into_iter().flatten();
-                bits.zip(features).for_each(|(bits, feature)| *bits = isa.greater_bits(feature, isa.splat(0.0)));
+        for (column, sums) in sums.iter().enumerate() {
+            for (sum, tile_sums) in sums.iter().zip(&mut tile_sums[block..]) {
+                isa.store(*sum, &mut tile_sums[row][column]);
             }
         }
     }

@@ -96,6 +96,11 @@ pub trait Isa: Copy + Debug + Send + Sync + 'static {
     fn sum(self, a: Self::Vector) -> f32;
     /// Asks for the cache line at `line` to be brought into the second-level cache; any address will do.
     fn prefetch(self, line: *const Lanes);
+    /// Asks for the cache line at `line` to be brought into the first-level cache; any address will do.
+    #[inline(always)]
+    fn prefetch_first(self, line: *const Lanes) {
+        self.prefetch(line);
+    }
 
     /// Rounds to sixteen bfloat16 (nearest, ties to even) and writes them, in pairs of neighbours, to the lower or the
     /// upper eight words of `to`.

@@ -14,6 +14,7 @@
 //! depend on the block it is in: results are the same bit for bit however the rows are cut into calls, the tiles into
 //! blocks, and the blocks among threads.
 
+mod gradient;
 mod input;
 mod output;
 mod points;
@@ -28,12 +29,13 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-pub use self::input::{Gradient, GradientRow, PooledGradient};
+pub use self::gradient::{Gradient, GradientRow, PooledGradient};
+pub(super) use self::output::{Epilogue, ForwardEpilogue};
 pub use self::points::TILE;
 pub use self::weights::WinogradWeights;
 
 use self::input::{InputTransform, STRIP_LINES, Source, lines_per_tile, point_stride};
-use self::output::{BackwardEpilogue, Epilogue, ForwardEpilogue, OutputTransform, POOLED_TILE, PoolWriter};
+use self::output::{BackwardEpilogue, OutputTransform, POOLED_TILE, PoolWriter};
 use self::points::POINTS;
 use self::products::{GroupProducts, InputPanels, SUM_STRIDE, padded_tiles};
 use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};

@@ -275,6 +275,12 @@ impl<const EXTENSION: u8> Isa for Avx512<EXTENSION> {
     }
 
     #[inline(always)]
+    fn prefetch_first(self, line: *const Lanes) {
+        // SAFETY: a prefetch reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+    }
+
+    #[inline(always)]
     fn prefetch(self, line: *const Lanes) {
         // SAFETY: a prefetch reads nothing, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) }

@@ -27,6 +27,51 @@ fn writers_reach_every_element_once() {
 }
 
 #[test]
+fn a_whole_tile_is_its_rows_and_a_cut_one_is_none() {
+    for (height, width, slots, rows) in [(9, 10, 9, 0..3), (14, 9, 8, 1..3), (13, 8, 5, 3..4), (8, 4, 6, 1..2)] {
+        let mut map = SignRows::new(32, height, width, slots);
+        let grid = TileGrid { cell: 4, tiles_per_row: width.div_ceil(4) };
+        let tiles = rows.start * grid.tiles_per_row..rows.end * grid.tiles_per_row;
+        let mut writers = map.tile_writers(grid, &[claim(1..2, tiles.clone())]);
+        for place in tiles.map(|number| grid.tile(number)) {
+            let is_whole = (place.row + 1) * 4 <= height && (place.column + 1) * 4 <= width;
+            let Some(lines) = writers[0].whole_tile::<4>(1, place) else {
+                assert!(!is_whole, "{place:?} of {height}x{width}");
+                continue;
+            };
+            assert!(is_whole, "{place:?} of {height}x{width}");
+            for (row, line) in lines.into_iter().enumerate() {
+                *line =
+                    std::array::from_fn(|column| (10 * (4 * place.row + row) + 4 * place.column + column + 1) as u16);
+            }
+        }
+        let whole_rows = rows.start * 4..(rows.end * 4).min(height / 4 * 4);
+        for y in rows.start * 4..(rows.end * 4).min(height) {
+            let value =
+                |x: usize| if whole_rows.contains(&y) && x < width / 4 * 4 { (10 * y + x + 1) as u16 } else { 0 };
+            assert_eq!(map.row(1, y), (0..width).map(value).collect::<Vec<_>>(), "row {y} of {height}x{width}");
+        }
+        assert!((0..height).all(|y| map.row(0, y).iter().all(|&value| value == 0)));
+    }
+}
+
+#[test]
+#[should_panic(expected = "not claimed")]
+fn a_whole_tile_beyond_the_claim_is_refused() {
+    let mut map = SignRows::new(32, 8, 8, 8);
+    let mut writers = map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..3)]);
+    writers[0].whole_tile::<4>(0, Tile { row: 1, column: 1 });
+}
+
+#[test]
+#[should_panic(expected = "the grid's cell")]
+fn a_whole_tile_of_another_size_is_refused() {
+    let mut map = SignRows::new(32, 8, 8, 8);
+    let mut writers = map.tile_writers(TileGrid { cell: 2, tiles_per_row: 4 }, &[claim(0..1, 0..3)]);
+    writers[0].whole_tile::<4>(0, Tile { row: 0, column: 0 });
+}
+
+#[test]
 fn a_ring_keeps_the_last_rows() {
     let mut map = SignRows::new(16, 10, 2, 4);
     for y in 0..10 {

@@ -4,7 +4,7 @@
 //! Forward: bias, ReLU, signs, and where a pooling follows its four windows, which a tile covers exactly. Backward: the
 //! gradient that a tap has put there before, and the signs of the layer below.
 
-use super::input::window_share;
+use super::gradient::window_share;
 use super::points::{POINTS, SPAN, TILE, transform_output};
 use super::products::SUM_STRIDE;
 use crate::cpu::buffer::{Element, SignRows, Tile, TileGrid, TileWriter};
@@ -113,19 +113,32 @@ impl Epilogue for ForwardEpilogue<'_> {
         let mut bias = Lanes::ZERO;
         bias.0.copy_from_slice(&self.bias[block * LANES..][..LANES]);
         let bias = isa.load(&bias);
-        for value in outputs.iter_mut().flatten() {
-            *value = isa.relu(isa.add(*value, bias));
+        for row in &mut outputs {
+            for value in row {
+                *value = isa.relu(isa.add(*value, bias));
+            }
         }
         if let Some(writer) = &mut self.map {
-            store_rows(isa, writer, block, tile, &outputs);
+            match writer.whole_tile(block, tile) {
+                Some(lines) => store_tile(isa, lines, &outputs),
+                None => store_rows(isa, writer, block, tile, &outputs),
+            }
         }
         if let Some(writer) = &mut self.signs {
-            for (row, values) in outputs.iter().enumerate() {
-                let mut signs = [0; TILE];
-                for (bits, value) in signs.iter_mut().zip(values) {
-                    *bits = isa.greater_bits(*value, isa.splat(0.0));
+            if let Some(rows) = writer.whole_tile::<TILE>(block, tile) {
+                // Straight to their place: put together elsewhere, they would be stored one by one and loaded by fours, and
+                // such a load has to wait for all the stores.
+                for (bits, values) in rows.into_iter().zip(&outputs) {
+                    for (bits, value) in bits.iter_mut().zip(values) {
+                        *bits = isa.greater_bits(*value, isa.splat(0.0));
+                    }
                 }
-                copy_row(writer, block, tile, row, signs);
+            } else {
+                for (row, values) in outputs.iter().enumerate() {
+                    for (bits, value) in writer.tile_row(block, tile, row).into_iter().flatten().zip(values) {
+                        *bits = isa.greater_bits(*value, isa.splat(0.0));
+                    }
+                }
             }
         }
         if let Some(pool) = &mut self.pool {
@@ -144,16 +157,49 @@ impl Epilogue for ForwardEpilogue<'_> {
     }
 }
 
+/// Stores a tile that lies inside the map as a whole, the common case: its values stay in registers.
 #[inline(always)]
-fn store_rows<I: Isa>(
+fn store_tile<I: Isa, const N: usize>(isa: I, lines: [&mut [Lanes; N]; N], values: &[[I::Vector; N]; N]) {
+    for (lines, values) in lines.into_iter().zip(values) {
+        for (line, value) in lines.iter_mut().zip(values) {
+            isa.store(*value, line);
+        }
+    }
+}
+
+/// Stores a tile as far as it lies inside the map.
+#[inline(always)]
+fn store_rows<I: Isa, const N: usize>(
     isa: I,
     writer: &mut TileWriter<'_, Lanes>,
     block: usize,
     tile: Tile,
-    outputs: &[[I::Vector; TILE]; TILE],
+    outputs: &[[I::Vector; N]; N],
 ) {
     for (row, values) in outputs.iter().enumerate() {
-        store_row(isa, writer.tile_row(block, tile, row), *values);
+        let lines = writer.tile_row(block, tile, row).into_iter().flatten();
+        lines.zip(values).for_each(|(line, value)| isa.store(*value, line));
+    }
+}
+
+/// Copies a tile as far as it lies inside the map.
+#[inline(always)]
+fn copy_tile<T: Element, const N: usize>(
+    writer: &mut TileWriter<'_, T>,
+    block: usize,
+    tile: Tile,
+    elements: [[T; N]; N],
+) {
+    if let Some(rows) = writer.whole_tile(block, tile) {
+        for (row, elements) in rows.into_iter().zip(elements) {
+            *row = elements;
+        }
+        return;
+    }
+    for (row, elements) in elements.iter().enumerate() {
+        if let Some(cut) = writer.tile_row(block, tile, row) {
+            cut.copy_from_slice(&elements[..cut.len()]);
+        }
     }
 }
 
@@ -187,31 +233,42 @@ impl PoolWriter<'_> {
                 }
             }
         }
-        for row in 0..POOLED_TILE {
-            let [upper, lower] = [outputs[2 * row], outputs[2 * row + 1]];
-            let mut values = [isa.splat(0.0); POOLED_TILE];
-            let mut winners = [[0; 2]; POOLED_TILE];
-            for column in 0..POOLED_TILE {
-                let window = [upper[2 * column], upper[2 * column + 1], lower[2 * column], lower[2 * column + 1]];
-                values[column] = match self.pooling {
-                    Pooling::Average => {
+        let mut values = [[isa.splat(0.0); POOLED_TILE]; POOLED_TILE];
+        match self.pooling {
+            Pooling::Average => {
+                for (row, values) in values.iter_mut().enumerate() {
+                    for (column, value) in values.iter_mut().enumerate() {
+                        let window = window(&outputs, row, column);
                         let share = window_share(2 * row, rows) * window_share(2 * column, columns);
                         let sum = isa.add(isa.add(window[0], window[1]), isa.add(window[2], window[3]));
-                        isa.mul(sum, isa.splat(share))
+                        *value = isa.mul(sum, isa.splat(share));
                     }
-                    Pooling::Max => {
-                        let (value, bits) = largest(isa, window);
-                        winners[column] = bits;
-                        value
-                    }
-                };
+                }
             }
-            store_row(isa, self.map.tile_row(block, tile, row), values);
-            if let Some(writer) = &mut self.winners {
-                copy_row(writer, block, tile, row, winners);
+            Pooling::Max => {
+                let mut winners = [[[0; 2]; POOLED_TILE]; POOLED_TILE];
+                for (row, (values, winners)) in values.iter_mut().zip(&mut winners).enumerate() {
+                    for (column, (value, winner)) in values.iter_mut().zip(winners).enumerate() {
+                        (*value, *winner) = largest(isa, window(&outputs, row, column));
+                    }
+                }
+                if let Some(writer) = &mut self.winners {
+                    copy_tile(writer, block, tile, winners);
+                }
             }
         }
+        match self.map.whole_tile(block, tile) {
+            Some(lines) => store_tile(isa, lines, &values),
+            None => store_rows(isa, &mut self.map, block, tile, &values),
+        }
     }
+}
+
+/// The four outputs that pooling makes one: `[upper left, upper right, lower left, lower right]`.
+#[inline(always)]
+fn window<V: Copy>(outputs: &[[V; TILE]; TILE], row: usize, column: usize) -> [V; 4] {
+    let ([upper, lower], [left, right]) = ([2 * row, 2 * row + 1], [2 * column, 2 * column + 1]);
+    [outputs[upper][left], outputs[upper][right], outputs[lower][left], outputs[lower][right]]
 }
 
 /// The largest of a window `[upper left, upper right, lower left, lower right]`, the first of equals, and the bits of the
@@ -222,36 +279,6 @@ fn largest<I: Isa>(isa: I, window: [I::Vector; 4]) -> (I::Vector, [u16; 2]) {
     let [upper, lower] = [isa.max(window[0], window[1]), isa.max(window[2], window[3])];
     let row_bits = isa.greater_bits(lower, upper);
     (isa.max(upper, lower), [row_bits & lower_right | !row_bits & upper_right, row_bits])
-}
-
-/// Stores a row of a tile as far as it lies inside the map. Whole rows, the common case, stay in registers.
-#[inline(always)]
-fn store_row<I: Isa, const N: usize>(isa: I, lines: Option<&mut [Lanes]>, values: [I::Vector; N]) {
-    let Some(lines) = lines else { return };
-    if let Ok(lines) = <&mut [Lanes; N]>::try_from(&mut *lines) {
-        for (line, value) in lines.iter_mut().zip(values) {
-            isa.store(value, line);
-        }
-    } else {
-        for (line, value) in lines.iter_mut().zip(values) {
-            isa.store(value, line);
-        }
-    }
-}
-
-#[inline(always)]
-fn copy_row<T: Element, const N: usize>(
-    writer: &mut TileWriter<'_, T>,
-    block: usize,
-    tile: Tile,
-    row: usize,
-    elements: [T; N],
-) {
-    match writer.tile_row(block, tile, row) {
-        Some(whole) if whole.len() == N => whole.copy_from_slice(&elements),
-        Some(cut) => cut.copy_from_slice(&elements[..cut.len()]),
-        None => {}
-    }
 }
 
 /// What a tap injected, and the signs of the layer below.
@@ -266,20 +293,39 @@ pub struct BackwardEpilogue<'a> {
 
 impl Epilogue for BackwardEpilogue<'_> {
     #[inline(always)]
-    fn tile<I: Isa>(&mut self, isa: I, block: usize, tile: Tile, outputs: [[I::Vector; TILE]; TILE]) {
+    fn tile<I: Isa>(&mut self, isa: I, block: usize, tile: Tile, mut outputs: [[I::Vector; TILE]; TILE]) {
         let (y, x) = (tile.row * TILE, tile.column * TILE);
-        for (row, mut values) in outputs.into_iter().enumerate() {
-            let Some(lines) = self.map.tile_row(block, tile, row) else { break };
+        if let Some(rows) = self.map.whole_tile::<TILE>(block, tile) {
             if self.accumulate {
-                add_row(isa, lines, &mut values);
-            }
-            if let Some(signs) = self.signs {
-                let bits = copy_of_row(&signs.row(block, y + row)[x..x + lines.len()]);
-                for (value, bits) in values.iter_mut().zip(bits) {
-                    *value = isa.keep(*value, bits);
+                for (lines, values) in rows.iter().zip(&mut outputs) {
+                    for (line, value) in lines.iter().zip(values) {
+                        *value = isa.add(*value, isa.load(line));
+                    }
                 }
             }
-            store_row(isa, Some(lines), values);
+            if let Some(signs) = self.signs {
+                for (row, values) in outputs.iter_mut().enumerate() {
+                    let signs = signs.row(block, y + row)[x..].first_chunk::<TILE>().expect("the tile is whole");
+                    for (signs, value) in signs.iter().zip(values) {
+                        *value = isa.keep(*value, *signs);
+                    }
+                }
+            }
+            return store_tile(isa, rows, &outputs);
+        }
+        for (row, values) in outputs.iter().enumerate() {
+            let Some(lines) = self.map.tile_row(block, tile, row) else { break };
+            let signs = self.signs.map(|signs| &signs.row(block, y + row)[x..]);
+            for (column, (line, value)) in lines.iter_mut().zip(values).enumerate() {
+                let mut value = *value;
+                if self.accumulate {
+                    value = isa.add(value, isa.load(line));
+                }
+                if let Some(signs) = signs {
+                    value = isa.keep(value, signs[column]);
+                }
+                isa.store(value, line);
+            }
         }
     }
 
@@ -287,24 +333,4 @@ impl Epilogue for BackwardEpilogue<'_> {
     fn prefetch<I: Isa>(&self, isa: I, block: usize, tile: Tile) {
         prefetch_tile(isa, &self.map, TILE, block, tile);
     }
-}
-
-/// Adds what a row of a tile holds, as far as it lies inside the map.
-#[inline(always)]
-fn add_row<I: Isa>(isa: I, lines: &[Lanes], values: &mut [I::Vector; TILE]) {
-    if let Ok(lines) = <&[Lanes; TILE]>::try_from(lines) {
-        for (value, line) in values.iter_mut().zip(lines) {
-            *value = isa.add(*value, isa.load(line));
-        }
-    } else {
-        for (value, line) in values.iter_mut().zip(lines) {
-            *value = isa.add(*value, isa.load(line));
-        }
-    }
-}
-
-/// A row of a tile's signs; none beyond the map.
-#[inline(always)]
-fn copy_of_row(signs: &[u16]) -> [u16; TILE] {
-    <[u16; TILE]>::try_from(signs).unwrap_or_else(|_| std::array::from_fn(|x| signs.get(x).copied().unwrap_or(0)))
 }
