@@ -155,15 +155,38 @@ impl Task for AddRows<'_> {
             for start in (0..map.width()).step_by(CHUNK_COLUMNS) {
                 let columns = start..(start + CHUNK_COLUMNS).min(map.width());
                 let chunk = Chunk { map, rows: rows.clone(), columns };
-                let mut tiles = share.second.as_chunks_mut::<TILE_SUMS>().0.iter_mut();
+                let mut tiles = share.second.as_chunks_mut::<TILE_SUMS>().0;
                 for (&i, mean) in share.blocks.iter().zip(share.mean.as_chunks_mut::<LANES>().0) {
                     isa.enter(AddMean { chunk: &chunk, block: i, mean });
-                    for (j, second) in (0..=i).zip(&mut tiles) {
-                        isa.enter(AddSecond { chunk: &chunk, i, j, second });
-                    }
+                    let (second, rest) = tiles.split_at_mut(i + 1);
+                    add_products(isa, &chunk, i, second);
+                    tiles = rest;
                 }
             }
         }
+    }
+}
+
+/// Adds the products of block i with each j <= i, as many j at a time as the registers can hold the sums of.
+#[inline(always)]
+fn add_products<I: Isa>(isa: I, chunk: &Chunk<'_>, i: usize, second: &mut [[f64; TILE_SUMS]]) {
+    if I::PRODUCT_ROWS * I::PRODUCT_VECTORS < LANES {
+        for (j, second) in second.as_chunks_mut().0.iter_mut().enumerate() {
+            isa.enter(AddSecond::<1> { chunk, i, j, second });
+        }
+        return;
+    }
+    let (threes, rest) = second.as_chunks_mut();
+    let first_of_rest = 3 * threes.len();
+    for (place, second) in threes.iter_mut().enumerate() {
+        isa.enter(AddSecond::<3> { chunk, i, j: 3 * place, second });
+    }
+    let (two, one) = rest.as_chunks_mut();
+    for second in two {
+        isa.enter(AddSecond::<2> { chunk, i, j: first_of_rest, second });
+    }
+    for second in one.as_chunks_mut().0 {
+        isa.enter(AddSecond::<1> { chunk, i, j: first_of_rest, second });
     }
 }
 
@@ -215,52 +238,73 @@ impl Task for AddMean<'_> {
     }
 }
 
-struct AddSecond<'a> {
+/// The products of block i with the `BLOCKS` blocks from j on.
+struct AddSecond<'a, const BLOCKS: usize> {
     chunk: &'a Chunk<'a>,
     i: usize,
     j: usize,
-    second: &'a mut [f64; TILE_SUMS],
+    second: &'a mut [[f64; TILE_SUMS]; BLOCKS],
 }
 
-impl Task for AddSecond<'_> {
+impl<const BLOCKS: usize> Task for AddSecond<'_, BLOCKS> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let mut sums = [Lanes::ZERO; LANES];
+        let mut sums = [[Lanes::ZERO; BLOCKS]; LANES];
         for y in self.chunk.rows.clone() {
-            let (left, right) = (self.chunk.row(self.i, y), self.chunk.row(self.j, y));
-            // As many sums as fit the registers beside one line.
+            let left = self.chunk.row(self.i, y);
+            let right: [_; BLOCKS] = std::array::from_fn(|block| self.chunk.row(self.j + block, y));
+            // As many sums as fit the registers beside a line of each block.
             match I::PRODUCT_ROWS * I::PRODUCT_VECTORS {
-                16.. => outer_products::<I, 16>(isa, left, right, &mut sums),
-                4.. => outer_products::<I, 4>(isa, left, right, &mut sums),
-                _ => outer_products::<I, 2>(isa, left, right, &mut sums),
+                16.. if BLOCKS > 1 => outer_products::<I, 8, BLOCKS>(isa, left, right, &mut sums),
+                16.. => outer_products::<I, 16, BLOCKS>(isa, left, right, &mut sums),
+                4.. => outer_products::<I, 4, BLOCKS>(isa, left, right, &mut sums),
+                _ => outer_products::<I, 2, BLOCKS>(isa, left, right, &mut sums),
             }
         }
-        for (second, sums) in self.second.as_chunks_mut::<LANES>().0.iter_mut().zip(&sums) {
-            for (second, sum) in second.iter_mut().zip(sums.0) {
-                *second += f64::from(sum);
+        for (block, second) in self.second.iter_mut().enumerate() {
+            for (second, sums) in second.as_chunks_mut::<LANES>().0.iter_mut().zip(&sums) {
+                for (second, sum) in second.iter_mut().zip(sums[block].0) {
+                    *second += f64::from(sum);
+                }
             }
         }
     }
 }
 
-/// sums[r] += left[position][r] * right[position], ROWS of the sixteen r at a time.
+/// sums[r][block] += left[position][r] * right[block][position], ROWS of the sixteen r at a time.
 #[inline(always)]
-fn outer_products<I: Isa, const ROWS: usize>(isa: I, left: &[Lanes], right: &[Lanes], sums: &mut [Lanes; LANES]) {
+fn outer_products<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    left: &[Lanes],
+    right: [&[Lanes]; BLOCKS],
+    sums: &mut [[Lanes; BLOCKS]; LANES],
+) {
+    let right = right.map(|row| &row[..left.len()]);
     for (part, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
-        let mut registers = [isa.splat(0.0); ROWS];
-        for (register, sum) in registers.iter_mut().zip(sums.iter()) {
-            *register = isa.load(sum);
-        }
-        for (left, right) in left.iter().zip(right) {
-            let right = isa.load(right);
-            for (register, value) in registers.iter_mut().zip(&left.0.as_chunks::<ROWS>().0[part]) {
-                *register = isa.mul_add(isa.splat(*value), right, *register);
+        let mut registers = [[isa.splat(0.0); BLOCKS]; ROWS];
+        for (registers, sums) in registers.iter_mut().zip(sums.iter()) {
+            for (register, sum) in registers.iter_mut().zip(sums) {
+                *register = isa.load(sum);
             }
         }
-        for (register, sum) in registers.iter().zip(sums) {
-            isa.store(*register, sum);
+        for (position, left) in left.iter().enumerate() {
+            let mut lines = [isa.splat(0.0); BLOCKS];
+            for (line, row) in lines.iter_mut().zip(&right) {
+                *line = isa.load(&row[position]);
+            }
+            for (registers, value) in registers.iter_mut().zip(&left.0.as_chunks::<ROWS>().0[part]) {
+                let value = isa.splat(*value);
+                for (register, line) in registers.iter_mut().zip(lines) {
+                    *register = isa.mul_add(value, line, *register);
+                }
+            }
+        }
+        for (registers, sums) in registers.iter().zip(sums) {
+            for (register, sum) in registers.iter().zip(sums) {
+                isa.store(*register, sum);
+            }
         }
     }
 }
