@@ -155,10 +155,23 @@ struct Shape {
     vector_stride: usize,
 }
 
+/// Has a tile that lies some bytes behind a pointer brought into the first-level cache.
+macro_rules! fetch {
+    ($place:literal) => {
+        concat!(
+            ".irp line, 0, 64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960\n",
+            "prefetcht0 [",
+            $place,
+            " + \\line]\n",
+            ".endr"
+        )
+    };
+}
+
 /// The assembler of a kernel: four sums from zero, the products of all chunks, and the sums stored. `$pointers` are what the
 /// products read, each with the bytes that a chunk takes it further.
 macro_rules! kernel {
-    ($shape:ident, $sums:expr, [$($pointer:ident = $start:expr, $bytes:literal);*], [$($products:literal),*]) => {
+    ($shape:ident, $sums:expr, [$($pointer:ident = $start:expr, $bytes:literal);*], [$($products:expr),*]) => {
         asm!(
             "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
             "2:",
@@ -209,11 +222,15 @@ fn two_by_two(_registers: &TileRegisters, shape: Shape, inputs: [&[Lanes]; 2], w
                     "tileloadd tmm4, [{upper} + {row}]",
                     "tileloadd tmm6, [{weights} + {row}]",
                     "tdpbf16ps tmm0, tmm4, tmm6",
+                    fetch!("{weights} + 4096"),
                     "tileloadd tmm7, [{weights} + {row} + 1024]",
                     "tdpbf16ps tmm1, tmm4, tmm7",
+                    fetch!("{weights} + 5120"),
                     "tileloadd tmm5, [{lower} + {row}]",
                     "tdpbf16ps tmm2, tmm5, tmm6",
-                    "tdpbf16ps tmm3, tmm5, tmm7"
+                    fetch!("{upper} + 1024"),
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    fetch!("{lower} + 1024")
                 ]
             );
         } else {
@@ -224,23 +241,31 @@ fn two_by_two(_registers: &TileRegisters, shape: Shape, inputs: [&[Lanes]; 2], w
                     "tileloadd tmm4, [{upper} + {row}]",
                     "tileloadd tmm6, [{weights} + {row} + 4096]",
                     "tdpbf16ps tmm0, tmm4, tmm6",
+                    fetch!("{weights} + 12288"),
                     "tileloadd tmm7, [{weights} + {row} + 5120]",
                     "tdpbf16ps tmm1, tmm4, tmm7",
+                    fetch!("{weights} + 13312"),
                     "tileloadd tmm5, [{lower} + {row}]",
                     "tdpbf16ps tmm2, tmm5, tmm6",
                     "tdpbf16ps tmm3, tmm5, tmm7",
+                    fetch!("{upper} + 2048"),
                     "tileloadd tmm6, [{weights} + {row}]",
                     "tdpbf16ps tmm0, tmm4, tmm6",
                     "tileloadd tmm7, [{weights} + {row} + 1024]",
                     "tdpbf16ps tmm1, tmm4, tmm7",
+                    fetch!("{lower} + 2048"),
                     "tdpbf16ps tmm2, tmm5, tmm6",
                     "tdpbf16ps tmm3, tmm5, tmm7",
+                    fetch!("{weights} + 8192"),
                     "tileloadd tmm4, [{upper} + {row} + 1024]",
                     "tdpbf16ps tmm0, tmm4, tmm6",
                     "tdpbf16ps tmm1, tmm4, tmm7",
+                    fetch!("{weights} + 9216"),
                     "tileloadd tmm5, [{lower} + {row} + 1024]",
                     "tdpbf16ps tmm2, tmm5, tmm6",
-                    "tdpbf16ps tmm3, tmm5, tmm7"
+                    fetch!("{upper} + 3072"),
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    fetch!("{lower} + 3072")
                 ]
             );
         }
