@@ -29,7 +29,7 @@ if [ ! -x "$tools/llvm-cov" ]; then
 fi
 "$tools/llvm-profdata" merge -sparse "$folder"/profiles/*.profraw -o "$folder/all.profdata"
 programs=$("${run[@]}" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/--object=\1/p')
-for file in buffer direct direct/backward distance injection maps moments taps winograd winograd/input winograd/output \
+for file in buffer direct direct/backward distance injection maps moments taps winograd winograd/gradient winograd/input winograd/output \
     winograd/products winograd/weights amx panels x86; do
     printf '\n== cpu/%s.rs: lines that no test reaches, then lines that one instruction set does not\n' "$file"
     # shellcheck disable=SC2086

@@ -211,10 +211,9 @@ fn two_by_two(_registers: &TileRegisters, shape: Shape, inputs: [&[Lanes]; 2], w
     assert!(sums.len() > places[3] + (TILE_LINES - 1) * row_stride);
     let ([upper, lower], weights) = (inputs.map(<[Lanes]>::as_ptr), weights.as_ptr());
     // SAFETY: the token says that eight registers of 16 x 64 bytes are laid out on this thread. For each part of each chunk
-    // sixteen lines of either input are read and two times sixteen of the weights, all inside the slices (asserted above);
-    // prefetches read nothing.
-    // The stores write one line in each of sixteen rows from each of `places` on, the last of them inside the slice (asserted
-    // above). Tile registers hold nothing for anyone else, see `TileRegisters`.
+    // sixteen lines of either input are read and two times sixteen of the weights, all inside the slices (asserted above), as is
+    // the last of the lines stored in each of sixteen rows from each of `places` on. A prefetch reads nothing. Tile registers
+    // hold nothing for anyone else, see `TileRegisters`.
     unsafe {
         let sums = places.map(|place| sums.as_mut_ptr().add(place));
         if parts == 1 {
