@@ -69,8 +69,15 @@ impl MomentPanel {
             return;
         }
         let second = &gradients.second;
-        let value = |input: usize, output: usize| {
-            ((second[input * channels + output] + second[output * channels + input]) / positions) as f32
+        // 2 / M S of one input and sixteen outputs: a piece of its row, and one of its column.
+        let values = |input: usize, first_output: usize| -> [f32; LANES] {
+            let row = &second[input * channels + first_output..][..LANES];
+            let column = second[first_output * channels + input..].iter().step_by(channels);
+            let mut values = [0.0; LANES];
+            for (value, (row, column)) in values.iter_mut().zip(row.iter().zip(column)) {
+                *value = ((row + column) / positions) as f32;
+            }
+            values
         };
         let (bf16, layout) = (self.bf16, PanelLayout::new(self.set, channels, usize::from(self.bf16)));
         let words = self.words();
@@ -78,12 +85,13 @@ impl MomentPanel {
         lines.par_iter_mut().with_min_len(channels).enumerate().for_each(|(place, line)| {
             let PanelLine { block, word, .. } = layout.at(place % layout.lines());
             let first = (place / layout.lines() * GROUP_BLOCKS + block) * LANES;
-            for (output, entry) in (first..).zip(&mut line.0) {
-                *entry = if bf16 {
-                    word_of([0, 1].map(|half| value(2 * word + half, output)), 0)
-                } else {
-                    value(word, output)
-                };
+            if !bf16 {
+                line.0 = values(word, first);
+                return;
+            }
+            let [low, high] = [values(2 * word, first), values(2 * word + 1, first)];
+            for (entry, (low, high)) in line.0.iter_mut().zip(low.into_iter().zip(high)) {
+                *entry = word_of([low, high], 0);
             }
         });
     }

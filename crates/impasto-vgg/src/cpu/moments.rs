@@ -85,12 +85,12 @@ impl MomentSums {
         (parts_of(channels) * (blocks * (blocks + 1) / 2 * TILE_SUMS + channels) * size_of::<f64>()) as u64
     }
 
-    /// Starts again from nothing.
+    /// Starts again from nothing. Runs on the current rayon pool.
     pub fn clear(&mut self) {
-        for share in &mut self.shares {
+        self.shares.par_iter_mut().for_each(|share| {
             share.mean.fill(0.0);
             share.second.fill(0.0);
-        }
+        });
     }
 
     /// Adds rows of the layer's map; they start at a multiple of 4 and end at one or with the map. Runs on the current
@@ -117,21 +117,30 @@ impl MomentSums {
         });
         let (channels, divisor) = (self.channels, positions as f64);
         let (mut mean, mut second) = (vec![0.0; channels], vec![0.0; channels * channels]);
+        // By block i: the tiles of each j <= i.
+        let mut tiles_of: Vec<&[[f64; TILE_SUMS]]> = vec![&[]; channels / LANES];
         for total in &*totals {
-            let mut tiles = total.second.as_chunks::<TILE_SUMS>().0.iter();
+            let mut tiles = total.second.as_chunks::<TILE_SUMS>().0;
             for (&i, sums) in total.blocks.iter().zip(total.mean.as_chunks::<LANES>().0) {
                 for (value, sum) in mean[i * LANES..][..LANES].iter_mut().zip(sums) {
                     *value = sum / divisor;
                 }
-                for (j, tile) in (0..=i).zip(&mut tiles) {
-                    for (at, sum) in tile.iter().enumerate() {
-                        let (row, column) = (i * LANES + at / LANES, j * LANES + at % LANES);
-                        second[row * channels + column] = sum / divisor;
-                        second[column * channels + row] = sum / divisor;
+                (tiles_of[i], tiles) = tiles.split_at(i + 1);
+            }
+        }
+        // Sixteen rows at a time, each written from end to end: what lies behind the diagonal is read from the tile that lies
+        // across it.
+        second.par_chunks_mut(LANES * channels).enumerate().for_each(|(i, rows)| {
+            for (row, values) in rows.chunks_exact_mut(channels).enumerate() {
+                for (j, values) in values.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                    let (tile, first, step) =
+                        if j <= i { (&tiles_of[i][j], row * LANES, 1) } else { (&tiles_of[j][i], row, LANES) };
+                    for (value, sum) in values.iter_mut().zip(tile[first..].iter().step_by(step)) {
+                        *value = sum / divisor;
                     }
                 }
             }
-        }
+        });
         Moments { layer, positions, mean, second }
     }
 }

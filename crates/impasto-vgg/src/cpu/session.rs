@@ -76,8 +76,8 @@ impl CpuSession {
     fn run_forward(&mut self, image: &[f32]) -> Observation {
         let CpuSession { engine, request, plan, maps, taps, profile, .. } = self;
         let picture = picture(request, image);
-        taps.clear();
         engine.pool.install(|| {
+            taps.clear();
             for operation in &plan.forward {
                 let start = Instant::now();
                 match operation {

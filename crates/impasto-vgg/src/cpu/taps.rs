@@ -72,7 +72,7 @@ impl Taps {
         Taps { set, style: style.collect(), content: content.collect() }
     }
 
-    /// Starts all sums again from nothing.
+    /// Starts all sums again from nothing. Runs on the current rayon pool.
     pub fn clear(&mut self) {
         self.style.iter_mut().for_each(|tap| tap.sums.clear());
     }

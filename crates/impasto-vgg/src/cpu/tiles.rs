@@ -81,53 +81,68 @@ mod tests {
         ((seed.wrapping_mul(2_654_435_761) >> 7) % 15) as f32 - 7.0
     }
 
+    /// A part of a value: integers from -3 to 3, in sixteenths where it is the second part.
+    /// Sums of all products of such parts are exact in f32, whatever their order.
+    fn part_of(seed: usize, part: usize) -> f32 {
+        ((integer(seed + 12_345 * part) / 2.0).trunc()) / 16f32.powi(part as i32)
+    }
+
     #[test]
-    fn products_of_integers_are_exact_for_every_number_of_rows_and_chunks() {
-        for set in sets_with_tiles() {
-            for (row_groups, chunks) in (1..6).flat_map(|groups| [1, 2, 5].map(|chunks| (groups, chunks))) {
-                let rows = row_groups * LANES;
-                let input = |row: usize, channel: usize| integer(row * 1000 + channel);
-                let weight = |channel: usize, output: usize| integer(channel * 77 + output + 5_000_000);
-                // Two places: the second operands stand behind one line that nobody may read.
-                let (stride, gap) = (rows * chunks + 1, Lanes([f32::NAN; LANES]));
-                let mut inputs = vec![gap; 2 * stride];
-                for (row, chunk) in (0..rows).flat_map(|row| (0..chunks).map(move |chunk| (row, chunk))) {
-                    let line = (row / LANES * chunks + chunk) * LANES + row % LANES;
-                    inputs[line] = pairs(|k| input(row, chunk * 2 * LANES + k));
-                    inputs[stride + line] = pairs(|k| input(row + 500, chunk * 2 * LANES + k));
+    fn products_of_integers_are_exact_for_every_number_of_rows_chunks_and_parts() {
+        let shapes = (1..6).flat_map(|groups| {
+            [1, 2, 5].into_iter().flat_map(move |chunks| (1..3).map(move |parts| (groups, chunks, parts)))
+        });
+        for (set, (row_groups, chunks, parts)) in
+            sets_with_tiles().into_iter().flat_map(|set| shapes.clone().map(move |shape| (set, shape)))
+        {
+            let rows = row_groups * LANES;
+            let input = |row: usize, channel: usize, part: usize| part_of(row * 1000 + channel, part);
+            let weight = |channel: usize, output: usize, part: usize| part_of(channel * 77 + output + 5_000_000, part);
+            // Two places: the second operands stand behind one line that nobody may read.
+            let (stride, gap) = (rows * chunks * parts + 1, Lanes([f32::NAN; LANES]));
+            let mut inputs = vec![gap; 2 * stride];
+            for (place, row) in [0, 1].into_iter().flat_map(|place| (0..rows).map(move |row| (place, row))) {
+                for tile in 0..chunks * parts {
+                    let (chunk, part) = (tile / parts, tile % parts);
+                    let line = (row / LANES * chunks * parts + tile) * LANES + row % LANES;
+                    inputs[place * stride + line] = pairs(|k| input(row + 500 * place, chunk * 2 * LANES + k, part));
                 }
-                let mut weights = vec![gap; chunks * GROUP_BLOCKS * LANES];
-                for (line, words) in weights.iter_mut().enumerate() {
-                    let (chunk, vector, word) = (line / 64, line / LANES % GROUP_BLOCKS, line % LANES);
-                    *words = Lanes(std::array::from_fn(|lane| {
-                        let [low, high] = [0, 1]
-                            .map(|half| bf16_bits(weight(chunk * 2 * LANES + 2 * word + half, vector * LANES + lane)));
-                        f32::from_bits(low | high << 16)
-                    }));
-                }
-                let (row_stride, vector_stride) = (GROUP_BLOCKS * 3, 3);
-                let untouched = Lanes([-0.5; LANES]);
-                let mut sums = vec![untouched; rows * row_stride];
-                let operands = TileOperands {
-                    inputs: &inputs,
-                    weights: &weights,
-                    sums: &mut sums,
-                    row_groups,
-                    chunks,
-                    parts: 1,
-                    row_stride,
-                    vector_stride,
-                };
-                let place = |place| TilePlace { inputs: place * stride, weights: 0, sums: place };
-                set.run_bf16(Products { operands, places: vec![place(0), place(1)] });
-                for (at, line) in sums.iter().enumerate() {
-                    let (row, vector, place) = (at / row_stride, at / vector_stride % GROUP_BLOCKS, at % vector_stride);
-                    for (lane, value) in line.0.iter().enumerate() {
-                        let output = vector * LANES + lane;
-                        let products = (0..chunks * 2 * LANES).map(|k| input(row + 500 * place, k) * weight(k, output));
-                        let expected = if place < 2 { products.sum() } else { untouched.0[0] };
-                        assert_eq!(*value, expected, "row {row}, output {output}, place {place}");
-                    }
+            }
+            let mut weights = vec![gap; chunks * parts * GROUP_BLOCKS * LANES];
+            for (line, words) in weights.iter_mut().enumerate() {
+                let (tile, vector, word) = (line / 64, line / LANES % GROUP_BLOCKS, line % LANES);
+                let channel = tile / parts * 2 * LANES + 2 * word;
+                *words = Lanes(std::array::from_fn(|lane| {
+                    let value = |half| weight(channel + half, vector * LANES + lane, tile % parts);
+                    f32::from_bits(bf16_bits(value(0)) | bf16_bits(value(1)) << 16)
+                }));
+            }
+            let (row_stride, vector_stride) = (GROUP_BLOCKS * 3, 3);
+            let untouched = Lanes([-0.5; LANES]);
+            let mut sums = vec![untouched; rows * row_stride];
+            let operands = TileOperands {
+                inputs: &inputs,
+                weights: &weights,
+                sums: &mut sums,
+                row_groups,
+                chunks,
+                parts,
+                row_stride,
+                vector_stride,
+            };
+            let place = |place| TilePlace { inputs: place * stride, weights: 0, sums: place };
+            set.run_bf16(Products { operands, places: vec![place(0), place(1)] });
+            for (at, line) in sums.iter().enumerate() {
+                let (row, vector, place) = (at / row_stride, at / vector_stride % GROUP_BLOCKS, at % vector_stride);
+                for (lane, value) in line.0.iter().enumerate() {
+                    let output = vector * LANES + lane;
+                    // The products of two parts whose numbers add up to less than there are.
+                    let combinations = (0..parts).flat_map(|i| (0..parts - i).map(move |j| (i, j)));
+                    let products = combinations.flat_map(|(i, j)| {
+                        (0..chunks * 2 * LANES).map(move |k| input(row + 500 * place, k, i) * weight(k, output, j))
+                    });
+                    let expected = if place < 2 { products.sum() } else { untouched.0[0] };
+                    assert_eq!(*value, expected, "row {row}, output {output}, place {place}, {parts} parts");
                 }
             }
         }
