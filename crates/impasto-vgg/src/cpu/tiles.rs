@@ -81,10 +81,10 @@ mod tests {
         ((seed.wrapping_mul(2_654_435_761) >> 7) % 15) as f32 - 7.0
     }
 
-    /// A part of a value: integers from -3 to 3, in sixteenths where it is the second part.
-    /// Sums of all products of such parts are exact in f32, whatever their order.
+    /// A part of a value: an integer from -7 to 7, in sixteenths where it is the second part. Sums of all products that are
+    /// made of such parts are exact in f32, whatever their order.
     fn part_of(seed: usize, part: usize) -> f32 {
-        ((integer(seed + 12_345 * part) / 2.0).trunc()) / 16f32.powi(part as i32)
+        integer(seed + 12_345 * part) / 16f32.powi(part as i32)
     }
 
     #[test]
