@@ -13,18 +13,23 @@
 //! and it is 1 until enough pairs have been seen.
 
 use std::io;
+use std::ops::Range;
 
+use impasto_vgg::cpu::isa::{Isa, Task};
 use rayon::prelude::*;
 
 use crate::bfloat16::Bfloat16;
 use crate::state::{Damaged, StateReader, StateWriter};
-use crate::vectors::CHUNK;
+use crate::vectors::{CHUNK, instruction_set};
 
 /// What is left of a pair's share when the next one comes.
 const FADING: f32 = 0.9;
 
 /// Pairs before D is anything but 1.
 const LEAST_PAIRS: u64 = 10;
+
+/// Rows that a thread takes at least: fewer are not worth the asking.
+const LEAST_ROWS: usize = 8;
 
 /// The bounds of the square root of D.
 const ROOT_BOUNDS: (f32, f32) = (0.3, 3.0);
@@ -103,46 +108,92 @@ impl Diagonal {
         }
         let (width, height, steps, changes) = (self.width, self.height, &self.steps, &self.changes);
         self.root.resize(width * height, 1.0);
-        self.root.par_chunks_mut(width).enumerate().for_each_init(
+        let set = instruction_set();
+        self.root.par_chunks_mut(width).with_min_len(LEAST_ROWS).enumerate().for_each_init(
             || (vec![0.0; width + 2], vec![0.0; width + 2]),
             |(step_columns, change_columns), (row, root)| {
                 let rows = row.saturating_sub(1)..(row + 2).min(height);
-                add_rows(step_columns, steps, width, rows.clone());
-                add_rows(change_columns, changes, width, rows);
-                let around = |columns: &[f32]| columns[0] + columns[1] + columns[2];
-                let windows = step_columns.windows(3).zip(change_columns.windows(3));
-                for (root, (steps, changes)) in root.iter_mut().zip(windows) {
-                    let (step, change) = (around(steps), around(changes));
-                    // Where neither has anything to say, nothing is known.
-                    let ratio = if change > 0.0 { step / change } else { 1.0 };
-                    *root = ratio.sqrt().sqrt().clamp(ROOT_BOUNDS.0, ROOT_BOUNDS.1);
-                }
+                set.run(RootOfRow { steps, step_columns, changes, change_columns, rows, root });
             },
         );
     }
 }
 
-/// Lets the sums fade and adds the squares of `factor` times the picture's values, the three colours together.
-fn add_squares(sums: &mut [f32], picture: &[Bfloat16], factor: f32) {
-    let pixels = sums.len();
-    let (red, rest) = picture.split_at(pixels);
-    let (green, blue) = rest.split_at(pixels);
-    let colours = red.par_chunks(CHUNK).zip(green.par_chunks(CHUNK)).zip(blue.par_chunks(CHUNK));
-    sums.par_chunks_mut(CHUNK).zip(colours).for_each(|(sums, ((red, green), blue))| {
-        for (sum, ((red, green), blue)) in sums.iter_mut().zip(red.iter().zip(green).zip(blue)) {
-            // Scaled before it is squared: the square of a large change of the gradient is beyond an f32.
-            let [red, green, blue] = [red, green, blue].map(|value| factor * value.wide());
-            *sum = FADING * *sum + (red * red + green * green + blue * blue);
+/// A row of the square root of D.
+struct RootOfRow<'a> {
+    steps: &'a [f32],
+    changes: &'a [f32],
+    /// Room for two columns more than a row has.
+    step_columns: &'a mut [f32],
+    change_columns: &'a mut [f32],
+    /// The row and those beside it.
+    rows: Range<usize>,
+    root: &'a mut [f32],
+}
+
+impl Task for RootOfRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) {
+        let RootOfRow { steps, changes, step_columns, change_columns, rows, root } = self;
+        add_rows(step_columns, steps, root.len(), rows.clone());
+        add_rows(change_columns, changes, root.len(), rows);
+        let windows = windows(step_columns).zip(windows(change_columns));
+        for (root, (step, change)) in root.iter_mut().zip(windows) {
+            // Where neither has anything to say, nothing is known.
+            let ratio = if change > 0.0 { step / change } else { 1.0 };
+            *root = ratio.sqrt().sqrt().clamp(ROOT_BOUNDS.0, ROOT_BOUNDS.1);
         }
-    });
+    }
 }
 
 /// Sums of some rows of a plane, with a zero on either side.
-fn add_rows(columns: &mut [f32], plane: &[f32], width: usize, rows: std::ops::Range<usize>) {
+#[inline(always)]
+fn add_rows(columns: &mut [f32], plane: &[f32], width: usize, rows: Range<usize>) {
     columns.fill(0.0);
     for row in rows {
         for (column, value) in columns[1..].iter_mut().zip(&plane[row * width..][..width]) {
             *column += value;
+        }
+    }
+}
+
+/// The sums of three columns beside each other.
+#[inline(always)]
+fn windows(columns: &[f32]) -> impl Iterator<Item = f32> {
+    let columns = columns.iter().zip(&columns[1..]).zip(&columns[2..]);
+    columns.map(|((before, here), behind)| before + here + behind)
+}
+
+/// Lets the sums fade and adds the squares of `factor` times the picture's values, the three colours together.
+fn add_squares(sums: &mut [f32], picture: &[Bfloat16], factor: f32) {
+    let (pixels, set) = (sums.len(), instruction_set());
+    let (red, rest) = picture.split_at(pixels);
+    let (green, blue) = rest.split_at(pixels);
+    let colours = red.par_chunks(CHUNK).zip(green.par_chunks(CHUNK)).zip(blue.par_chunks(CHUNK));
+    sums.par_chunks_mut(CHUNK)
+        .zip(colours)
+        .for_each(|(sums, ((red, green), blue))| set.run(AddSquares { sums, colours: [red, green, blue], factor }));
+}
+
+/// A chunk of [`add_squares`].
+struct AddSquares<'a> {
+    sums: &'a mut [f32],
+    colours: [&'a [Bfloat16]; 3],
+    factor: f32,
+}
+
+impl Task for AddSquares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) {
+        let AddSquares { sums, colours: [red, green, blue], factor } = self;
+        for (sum, ((red, green), blue)) in sums.iter_mut().zip(red.iter().zip(green).zip(blue)) {
+            // Scaled before it is squared: the square of a large change of the gradient is beyond an f32.
+            let [red, green, blue] = [red, green, blue].map(|value| factor * value.wide());
+            *sum = FADING * *sum + (red * red + green * green + blue * blue);
         }
     }
 }

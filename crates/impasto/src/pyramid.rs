@@ -14,9 +14,13 @@
 //!
 //! This is the same as a change of variables to a basis in which every frequency is scaled by f^(-power/2), done without
 //! a Fourier transform: P costs two sweeps over the picture, wraps nothing around at the edges, and adds the same
-//! numbers in the same order for any number of threads.
+//! numbers in the same order for any number of threads. Rows are plain loops inside the network's own dispatch, so that the
+//! compiler makes vectors of them; nothing is fused, so they are the same numbers on every instruction set.
 
+use impasto_vgg::cpu::isa::{Isa, Task};
 use rayon::prelude::*;
+
+use crate::vectors::instruction_set;
 
 /// Sides shorter than this are not halved again, in pixels.
 const SHORTEST_SIDE_PX: usize = 4;
@@ -112,41 +116,66 @@ fn multiply_twice(picture: &mut [f32], root: &[f32]) {
 
 /// `coarse` = D R of a finer map (width, height, values).
 fn halve((width, height, fine): (usize, usize, &[f32]), root: &[f32], coarse: &mut Level) {
-    let (coarse_width, coarse_height) = (coarse.width, coarse.height);
+    let (coarse_width, coarse_height, set) = (coarse.width, coarse.height, instruction_set());
     let rows = coarse.values.par_chunks_mut(coarse_width).with_min_len(LEAST_ROWS).enumerate();
     rows.for_each_init(
         || vec![0.0; width + 3],
         |column_sums, (row, coarse)| {
             let (plane, y) = (row / coarse_height, row % coarse_height);
             let fine = &fine[plane * height * width..][..height * width];
-            halve_row((width, height, fine), root, y, column_sums, coarse);
+            set.run(HalvedRow { fine: Plane { width, height, values: fine }, root, y, column_sums, coarse });
         },
     );
 }
 
-/// Row `y` of [`halve`] in one plane; `column_sums` is room for three columns more than that has.
-fn halve_row(
-    (width, height, fine): (usize, usize, &[f32]),
-    root: &[f32],
-    y: usize,
-    column_sums: &mut [f32],
-    coarse: &mut [f32],
-) {
-    // One column of zeros before the row and two behind it stand for what is beyond the edge.
-    column_sums.fill(0.0);
-    for (offset, tap) in TAPS.into_iter().enumerate() {
-        let fine_y = (2 * y + offset).checked_sub(1).filter(|&fine_y| fine_y < height);
-        let Some(row) = fine_y.map(|fine_y| fine_y * width..(fine_y + 1) * width) else { continue };
-        let columns = column_sums[1..].iter_mut().zip(&fine[row.clone()]);
-        match root.is_empty() {
-            true => columns.for_each(|(sum, value)| *sum += tap * value),
-            false => columns.zip(&root[row]).for_each(|((sum, value), root)| *sum += tap * (value * root)),
-        }
+/// Values of one colour, `[height, width]`.
+#[derive(Clone, Copy)]
+struct Plane<'a> {
+    width: usize,
+    height: usize,
+    values: &'a [f32],
+}
+
+impl<'a> Plane<'a> {
+    fn row(&self, y: usize) -> &'a [f32] {
+        &self.values[y * self.width..][..self.width]
     }
-    let (pairs, _) = column_sums.as_chunks::<2>();
-    for (coarse, (here, next)) in coarse.iter_mut().zip(pairs.iter().zip(&pairs[1..])) {
-        // Twice the filter's sum: wide patterns keep their length as their samples become a quarter.
-        *coarse = 2.0 * (TAPS[0] * (here[0] + next[1]) + TAPS[1] * (here[1] + next[0]));
+}
+
+/// Row `y` of [`halve`] in one plane.
+struct HalvedRow<'a> {
+    fine: Plane<'a>,
+    root: &'a [f32],
+    y: usize,
+    /// Room for three columns more than the plane has.
+    column_sums: &'a mut [f32],
+    coarse: &'a mut [f32],
+}
+
+impl Task for HalvedRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) {
+        let HalvedRow { fine, root, y, column_sums, coarse } = self;
+        // One column of zeros before the row and two behind it stand for what is beyond the edge.
+        column_sums.fill(0.0);
+        for (offset, tap) in TAPS.into_iter().enumerate() {
+            let Some(y) = (2 * y + offset).checked_sub(1).filter(|&y| y < fine.height) else { continue };
+            let columns = column_sums[1..].iter_mut().zip(fine.row(y));
+            match root.is_empty() {
+                true => columns.for_each(|(sum, value)| *sum += tap * value),
+                false => {
+                    let root = &root[y * fine.width..][..fine.width];
+                    columns.zip(root).for_each(|((sum, value), root)| *sum += tap * (value * root));
+                }
+            }
+        }
+        let (pairs, _) = column_sums.as_chunks::<2>();
+        for (coarse, (here, next)) in coarse.iter_mut().zip(pairs.iter().zip(&pairs[1..])) {
+            // Twice the filter's sum: wide patterns keep their length as their samples become a quarter.
+            *coarse = 2.0 * (TAPS[0] * (here[0] + next[1]) + TAPS[1] * (here[1] + next[0]));
+        }
     }
 }
 
@@ -171,32 +200,53 @@ fn apply_to_small(finest: &mut Level, small: &mut [Level], power: f64, place: us
         let values = level.values.chunks_mut(level.width * level.height);
         planes.iter_mut().zip(values).for_each(|(plane, values)| plane.push(values));
     }
-    let finest = finest.values.par_chunks_mut(finest_size.0 * finest_size.1);
-    finest.zip(planes).for_each(|(finest, mut plane)| {
+    let (finest, set) = (finest.values.par_chunks_mut(finest_size.0 * finest_size.1), instruction_set());
+    finest.zip(planes).for_each(|(finest, levels)| {
+        let sizes = (finest_size, &*sizes);
+        set.run(SmallLevels { finest, levels, sizes, power, place });
+    });
+}
+
+/// [`apply_to_small`] in one plane.
+struct SmallLevels<'a> {
+    finest: &'a mut [f32],
+    levels: Vec<&'a mut [f32]>,
+    /// Width and height of the finest, and of each level below it.
+    sizes: ((usize, usize), &'a [(usize, usize)]),
+    power: f64,
+    place: usize,
+}
+
+impl Task for SmallLevels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let SmallLevels { finest, mut levels, sizes: (finest_size, sizes), power, place } = self;
         let mut column_sums = vec![0.0; finest_size.0 + 3];
-        let mut finer = (finest_size.0, finest_size.1, &*finest);
-        for (&(width, height), values) in sizes.iter().zip(&mut plane) {
-            let column_sums = &mut column_sums[..finer.0 + 3];
+        let mut fine = Plane { width: finest_size.0, height: finest_size.1, values: finest };
+        for (&(width, height), values) in sizes.iter().zip(&mut levels) {
+            let column_sums = &mut column_sums[..fine.width + 3];
             for (y, coarse) in values.chunks_mut(width).enumerate() {
-                halve_row(finer, &[], y, column_sums, coarse);
+                HalvedRow { fine, root: &[], y, column_sums, coarse }.run(isa);
             }
-            finer = (width, height, values);
+            fine = Plane { width, height, values };
         }
         for coarse in (0..sizes.len()).rev() {
-            let (above, below) = plane.split_at_mut(coarse);
-            let (fine, (width, height)) = match above.last_mut() {
-                Some(values) => (&mut **values, sizes[coarse - 1]),
-                None => (&mut *finest, finest_size),
+            let (above, below) = levels.split_at_mut(coarse);
+            let (fine, width) = match above.last_mut() {
+                Some(values) => (&mut **values, sizes[coarse - 1].0),
+                None => (&mut *finest, finest_size.0),
             };
-            let below_weight = if coarse + 1 == sizes.len() { weight(power, place + coarse + 1) } else { 1.0 };
-            let (weights, below) = ((weight(power, place + coarse), below_weight), (sizes[coarse], &*below[0]));
-            let column_sums = &mut column_sums[..sizes[coarse].0 + 2];
+            let coarse_weight = if coarse + 1 == sizes.len() { weight(power, place + coarse + 1) } else { 1.0 };
+            let fine_weight = weight(power, place + coarse);
+            let coarse = Plane { width: sizes[coarse].0, height: sizes[coarse].1, values: &*below[0] };
+            let column_sums = &mut column_sums[..coarse.width + 2];
             for (y, fine) in fine.chunks_mut(width).enumerate() {
-                weigh_row(fine, y, weights, below, column_sums, &[]);
+                WeighedRow { fine, fine_weight, y, coarse, coarse_weight, column_sums, root: &[] }.run(isa);
             }
-            debug_assert_eq!(fine.len(), width * height);
         }
-    });
+    }
 }
 
 /// `fine` = R (fine_weight R fine + D^T (coarse_weight coarse)).
@@ -208,53 +258,64 @@ fn weigh_and_add(
     coarse_weight: f32,
     root: &[f32],
 ) {
-    let size = (coarse.width, coarse.height);
+    let (size, set) = (coarse.width * coarse.height, instruction_set());
     fine.par_chunks_mut(width).with_min_len(LEAST_ROWS).enumerate().for_each_init(
         || vec![0.0; coarse.width + 2],
         |column_sums, (row, fine)| {
             let (plane, y) = (row / height, row % height);
-            let coarse = &coarse.values[plane * size.0 * size.1..][..size.0 * size.1];
+            let values = &coarse.values[plane * size..][..size];
+            let coarse = Plane { width: coarse.width, height: coarse.height, values };
             let root = if root.is_empty() { root } else { &root[y * width..][..width] };
-            weigh_row(fine, y, (fine_weight, coarse_weight), (size, coarse), column_sums, root);
+            set.run(WeighedRow { fine, fine_weight, y, coarse, coarse_weight, column_sums, root });
         },
     );
 }
 
-/// Row `y` of [`weigh_and_add`] in one plane, with the row's part of the root; `column_sums` is room for two columns more
-/// than the coarse plane has.
-fn weigh_row(
-    fine: &mut [f32],
+/// Row `y` of [`weigh_and_add`] in one plane.
+struct WeighedRow<'a> {
+    fine: &'a mut [f32],
+    fine_weight: f32,
     y: usize,
-    (fine_weight, coarse_weight): (f32, f32),
-    ((coarse_width, coarse_height), coarse): ((usize, usize), &[f32]),
-    column_sums: &mut [f32],
-    root: &[f32],
-) {
-    // An even row is the second of its own coarse row's four and the last of the one before; an odd row the third of its
-    // own and the first of the next.
-    let own = y / 2;
-    let other = if y.is_multiple_of(2) { own.checked_sub(1) } else { Some(own + 1) };
-    column_sums.fill(0.0);
-    for (coarse_y, tap) in [(Some(own), TAPS[1]), (other, TAPS[0])] {
-        let Some(coarse_y) = coarse_y.filter(|&coarse_y| coarse_y < coarse_height) else { continue };
-        let factor = 2.0 * coarse_weight * tap;
-        for (sum, value) in column_sums[1..].iter_mut().zip(&coarse[coarse_y * coarse_width..][..coarse_width]) {
-            *sum += factor * value;
+    coarse: Plane<'a>,
+    coarse_weight: f32,
+    /// Room for two columns more than the coarse plane has.
+    column_sums: &'a mut [f32],
+    /// The row's part of it.
+    root: &'a [f32],
+}
+
+impl Task for WeighedRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) {
+        let WeighedRow { fine, fine_weight, y, coarse, coarse_weight, column_sums, root } = self;
+        // An even row is the second of its own coarse row's four and the last of the one before; an odd row the third of its
+        // own and the first of the next.
+        let own = y / 2;
+        let other = if y.is_multiple_of(2) { own.checked_sub(1) } else { Some(own + 1) };
+        column_sums.fill(0.0);
+        for (coarse_y, tap) in [(Some(own), TAPS[1]), (other, TAPS[0])] {
+            let Some(coarse_y) = coarse_y.filter(|&coarse_y| coarse_y < coarse.height) else { continue };
+            let factor = 2.0 * coarse_weight * tap;
+            for (sum, value) in column_sums[1..].iter_mut().zip(coarse.row(coarse_y)) {
+                *sum += factor * value;
+            }
         }
+        fine.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
+        // Two columns have one coarse column for their own; the other lies before the even and behind the odd one.
+        let weighed = |fine: f32, own: f32, other: f32| fine_weight * fine + (TAPS[1] * own + TAPS[0] * other);
+        let (before, (own, behind)) = (&column_sums[..], (&column_sums[1..], &column_sums[2..]));
+        let width = fine.len();
+        let (fine_pairs, last) = fine.as_chunks_mut::<2>();
+        for (fine, (&before, (&own, &behind))) in fine_pairs.iter_mut().zip(before.iter().zip(own.iter().zip(behind))) {
+            *fine = [weighed(fine[0], own, before), weighed(fine[1], own, behind)];
+        }
+        if let [last] = last {
+            *last = weighed(*last, own[width / 2], before[width / 2]);
+        }
+        fine.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
     }
-    fine.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
-    // Two columns have one coarse column for their own; the other lies before the even and behind the odd one.
-    let weighed = |fine: f32, own: f32, other: f32| fine_weight * fine + (TAPS[1] * own + TAPS[0] * other);
-    let (before, (own, behind)) = (&column_sums[..], (&column_sums[1..], &column_sums[2..]));
-    let width = fine.len();
-    let (fine_pairs, last) = fine.as_chunks_mut::<2>();
-    for (fine, (&before, (&own, &behind))) in fine_pairs.iter_mut().zip(before.iter().zip(own.iter().zip(behind))) {
-        *fine = [weighed(fine[0], own, before), weighed(fine[1], own, behind)];
-    }
-    if let [last] = last {
-        *last = weighed(*last, own[width / 2], before[width / 2]);
-    }
-    fine.iter_mut().zip(root).for_each(|(value, root)| *value *= root);
 }
 
 #[cfg(test)]
