@@ -3,7 +3,8 @@
 //! ```text
 //!   memory   the images as read  +  the larger of   a style image's session
 //!                                                   the picture's session, its four planes of pixels, the optimiser
-//!   time     sum over scales of  evaluations x pixels x seconds a pixel       (measured at 192 x 192, then scaled)
+//!   time     sum over scales of  evaluations x (seconds whatever the size + pixels x seconds a pixel)
+//!            (measured at 192 x 192 and, where that is quick, at 384 x 384; then scaled)
 //! ```
 //!
 //! This is the only file of the library that looks at a clock; nothing that it finds goes into the picture.
@@ -24,6 +25,11 @@ use crate::run::Scale;
 /// Side of the picture that is timed, in pixels.
 const SAMPLE_SIDE_PX: usize = 192;
 
+/// Side of the second picture that is timed, in pixels, and how quick the first has to be for that: an engine that is done
+/// with it in this time has most of it from what does not grow with the picture, or is quick enough for another.
+const LARGE_SAMPLE_SIDE_PX: usize = 384;
+const QUICK_SAMPLE_S: f64 = 0.05;
+
 /// Memory of the program itself: its code, the weights inside it, threads.
 const PROGRAM_BYTES: u64 = 56 << 20;
 
@@ -34,6 +40,9 @@ const MIXED_TIME: f64 = 0.82;
 /// What L-BFGS adds to the time of an evaluation, whatever it remembers, and for each pair; Adam adds next to nothing.
 const LBFGS_TIME: f64 = 0.015;
 const LBFGS_PAIR_TIME: f64 = 0.0007;
+
+/// What L-BFGS adds where an engine has its own memory, and the history in it (H100: a quarter to a third at 512 to 1024).
+const LBFGS_TIME_ELSEWHERE: f64 = 0.3;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
 const STYLE_TIME: f64 = 0.45;
@@ -145,8 +154,9 @@ pub fn seconds(
 ) -> Result<f64, EngineError> {
     let sampled = precision_of(recipe.precision, engine, true);
     // As if it had been f32, which all shares of time are relative to.
-    let each = seconds_of_a_pixel(recipe, engine, sampled)? / time_of(sampled);
+    let pace = Pace::of(recipe, engine, sampled)?.over(time_of(sampled));
     let with_optimiser = match recipe.optimizer {
+        OptimizerKind::Lbfgs if engine.describe().has_own_memory => LBFGS_TIME_ELSEWHERE,
         OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
         OptimizerKind::Adam => 0.0,
     };
@@ -155,10 +165,10 @@ pub fn seconds(
         let time = time_of(precision_of(recipe.precision, engine, is_full));
         let evaluations = f64::from(scale.evaluations) * (time + with_optimiser);
         let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
-        let style_pixels: usize = styles.map(|(width, height)| width * height).sum();
-        evaluations * (scale.width * scale.height) as f64 + STYLE_TIME * style_pixels as f64
+        let of_styles: f64 = styles.map(|(width, height)| STYLE_TIME * pace.seconds(width * height)).sum();
+        evaluations * pace.seconds(scale.width * scale.height) + of_styles
     };
-    Ok(each * scales.iter().enumerate().map(of_scale).sum::<f64>())
+    Ok(scales.iter().enumerate().map(of_scale).sum())
 }
 
 /// Time of an evaluation by its precision, relative to f32's.
@@ -171,22 +181,76 @@ fn time_of(precision: Precision) -> f64 {
     }
 }
 
-/// Time of an evaluation in this precision, a pixel, from the faster of two at a small size.
-fn seconds_of_a_pixel(recipe: &ResolvedRecipe, engine: &dyn Engine, precision: Precision) -> Result<f64, EngineError> {
-    let side = SAMPLE_SIDE_PX;
-    let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
-    let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;
-    let mut objective = Objective::new(recipe, &[(moments, 1.0)]);
-    let mut session = engine.session(&SessionRequest { precision, ..request(recipe, side, side, None) })?;
-    session.set_content(&picture)?;
-    let mut gradient = vec![0.0; picture.len()];
-    let mut least = f64::INFINITY;
-    for _ in 0..2 {
-        let started = Instant::now();
-        objective.evaluate(session.as_mut(), &picture, &mut gradient)?;
-        least = least.min(started.elapsed().as_secs_f64());
+/// How the time of an evaluation grows with the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pace {
+    /// Whatever the size, in seconds.
+    fixed_s: f64,
+    pixel_s: f64,
+}
+
+impl Pace {
+    /// As two pictures show it, or one.
+    fn of(recipe: &ResolvedRecipe, engine: &dyn Engine, precision: Precision) -> Result<Pace, EngineError> {
+        let small = Sample::of(recipe, engine, precision, SAMPLE_SIDE_PX)?;
+        // Where there is no room for the larger one, the small one has to do.
+        let large = (small.seconds <= QUICK_SAMPLE_S)
+            .then(|| Sample::of(recipe, engine, precision, LARGE_SAMPLE_SIDE_PX).ok())
+            .flatten();
+        Ok(large.map_or_else(|| Pace::through(small), |large| Pace::between(small, large)))
     }
-    Ok(least / (side * side) as f64)
+
+    /// In proportion to the pixels.
+    fn through(sample: Sample) -> Pace {
+        Pace { fixed_s: 0.0, pixel_s: sample.seconds / sample.pixels as f64 }
+    }
+
+    /// The line through both. Neither part of it is negative, whatever was at work beside the one or the other.
+    fn between(small: Sample, large: Sample) -> Pace {
+        let pixel_s = (large.seconds - small.seconds) / (large.pixels - small.pixels) as f64;
+        let fixed_s = small.seconds - pixel_s * small.pixels as f64;
+        if pixel_s > 0.0 && fixed_s > 0.0 { Pace { fixed_s, pixel_s } } else { Pace::through(large) }
+    }
+
+    fn over(self, divisor: f64) -> Pace {
+        Pace { fixed_s: self.fixed_s / divisor, pixel_s: self.pixel_s / divisor }
+    }
+
+    /// The time of an evaluation of so many pixels.
+    fn seconds(self, pixels: usize) -> f64 {
+        self.fixed_s + self.pixel_s * pixels as f64
+    }
+}
+
+/// A picture that was timed.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    pixels: usize,
+    seconds: f64,
+}
+
+impl Sample {
+    /// The faster of two evaluations of a square of this side.
+    fn of(
+        recipe: &ResolvedRecipe,
+        engine: &dyn Engine,
+        precision: Precision,
+        side: usize,
+    ) -> Result<Sample, EngineError> {
+        let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
+        let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;
+        let mut objective = Objective::new(recipe, &[(moments, 1.0)]);
+        let mut session = engine.session(&SessionRequest { precision, ..request(recipe, side, side, None) })?;
+        session.set_content(&picture)?;
+        let mut gradient = vec![0.0; picture.len()];
+        let mut seconds = f64::INFINITY;
+        for _ in 0..2 {
+            let started = Instant::now();
+            objective.evaluate(session.as_mut(), &picture, &mut gradient)?;
+            seconds = started.elapsed().as_secs_f64().min(seconds);
+        }
+        Ok(Sample { pixels: side * side, seconds })
+    }
 }
 
 #[cfg(test)]
@@ -205,6 +269,20 @@ mod tests {
         assert_eq!(affordable_history(10, 2048, 2048), 10);
         assert_eq!(affordable_history(100, 8192, 8192), LEAST_HISTORY);
         assert_eq!(affordable_history(5, 8192, 8192), 5);
+    }
+
+    #[test]
+    fn what_does_not_grow_with_the_picture_is_not_scaled() {
+        let sample = |side: usize, seconds| Sample { pixels: side * side, seconds };
+        // An H100's evaluations at 256, 512 and 2048 (docs/performance.md).
+        let pace = Pace::between(sample(256, 0.0055), sample(512, 0.01165));
+        assert!((pace.seconds(2048 * 2048) - 0.137).abs() < 0.01, "{pace:?}");
+        // Something else was at work: the larger one counts.
+        for (small, large) in [(0.02, 0.02), (0.02, 0.01), (0.001, 0.02)] {
+            let pace = Pace::between(sample(192, small), sample(384, large));
+            assert_eq!(pace, Pace::through(sample(384, large)));
+        }
+        assert_eq!(pace.over(2.0).seconds(100), pace.seconds(100) / 2.0);
     }
 
     /// A card whose sessions take `SESSION` bytes, and whose history takes a byte a value.
