@@ -33,11 +33,14 @@ mod spans;
 /// Rows of a map that are always produced together: the rows of a Winograd tile.
 pub const TILE_ROWS: usize = 4;
 
-/// Tiles that a layer waits for, where memory is no matter and there are one or two threads.
-const FULL_CHUNK_TILES: usize = 512;
-/// Tiles that are worth a thread's while: a few blocks of them, so that a thread whose core is busy with something else takes
-/// fewer, instead of all others waiting for it (two threads, busy minutes: 0.9 of the time that one block each takes).
-const TILES_OF_A_THREAD: usize = 256;
+/// Tiles that a layer waits for where memory is no matter and there are one or two threads, and how many of them are worth
+/// a thread's while: a few blocks, so that a thread whose core is busy with something else takes fewer, instead of all
+/// others waiting for it (two threads, busy minutes: 0.9 of the time that one block each takes).
+const AMPLE_CHUNK_TILES: usize = 512;
+const AMPLE_TILES_OF_A_THREAD: usize = 256;
+/// The same where maps may not take as much: a block for each of two threads.
+const FULL_CHUNK_TILES: usize = 128;
+const TILES_OF_A_THREAD: usize = 64;
 
 /// The choices behind a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +59,8 @@ pub struct Strategy {
 
 impl Strategy {
     /// From the fastest to the one that takes the least memory (of large pictures; of small ones it is not always so).
-    pub const CANDIDATES: [Strategy; 6] = [
+    pub const CANDIDATES: [Strategy; 7] = [
+        Strategy { computed_again: 1, band_rows: 64, chunk_tiles: AMPLE_CHUNK_TILES },
         Strategy { computed_again: 1, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
         Strategy { computed_again: 4, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
         Strategy { computed_again: 7, band_rows: 64, chunk_tiles: FULL_CHUNK_TILES },
@@ -68,13 +72,17 @@ impl Strategy {
     /// This strategy for so many threads: a layer waits for as many tiles as keep them all busy, unless it waits for few
     /// to spare memory.
     pub fn for_threads(self, threads: usize) -> Strategy {
-        let waits = self.chunk_tiles >= FULL_CHUNK_TILES;
-        let chunk_tiles = if waits { self.chunk_tiles.max(TILES_OF_A_THREAD * threads) } else { self.chunk_tiles };
+        let of_a_thread = match self.chunk_tiles {
+            AMPLE_CHUNK_TILES.. => AMPLE_TILES_OF_A_THREAD,
+            FULL_CHUNK_TILES.. => TILES_OF_A_THREAD,
+            _ => 0,
+        };
+        let chunk_tiles = self.chunk_tiles.max(of_a_thread * threads);
         Strategy { chunk_tiles, ..self }
     }
 
     /// From this place on, candidates keep nothing: their memory does not grow with the picture's height.
-    pub const FIRST_OF_LEAST_MEMORY: usize = 3;
+    pub const FIRST_OF_LEAST_MEMORY: usize = 4;
 
     /// Checks that a plan can follow these choices.
     ///
