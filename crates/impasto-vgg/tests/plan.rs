@@ -267,7 +267,7 @@ fn candidates_take_less_and_less() {
 #[should_panic(expected = "is not there")]
 fn a_ring_that_is_too_short_is_found() {
     let request = papers_request(256, 256);
-    let mut plan = Plan::new(&request, Strategy::CANDIDATES[3]);
+    let mut plan = Plan::new(&request, Strategy::CANDIDATES[Strategy::FIRST_OF_LEAST_MEMORY]);
     plan.slots[2].features -= 1;
     let plan = plan;
     let mut walker = Walker::new(&request, &plan);
