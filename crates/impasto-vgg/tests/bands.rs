@@ -100,9 +100,14 @@ fn a_limit_chooses_the_plan() {
     let bytes =
         |limit: u64| engine.session_bytes(&SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() });
     let ample = bytes(1 << 40).unwrap();
-    assert_eq!(plan(1 << 40).unwrap().strategy.computed_again, 1);
-    let less = bytes(ample - 1).unwrap();
-    assert!(less < ample && plan(ample - 1).unwrap().strategy.computed_again > 1);
+    let first = plan(1 << 40).unwrap().strategy;
+    assert_eq!(first.computed_again, 1);
+    // First layers wait for fewer tiles, then more is computed again.
+    let shorter = bytes(ample - 1).unwrap();
+    let second = plan(ample - 1).unwrap().strategy;
+    assert!(shorter < ample && second.computed_again == 1 && second.chunk_tiles < first.chunk_tiles, "{second:?}");
+    let less = bytes(shorter - 1).unwrap();
+    assert!(less < shorter && plan(shorter - 1).unwrap().strategy.computed_again > 1);
     let least = bytes(1_100_000_000).unwrap();
     assert!(least <= 1_100_000_000, "{least}");
     let starved = bytes(100_000_000).unwrap_err().to_string();
