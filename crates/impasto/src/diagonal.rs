@@ -20,16 +20,13 @@ use rayon::prelude::*;
 
 use crate::bfloat16::Bfloat16;
 use crate::state::{Damaged, StateReader, StateWriter};
-use crate::vectors::{CHUNK, instruction_set};
+use crate::vectors::{CHUNK, LEAST_ROWS, instruction_set};
 
 /// What is left of a pair's share when the next one comes.
 const FADING: f32 = 0.9;
 
 /// Pairs before D is anything but 1.
 const LEAST_PAIRS: u64 = 10;
-
-/// Rows that a thread takes at least: fewer are not worth the asking.
-const LEAST_ROWS: usize = 8;
 
 /// The bounds of the square root of D.
 const ROOT_BOUNDS: (f32, f32) = (0.3, 3.0);
@@ -139,8 +136,8 @@ impl Task for RootOfRow<'_> {
         let RootOfRow { steps, changes, step_columns, change_columns, rows, root } = self;
         add_rows(step_columns, steps, root.len(), rows.clone());
         add_rows(change_columns, changes, root.len(), rows);
-        let windows = windows(step_columns).zip(windows(change_columns));
-        for (root, (step, change)) in root.iter_mut().zip(windows) {
+        let around = sums_of_three(step_columns).zip(sums_of_three(change_columns));
+        for (root, (step, change)) in root.iter_mut().zip(around) {
             // Where neither has anything to say, nothing is known.
             let ratio = if change > 0.0 { step / change } else { 1.0 };
             *root = ratio.sqrt().sqrt().clamp(ROOT_BOUNDS.0, ROOT_BOUNDS.1);
@@ -161,7 +158,7 @@ fn add_rows(columns: &mut [f32], plane: &[f32], width: usize, rows: Range<usize>
 
 /// The sums of three columns beside each other.
 #[inline(always)]
-fn windows(columns: &[f32]) -> impl Iterator<Item = f32> {
+fn sums_of_three(columns: &[f32]) -> impl Iterator<Item = f32> {
     let columns = columns.iter().zip(&columns[1..]).zip(&columns[2..]);
     columns.map(|((before, here), behind)| before + here + behind)
 }

@@ -41,7 +41,8 @@ const MIXED_TIME: f64 = 0.82;
 const LBFGS_TIME: f64 = 0.015;
 const LBFGS_PAIR_TIME: f64 = 0.0007;
 
-/// What L-BFGS adds where an engine has its own memory, and the history in it (H100: a quarter to a third at 512 to 1024).
+/// What L-BFGS adds where an engine is quick and has its own memory, and the history in it (H100: a quarter to a third at 512
+/// to 1024). Beside a slow card the processor's part is small.
 const LBFGS_TIME_ELSEWHERE: f64 = 0.3;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
@@ -156,7 +157,7 @@ pub fn seconds(
     // As if it had been f32, which all shares of time are relative to.
     let pace = Pace::of(recipe, engine, sampled)?.over(time_of(sampled));
     let with_optimiser = match recipe.optimizer {
-        OptimizerKind::Lbfgs if engine.describe().has_own_memory => LBFGS_TIME_ELSEWHERE,
+        OptimizerKind::Lbfgs if engine.describe().has_own_memory && pace.is_quick() => LBFGS_TIME_ELSEWHERE,
         OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
         OptimizerKind::Adam => 0.0,
     };
@@ -194,7 +195,8 @@ impl Pace {
     fn of(recipe: &ResolvedRecipe, engine: &dyn Engine, precision: Precision) -> Result<Pace, EngineError> {
         let small = Sample::of(recipe, engine, precision, SAMPLE_SIDE_PX)?;
         // Where there is no room for the larger one, the small one has to do.
-        let large = (small.seconds <= QUICK_SAMPLE_S)
+        let large = Pace::through(small)
+            .is_quick()
             .then(|| Sample::of(recipe, engine, precision, LARGE_SAMPLE_SIDE_PX).ok())
             .flatten();
         Ok(large.map_or_else(|| Pace::through(small), |large| Pace::between(small, large)))
@@ -214,6 +216,11 @@ impl Pace {
 
     fn over(self, divisor: f64) -> Pace {
         Pace { fixed_s: self.fixed_s / divisor, pixel_s: self.pixel_s / divisor }
+    }
+
+    /// Whether the first of the pictures is done in [`QUICK_SAMPLE_S`].
+    fn is_quick(self) -> bool {
+        self.seconds(SAMPLE_SIDE_PX * SAMPLE_SIDE_PX) <= QUICK_SAMPLE_S
     }
 
     /// The time of an evaluation of so many pixels.

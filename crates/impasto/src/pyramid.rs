@@ -20,7 +20,7 @@
 use impasto_vgg::cpu::isa::{Isa, Task};
 use rayon::prelude::*;
 
-use crate::vectors::instruction_set;
+use crate::vectors::{LEAST_ROWS, instruction_set};
 
 /// Sides shorter than this are not halved again, in pixels.
 const SHORTEST_SIDE_PX: usize = 4;
@@ -182,9 +182,6 @@ impl Task for HalvedRow<'_> {
 /// The filter along one side.
 const TAPS: [f32; 4] = [0.125, 0.375, 0.375, 0.125];
 
-/// Rows that a thread takes at least: fewer are not worth the asking.
-const LEAST_ROWS: usize = 8;
-
 /// Values of a plane at a level that is left to one thread, at most.
 const SMALL_LEVEL: usize = 1 << 12;
 
@@ -320,6 +317,8 @@ impl Task for WeighedRow<'_> {
 
 #[cfg(test)]
 mod tests {
+    use impasto_vgg::cpu::isa::InstructionSet;
+
     use super::*;
 
     fn noise(count: usize, seed: u32) -> Vec<f32> {
@@ -389,6 +388,41 @@ mod tests {
         };
         assert_eq!(with(1), with(2));
         assert_eq!(with(1), with(5));
+    }
+
+    #[test]
+    fn rows_are_the_same_numbers_on_every_instruction_set() {
+        let (width, height) = (61, 47);
+        let (fine, root) = (noise(width * height, 5), noise(width * height, 9));
+        let (coarse_width, coarse_height) = (31, 24);
+        let coarse = noise(coarse_width * coarse_height, 7);
+        let rows_of = |set: InstructionSet| {
+            let mut rows = Vec::new();
+            for y in 0..coarse_height {
+                let mut row = vec![0.0; coarse_width];
+                let (column_sums, coarse) = (&mut vec![0.0; width + 3], &mut row);
+                set.run(HalvedRow {
+                    fine: Plane { width, height, values: &fine },
+                    root: &root,
+                    y,
+                    column_sums,
+                    coarse,
+                });
+                rows.extend(row);
+            }
+            for y in 0..height {
+                let mut row = fine[y * width..][..width].to_vec();
+                let coarse = Plane { width: coarse_width, height: coarse_height, values: &coarse };
+                let (root, column_sums) = (&root[y * width..][..width], &mut vec![0.0; coarse_width + 2]);
+                let (fine, fine_weight, coarse_weight) = (&mut row, 0.7, 1.3);
+                set.run(WeighedRow { fine, fine_weight, y, coarse, coarse_weight, column_sums, root });
+                rows.extend(row);
+            }
+            rows.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let sets = InstructionSet::available();
+        let of_first = rows_of(sets[0]);
+        assert!(sets.iter().all(|&set| rows_of(set) == of_first), "{sets:?}");
     }
 
     #[test]

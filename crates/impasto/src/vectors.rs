@@ -41,6 +41,9 @@ impl Element for Bfloat16 {
 /// Values in a chunk: 16 KiB, so that a chunk of each operand stays in the first cache.
 pub const CHUNK: usize = 1 << 12;
 
+/// Rows of a picture that a thread takes at least, where it takes rows: fewer are not worth the asking.
+pub const LEAST_ROWS: usize = 8;
+
 /// Partial sums kept side by side: whole vectors of them on every instruction set.
 const LANES: usize = 256;
 
