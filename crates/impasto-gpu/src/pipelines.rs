@@ -129,6 +129,16 @@ pub enum Kernel {
     Dots,
     /// add_scaled.wgsl
     AddScaled,
+    /// halve.wgsl
+    Halve {
+        /// Whether the level above is the vector.
+        from_vector: bool,
+    },
+    /// weigh.wgsl
+    Weigh {
+        /// Whether the level is the vector.
+        from_vector: bool,
+    },
 }
 
 /// The kernels that share a shader and its bindings.
@@ -152,9 +162,13 @@ pub enum Family {
     Dots,
     /// Sums of what a history holds.
     AddScaled,
+    /// A pyramid's way down.
+    Halve,
+    /// And up.
+    Weigh,
 }
 
-const FAMILIES: [Family; 9] = [
+const FAMILIES: [Family; 11] = [
     Family::Forward,
     Family::Backward,
     Family::Pixels,
@@ -164,6 +178,8 @@ const FAMILIES: [Family; 9] = [
     Family::Injection,
     Family::Dots,
     Family::AddScaled,
+    Family::Halve,
+    Family::Weigh,
 ];
 
 /// How a shader uses one of its buffers.
@@ -188,6 +204,8 @@ impl Kernel {
             Kernel::Injection => Family::Injection,
             Kernel::Dots => Family::Dots,
             Kernel::AddScaled => Family::AddScaled,
+            Kernel::Halve { .. } => Family::Halve,
+            Kernel::Weigh { .. } => Family::Weigh,
         }
     }
 
@@ -225,6 +243,7 @@ impl Kernel {
                 ]
             }
             Kernel::Pixels { signed, replicate } => vec![("SIGNED", flag(signed)), ("REPLICATE", flag(replicate))],
+            Kernel::Halve { from_vector } | Kernel::Weigh { from_vector } => vec![("FROM_VECTOR", flag(from_vector))],
             Kernel::Moments
             | Kernel::Distance
             | Kernel::Accumulate
@@ -252,6 +271,8 @@ impl Family {
             Family::Injection => &[include_str!("shaders/injection.wgsl"), MAPS],
             Family::Dots => &[include_str!("shaders/dots.wgsl"), PAIRS],
             Family::AddScaled => &[include_str!("shaders/add_scaled.wgsl"), PAIRS],
+            Family::Halve => &[include_str!("shaders/halve.wgsl")],
+            Family::Weigh => &[include_str!("shaders/weigh.wgsl")],
         };
         let storage = match storage {
             Storage::Single => include_str!("shaders/storage_f32.wgsl"),
@@ -271,6 +292,7 @@ impl Family {
             Family::Moments | Family::Accumulate => &[Read, Write],
             Family::Distance | Family::AddScaled => &[Read, Read, Write],
             Family::Dots => &[Read, Read, Read, Write],
+            Family::Halve | Family::Weigh => &[Write, Write, Read],
             Family::Injection => &[Read, Read, Read, Read, Write],
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use impasto_vgg::EngineError;
+use impasto_vgg::bfloat16::Bfloat16;
 use rayon::prelude::*;
 
 use crate::device::{Device, DeviceFault};
@@ -13,6 +14,9 @@ use crate::recorder::Recorder;
 
 /// Bytes that a thread copies at a time.
 const COPIED: usize = 1 << 16;
+
+/// Bytes of halves that a thread copies at a time.
+const COPIED_HALVES: usize = 1 << 14;
 
 /// A buffer that the host fills and the device copies from.
 #[derive(Debug)]
@@ -102,6 +106,28 @@ pub fn copy_values(to: &mut [f32], bytes: &[u8]) {
         let values: &mut [u8] = bytemuck::cast_slice_mut(values);
         values.copy_from_slice(&bytes[..values.len()]);
     });
+}
+
+/// Copies values of bfloat16, two a word, many threads at a time; zeros behind them.
+pub fn copy_halves(to: wgpu::WriteOnly<'_, [u8]>, values: &[Bfloat16]) {
+    const VALUES: usize = COPIED_HALVES / size_of::<u16>();
+    let (chunks, mut rest) = to.into_chunks::<COPIED_HALVES>();
+    let chunks: Vec<_> = chunks.into_iter().collect();
+    let (whole, last) = values.split_at((chunks.len() * VALUES).min(values.len()));
+    rest.copy_from_slice(&bytemuck::cast_slice(&words(last))[..rest.len()]);
+    chunks.into_par_iter().zip(whole.par_chunks(VALUES)).for_each(|(chunk, values)| {
+        wgpu::WriteOnly::<[u8]>::from(chunk).copy_from_slice(bytemuck::cast_slice(&words(values)));
+    });
+}
+
+/// Two values a word; zeros behind them.
+fn words(values: &[Bfloat16]) -> [u32; COPIED_HALVES / size_of::<u32>()] {
+    let mut words = [0; COPIED_HALVES / size_of::<u32>()];
+    for (word, pair) in words.iter_mut().zip(values.chunks(2)) {
+        let upper = pair.get(1).map_or(0, |value| value.to_bits());
+        *word = u32::from(pair[0].to_bits()) | u32::from(upper) << 16;
+    }
+    words
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 //! processor's.
 //!
 //! L-BFGS remembers pairs of a step s and the change y that it made to the gradient, and reads all of them several times for
-//! each step. What it asks of them are sweeps of two parts, which say nothing of what they are for:
+//! each step. Whoever asks keeps the pairs too: a history is a copy, and may be gone at any time. Beside the pairs there is
+//! one vector, which goes there once, is worked on where it is, and comes back once:
 //!
 //! ```text
-//!   multiply   vector goes there       products of it with all s, or with all y, come back
-//!   add        factors go there        vector + sum of factor y, or factor s, over all pairs comes back
+//!   load       vector goes there
+//!   multiply   products of it with all s, or with all y, come back
+//!   add        scale vector + sum of factor y, or factor s, over all pairs, takes its place
+//!   weigh      P vector takes its place
+//!   read       vector comes back
 //! ```
-//!
-//! Whoever asks keeps the pairs too: a history is a copy, and may be gone at any time.
 
 use std::fmt::Debug;
 
@@ -34,9 +36,30 @@ pub struct Products {
     pub with_newest_change: Vec<f64>,
 }
 
-/// The last pairs of vectors, all of one length. The same calls give the same bits, on the same machine.
+/// An operator P on pictures `[3, height, width]` that weighs each colour's frequencies and places:
 ///
-/// After an error nothing is promised but that no vector was written: the history is to be dropped.
+/// ```text
+///   P = R (w_0 I + D^T (w_1 I + D^T (w_2 I + ... w_n I ...) D) D) R
+/// ```
+///
+/// D halves both sides, rounded up, by twice the filter (1 3 3 1) / 8 along each: value (y, x) of what comes of it is over
+/// rows 2y - 1 to 2y + 2 and columns 2x - 1 to 2x + 2, zeros being beyond the edge; D^T is its transpose. R multiplies each
+/// place by its value in `root`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighing<'a> {
+    /// Width of the picture in pixels.
+    pub width: usize,
+    /// Height of the picture in pixels.
+    pub height: usize,
+    /// w_0 to w_n; at least w_0.
+    pub level_weights: &'a [f32],
+    /// `[height, width]`; empty where R is the identity.
+    pub root: &'a [f32],
+}
+
+/// The last pairs of vectors, all of one length, and one vector more. The same calls give the same bits, on the same machine.
+///
+/// After an error nothing is promised but that nothing of the caller's was written: the history is to be dropped.
 pub trait History: Debug + Send + Sync {
     /// Takes a pair in, in place of the oldest where there is no room.
     ///
@@ -47,17 +70,34 @@ pub trait History: Debug + Send + Sync {
     /// Forgets all pairs.
     fn clear(&mut self);
 
-    /// The products of one of the vectors of each pair with `vector` and with the newest pair's y. `vector` stays for
-    /// [`History::add`].
+    /// Takes the vector in.
     ///
     /// # Errors
     /// As [`History::push`].
-    fn multiply(&mut self, vectors: Vectors, vector: &[f32]) -> Result<Products, EngineError>;
+    fn load(&mut self, vector: &[f32]) -> Result<(), EngineError>;
 
-    /// Writes `scale (vector + sum of factor times one of the vectors of each pair, oldest first)` into `vector`, which must
-    /// be what [`History::multiply`] was last given. It is written only where there is no error.
+    /// The products of one of the vectors of each pair with the vector and with the newest pair's y.
     ///
     /// # Errors
-    /// As [`History::push`]; another number of factors than of pairs.
-    fn add(&mut self, vectors: Vectors, factors: &[f64], scale: f32, vector: &mut [f32]) -> Result<(), EngineError>;
+    /// No pairs, or no vector yet; a device that fails.
+    fn multiply(&mut self, vectors: Vectors) -> Result<Products, EngineError>;
+
+    /// Makes `scale vector + sum of factor times one of the vectors of each pair, oldest first` the vector.
+    ///
+    /// # Errors
+    /// As [`History::multiply`]; another number of factors than of pairs.
+    fn add(&mut self, vectors: Vectors, factors: &[f64], scale: f32) -> Result<(), EngineError>;
+
+    /// Makes P times the vector the vector.
+    ///
+    /// # Errors
+    /// As [`History::multiply`]; a picture or a root of another size than the vector's, no weight, more levels than a
+    /// side can be halved.
+    fn weigh(&mut self, weighing: Weighing<'_>) -> Result<(), EngineError>;
+
+    /// Writes the vector into `vector`, unless there is an error.
+    ///
+    /// # Errors
+    /// As [`History::push`]; no vector yet.
+    fn read(&mut self, vector: &mut [f32]) -> Result<(), EngineError>;
 }

@@ -40,7 +40,7 @@ pub use engine::{
     ObservationGradients, Pooling, Precision, Session, SessionRequest,
 };
 pub use fallback::FallbackEngine;
-pub use history::{History, Products, Vectors};
+pub use history::{History, Products, Vectors, Weighing};
 pub use layers::{LAYERS, Layer, LayerInfo, LayerKind, MEAN_RGB, UnknownLayer};
 pub use normalise::{Calibration, MeanActivations, NormaliseError};
 pub use plan::{Plan, Strategy};

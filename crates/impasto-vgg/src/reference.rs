@@ -18,8 +18,10 @@ use crate::layers::{Layer, LayerKind};
 use crate::weights::{ConvolutionWeights, Weights};
 
 mod engine;
+mod history;
 
 pub use engine::ReferenceEngine;
+pub use history::ReferenceHistory;
 
 /// [`crate::MEAN_RGB`] as it is written, not as f32 rounds it.
 const MEAN_RGB_EXACT: [f64; 3] = [123.68, 116.779, 103.939];

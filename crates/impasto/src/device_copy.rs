@@ -1,10 +1,10 @@
 //! A copy of L-BFGS's pairs where an engine can multiply them, for as long as the engine works.
 //!
-//! The optimiser keeps its pairs itself: for checkpoints, and for the sweep in which the copy's device fails, which is then
-//! made on the host. From there on there is no copy.
+//! The optimiser keeps its pairs itself: for checkpoints, and for the step in which the copy's device fails, whose sums are
+//! then made on the host. From there on there is no copy. What a copy answers is `None` or `false` where there is none.
 
 use impasto_vgg::bfloat16::Bfloat16;
-use impasto_vgg::{EngineError, History, Products, Vectors};
+use impasto_vgg::{EngineError, History, Products, Vectors, Weighing};
 
 /// The copy, if there is one.
 #[derive(Debug, Default)]
@@ -36,14 +36,37 @@ impl DeviceCopy {
         }
     }
 
-    /// As [`History::multiply`]; `None` where the host has to do it.
-    pub fn multiply(&mut self, vectors: Vectors, vector: &[f32]) -> Option<Products> {
-        self.with(|history| history.multiply(vectors, vector))
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.history.is_some()
     }
 
-    /// As [`History::add`]; `false` where the host has to do it.
-    pub fn add(&mut self, vectors: Vectors, factors: &[f64], scale: f32, vector: &mut [f32]) -> bool {
-        self.with(|history| history.add(vectors, factors, scale, vector)).is_some()
+    /// The products of all steps with `vector`, which stays there, and with the newest change.
+    pub fn first_products(&mut self, vector: &[f32]) -> Option<Products> {
+        self.with(|history| {
+            history.load(vector)?;
+            history.multiply(Vectors::Steps)
+        })
+    }
+
+    /// Adds all changes, each times its factor, to the vector there and weighs it; then its products with all changes.
+    pub fn second_products(&mut self, factors: &[f64], weighing: Option<Weighing<'_>>) -> Option<Products> {
+        self.with(|history| {
+            history.add(Vectors::Changes, factors, 1.0)?;
+            if let Some(weighing) = weighing {
+                history.weigh(weighing)?;
+            }
+            history.multiply(Vectors::Changes)
+        })
+    }
+
+    /// Scales the vector there, adds all steps to it, each times its factor, and writes it into `vector`.
+    pub fn last_sum(&mut self, factors: &[f64], scale: f32, vector: &mut [f32]) -> bool {
+        let done = self.with(|history| {
+            history.add(Vectors::Steps, factors, scale)?;
+            history.read(vector)
+        });
+        done.is_some()
     }
 
     fn with<R>(&mut self, work: impl FnOnce(&mut dyn History) -> Result<R, EngineError>) -> Option<R> {

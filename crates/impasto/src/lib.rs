@@ -66,6 +66,7 @@ pub mod digest;
 pub mod disk;
 pub mod fetch;
 pub mod forecast;
+mod inverse_hessian;
 pub mod lbfgs;
 mod lettering;
 pub mod loss;

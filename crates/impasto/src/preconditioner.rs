@@ -5,6 +5,8 @@
 
 use std::io;
 
+use impasto_vgg::Weighing;
+
 use crate::bfloat16::Bfloat16;
 use crate::diagonal::Diagonal;
 use crate::pyramid::Pyramid;
@@ -26,6 +28,22 @@ impl Preconditioner {
     /// Replaces `picture`, `[3, height, width]`, by P times it.
     pub fn apply(&mut self, picture: &mut [f32]) {
         self.pyramid.apply_between(picture, self.diagonal.root());
+    }
+
+    /// Replaces `picture`, if there is one, by P times it, while `beside` does something with what P is.
+    pub fn apply_beside<R: Send>(
+        &mut self,
+        picture: Option<&mut [f32]>,
+        beside: impl FnOnce(Weighing<'_>) -> R + Send,
+    ) -> R {
+        let (pyramid, root) = (&mut self.pyramid, self.diagonal.root());
+        let (width, height) = pyramid.size();
+        let level_weights = pyramid.level_weights();
+        let weighing = Weighing { width, height, level_weights: &level_weights, root };
+        match picture {
+            Some(picture) => rayon::join(|| beside(weighing), || pyramid.apply_between(picture, root)).0,
+            None => beside(weighing),
+        }
     }
 
     /// Learns from a step and its change of the gradient, each with the sum of its squares, both above 0.

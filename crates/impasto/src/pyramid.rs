@@ -90,6 +90,16 @@ impl Pyramid {
         weigh_and_add(picture, weight(power, 0), (width, height), &large[0], below_weight, root);
     }
 
+    /// Width and height of its pictures, in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    /// w_0 and the weight of each level below, which it has as w_j.
+    pub fn level_weights(&self) -> Vec<f32> {
+        (0..=self.levels.len()).map(|level| weight(self.power, level)).collect()
+    }
+
     /// Bytes of its buffers for pictures of `values` values: a third of a picture, at most.
     pub fn bytes(values: usize) -> u64 {
         4 * values as u64 * 2 / 5

@@ -1,11 +1,12 @@
-//! L-BFGS with its sweeps on a device: here a history of plain loops, which fails where it is told to.
+//! L-BFGS with its sweeps on a device: here a history of plain loops in f64, which fails where it is told to.
 
 use impasto::bfloat16::Bfloat16;
 use impasto::lbfgs::Lbfgs;
 use impasto::optimiser::Optimiser;
 use impasto::preconditioner::Preconditioner;
 use impasto::state::{StateReader, StateWriter};
-use impasto_vgg::{EngineError, History, Products, Vectors};
+use impasto_vgg::reference::ReferenceHistory;
+use impasto_vgg::{EngineError, History, Products, Vectors, Weighing};
 
 const SIDE: usize = 12;
 const VALUES: usize = 3 * SIDE * SIDE;
@@ -13,61 +14,51 @@ const CAPACITY: usize = 5;
 
 /// A history in f64, whose call with this number, from 0, fails.
 #[derive(Debug)]
-struct Plain {
-    pairs: Vec<[Vec<f64>; 2]>,
+struct Failing {
+    inner: ReferenceHistory,
     calls: usize,
     fails_at: usize,
 }
 
-impl Plain {
-    fn failing_at(fails_at: usize) -> Box<Plain> {
-        Box::new(Plain { pairs: Vec::new(), calls: 0, fails_at })
+impl Failing {
+    fn at(fails_at: usize) -> Box<Failing> {
+        Box::new(Failing { inner: ReferenceHistory::new(CAPACITY), calls: 0, fails_at })
     }
 
-    fn call(&mut self) -> Result<(), EngineError> {
+    fn call(&mut self) -> Result<&mut ReferenceHistory, EngineError> {
         self.calls += 1;
         assert!(self.calls <= self.fails_at + 1, "it was asked again after it had failed");
-        if self.calls > self.fails_at { Err(EngineError::Device("gone".into())) } else { Ok(()) }
-    }
-
-    fn all(&self, vectors: Vectors) -> impl Iterator<Item = &Vec<f64>> {
-        self.pairs.iter().map(move |pair| &pair[usize::from(vectors == Vectors::Changes)])
+        if self.calls > self.fails_at { Err(EngineError::Device("gone".into())) } else { Ok(&mut self.inner) }
     }
 }
 
-impl History for Plain {
+impl History for Failing {
     fn push(&mut self, step: &[Bfloat16], change: &[Bfloat16]) -> Result<(), EngineError> {
-        self.call()?;
-        self.pairs.push([step, change].map(|vector| vector.iter().map(|value| f64::from(value.wide())).collect()));
-        if self.pairs.len() > CAPACITY {
-            self.pairs.remove(0);
-        }
-        Ok(())
+        self.call()?.push(step, change)
     }
 
     fn clear(&mut self) {
-        self.pairs.clear();
+        self.inner.clear();
     }
 
-    fn multiply(&mut self, vectors: Vectors, vector: &[f32]) -> Result<Products, EngineError> {
-        self.call()?;
-        let newest = &self.pairs.last().unwrap()[1];
-        let product =
-            |a: &[f64], b: &mut dyn Iterator<Item = f64>| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-        Ok(Products {
-            with_vector: self.all(vectors).map(|own| product(own, &mut vector.iter().map(|&v| f64::from(v)))).collect(),
-            with_newest_change: self.all(vectors).map(|own| product(own, &mut newest.iter().copied())).collect(),
-        })
+    fn load(&mut self, vector: &[f32]) -> Result<(), EngineError> {
+        self.call()?.load(vector)
     }
 
-    fn add(&mut self, vectors: Vectors, factors: &[f64], scale: f32, vector: &mut [f32]) -> Result<(), EngineError> {
-        self.call()?;
-        assert_eq!(factors.len(), self.pairs.len());
-        for (place, value) in vector.iter_mut().enumerate() {
-            let terms = self.all(vectors).zip(factors).map(|(own, factor)| factor * own[place]);
-            *value = (f64::from(scale) * (f64::from(*value) + terms.sum::<f64>())) as f32;
-        }
-        Ok(())
+    fn multiply(&mut self, vectors: Vectors) -> Result<Products, EngineError> {
+        self.call()?.multiply(vectors)
+    }
+
+    fn add(&mut self, vectors: Vectors, factors: &[f64], scale: f32) -> Result<(), EngineError> {
+        self.call()?.add(vectors, factors, scale)
+    }
+
+    fn weigh(&mut self, weighing: Weighing<'_>) -> Result<(), EngineError> {
+        self.call()?.weigh(weighing)
+    }
+
+    fn read(&mut self, vector: &mut [f32]) -> Result<(), EngineError> {
+        self.call()?.read(vector)
     }
 }
 
@@ -97,7 +88,7 @@ fn advance(lbfgs: &mut Lbfgs, picture: &mut [f32], evaluations: usize) -> f64 {
 }
 
 /// The loss after some evaluations, more than the history remembers, and the picture that comes next.
-fn run(history: Option<Box<Plain>>) -> (f64, Vec<f32>) {
+fn run(history: Option<Box<Failing>>) -> (f64, Vec<f32>) {
     let (mut lbfgs, mut picture) = (lbfgs(), vec![100.0; VALUES]);
     if let Some(history) = history {
         lbfgs.attach(history);
@@ -111,10 +102,10 @@ fn a_history_may_fail_at_any_call() {
     let (expected, picture) = run(None);
     let (start, _) = bowl(&vec![100.0; VALUES]);
     assert!(expected < 0.1 * start, "{start} {expected}");
-    assert!(run(Some(Plain::failing_at(0))).1 == picture, "a history that never was has changed the picture");
+    assert!(run(Some(Failing::at(0))).1 == picture, "a history that never was has changed the picture");
     let mut others = 0;
-    for fails_at in (1..60).chain([usize::MAX - 1]) {
-        let (loss, ours) = run(Some(Plain::failing_at(fails_at)));
+    for fails_at in (1..100).chain([usize::MAX - 1]) {
+        let (loss, ours) = run(Some(Failing::at(fails_at)));
         assert!((loss - expected).abs() < 1e-3 * expected, "after {fails_at} calls: {loss} and {expected}");
         others += usize::from(ours != picture);
     }
@@ -124,10 +115,10 @@ fn a_history_may_fail_at_any_call() {
 /// What a checkpoint kept is what the device had.
 #[test]
 fn a_history_that_is_attached_later_is_given_the_pairs_that_there_are() {
-    let (_, expected) = run(Some(Plain::failing_at(usize::MAX - 1)));
+    let (_, expected) = run(Some(Failing::at(usize::MAX - 1)));
     for before in [1, 4, 9] {
         let (mut first, mut picture) = (lbfgs(), vec![100.0; VALUES]);
-        first.attach(Plain::failing_at(usize::MAX - 1));
+        first.attach(Failing::at(usize::MAX - 1));
         advance(&mut first, &mut picture, before);
         let mut bytes = Vec::new();
         let mut writer = StateWriter::new(&mut bytes);
@@ -135,7 +126,7 @@ fn a_history_that_is_attached_later_is_given_the_pairs_that_there_are() {
         writer.finish().unwrap();
         let mut second = lbfgs();
         second.restore(VALUES, &mut StateReader::new(&bytes)).unwrap();
-        second.attach(Plain::failing_at(usize::MAX - 1));
+        second.attach(Failing::at(usize::MAX - 1));
         advance(&mut second, &mut picture, 12 - before);
         assert!(picture == expected, "another picture after {before} evaluations");
     }

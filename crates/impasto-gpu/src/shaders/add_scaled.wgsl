@@ -1,4 +1,4 @@
-// Adds remembered vectors, each times its factor, to the vector, the oldest first, and multiplies the sum by a scale.
+// Multiplies the vector by a scale, and adds remembered vectors, each times its factor, the oldest first.
 //
 // remembered is [slot][octets] and vector [octets][2], as in pairs.wgsl, after this file; factors is [pair, oldest first].
 // Pairs of a dispatch stand in neighbouring slots. A thread has one octet of the vector, for all of them: it is read and
@@ -30,8 +30,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let lower = vector[2u * octet];
     let upper = vector[2u * octet + 1u];
-    var of_even = vec4<f32>(lower.xz, upper.xz);
-    var of_odd = vec4<f32>(lower.yw, upper.yw);
+    var of_even = dispatch.scale * vec4<f32>(lower.xz, upper.xz);
+    var of_odd = dispatch.scale * vec4<f32>(lower.yw, upper.yw);
     var at = dispatch.first_slot * dispatch.octets + octet;
     for (var pair = 0u; pair < dispatch.pairs; pair += 1u) {
         let factor = vec4<f32>(factors[dispatch.first_place + pair]);
@@ -40,8 +40,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         of_odd = fma(factor, odd(values), of_odd);
         at += dispatch.octets;
     }
-    of_even *= dispatch.scale;
-    of_odd *= dispatch.scale;
     vector[2u * octet] = vec4<f32>(of_even.x, of_odd.x, of_even.y, of_odd.y);
     vector[2u * octet + 1u] = vec4<f32>(of_even.z, of_odd.z, of_even.w, of_odd.w);
 }

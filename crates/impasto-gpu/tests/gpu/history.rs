@@ -7,7 +7,8 @@ use impasto::preconditioner::Preconditioner;
 use impasto::state::{StateReader, StateWriter};
 use impasto_gpu::{GpuChoice, GpuEngine, SimulatedFaults, adapters, choose};
 use impasto_vgg::bfloat16::Bfloat16;
-use impasto_vgg::{Engine, EngineError, History, Products, Vectors, Weights};
+use impasto_vgg::reference::ReferenceHistory;
+use impasto_vgg::{Engine, EngineError, History, Products, Vectors, Weighing, Weights};
 
 use crate::support::random::Random;
 use crate::{device, engine};
@@ -23,34 +24,45 @@ fn vector(random: &mut Random, values: usize) -> Vec<f32> {
     (0..values).map(|_| (3.0 * random.symmetric()) as f32).collect()
 }
 
-/// A history after `pushed` pairs, and those of them that it remembers.
+/// A history after `pushed` pairs, and one in f64.
 struct Filled {
     history: Box<dyn History>,
+    reference: ReferenceHistory,
+    /// All that were pushed.
     pairs: Vec<[Vec<Bfloat16>; 2]>,
+    count: usize,
 }
 
 fn filled(engine: &GpuEngine, capacity: usize, values: usize, pushed: usize) -> Filled {
-    let mut history = engine.with_any_history().history(capacity, values, None).expect("there is memory for it");
+    let history = engine.with_any_history().history(capacity, values, None).expect("there is memory for it");
     let mut random = Random(5);
-    let mut pairs: Vec<_> = (0..pushed).map(|_| [(); 2].map(|()| rounded(&mut random, values))).collect();
-    for [step, change] in &pairs {
-        history.push(step, change).unwrap();
-    }
-    pairs.drain(..pushed.saturating_sub(capacity));
-    Filled { history, pairs }
+    let pairs: Vec<_> = (0..pushed).map(|_| [(); 2].map(|()| rounded(&mut random, values))).collect();
+    let mut filled = Filled { history, reference: ReferenceHistory::new(capacity), pairs, count: pushed.min(capacity) };
+    filled.push_all();
+    filled
+}
+
+/// A sweep over a history: its products, and the vector after its sum.
+fn sweep(history: &mut dyn History, [multiplied, added]: [Vectors; 2], vector: &[f32], count: usize) -> Products {
+    history.load(vector).unwrap();
+    let products = history.multiply(multiplied).unwrap();
+    history.add(added, &factors(count), 0.75).unwrap();
+    products
 }
 
 impl Filled {
-    /// One of the vectors of each pair, oldest first.
-    fn all(&self, vectors: Vectors) -> impl Iterator<Item = &[Bfloat16]> {
-        self.pairs.iter().map(move |pair| pair[usize::from(vectors == Vectors::Changes)].as_slice())
+    fn push_all(&mut self) {
+        for [step, change] in &self.pairs {
+            self.history.push(step, change).unwrap();
+            self.reference.push(step, change).unwrap();
+        }
     }
 
     /// A sweep's products and its sum.
-    fn sweep(&mut self, multiplied: Vectors, added: Vectors, vector: &[f32]) -> (Products, Vec<f32>) {
-        let products = self.history.multiply(multiplied, vector).unwrap();
-        let mut sum = vector.to_vec();
-        self.history.add(added, &factors(self.pairs.len()), 0.75, &mut sum).unwrap();
+    fn sweep(&mut self, vectors: [Vectors; 2], vector: &[f32]) -> (Products, Vec<f32>) {
+        let products = sweep(&mut *self.history, vectors, vector, self.count);
+        let mut sum = vec![f32::NAN; vector.len()];
+        self.history.read(&mut sum).unwrap();
         (products, sum)
     }
 
@@ -58,23 +70,14 @@ impl Filled {
     fn check(&mut self, case: &str) {
         let values = self.pairs[0][0].len();
         let vector = vector(&mut Random(9), values);
-        for (multiplied, added) in [(BOTH[0], BOTH[1]), (BOTH[1], BOTH[0])] {
-            let (products, sum) = self.sweep(multiplied, added, &vector);
-            let newest = self.pairs.last().unwrap()[1].clone();
-            for (place, own) in self.all(multiplied).enumerate() {
-                let own = || own.iter().map(|value| f64::from(value.wide()));
-                let terms: Vec<f64> = own().zip(&vector).map(|(a, &b)| a * f64::from(b)).collect();
-                check_sum(products.with_vector[place], &terms, case);
-                let terms: Vec<f64> = own().zip(&newest).map(|(a, b)| a * f64::from(b.wide())).collect();
-                check_sum(products.with_newest_change[place], &terms, case);
-            }
-            let factors = factors(self.pairs.len());
-            let added: Vec<_> = self.all(added).collect();
-            for place in 0..values {
-                let terms = added.iter().zip(&factors).map(|(own, factor)| factor * f64::from(own[place].wide()));
-                let expected = 0.75 * (f64::from(vector[place]) + terms.sum::<f64>());
-                assert!((f64::from(sum[place]) - expected).abs() < 2e-6, "{case}: {} at {place}", sum[place]);
-            }
+        for vectors in [BOTH, [BOTH[1], BOTH[0]]] {
+            let (products, sum) = self.sweep(vectors, &vector);
+            let expected = sweep(&mut self.reference, vectors, &vector, self.count);
+            // Within what f32 rounds of so many terms, each of at most 6, that are added in a tree.
+            check_all(&products.with_vector, &expected.with_vector, 2e-6 * values as f64, case);
+            check_all(&products.with_newest_change, &expected.with_newest_change, 2e-6 * values as f64, case);
+            let sum: Vec<f64> = sum.into_iter().map(f64::from).collect();
+            check_all(&sum, self.reference.vector(), 2e-6, case);
         }
     }
 }
@@ -83,11 +86,11 @@ fn factors(count: usize) -> Vec<f64> {
     (0..count).map(|place| 0.3 - 0.11 * place as f64).collect()
 }
 
-/// Within what f32 rounds of so many terms that are added in a tree.
-fn check_sum(sum: f64, terms: &[f64], case: &str) {
-    let expected: f64 = terms.iter().sum();
-    let magnitude: f64 = terms.iter().map(|term| term.abs()).sum();
-    assert!((sum - expected).abs() <= 3e-7 * magnitude, "{case}: {sum} is not {expected}");
+fn check_all(ours: &[f64], expected: &[f64], bound: f64, case: &str) {
+    assert_eq!(ours.len(), expected.len(), "{case}");
+    for (place, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        assert!((ours - expected).abs() <= bound, "{case}: {ours} at {place} is not {expected}");
+    }
 }
 
 /// Lengths around an octet, a thread's octets, and a segment; histories that are part full, full, and that wrap.
@@ -98,7 +101,6 @@ fn sweeps_are_those_of_a_plain_loop_at_every_length() {
         for (capacity, pushed) in [(1, 3), (5, 3), (5, 5), (5, 12)] {
             let case = format!("{values} values, {pushed} of {capacity} pairs");
             let mut filled = filled(engine, capacity, values, pushed);
-            assert_eq!(filled.pairs.len(), pushed.min(capacity));
             filled.check(&case);
         }
     }
@@ -110,11 +112,12 @@ fn a_cleared_history_remembers_nothing() {
     let Some(engine) = engine() else { return };
     let mut filled = filled(engine, 4, 1000, 6);
     filled.history.clear();
-    assert!(filled.history.multiply(Vectors::Steps, &vector(&mut Random(1), 1000)).is_err());
+    filled.reference.clear();
+    filled.history.load(&vector(&mut Random(1), 1000)).unwrap();
+    assert!(filled.history.multiply(Vectors::Steps).is_err());
     filled.pairs.drain(..3);
-    for [step, change] in filled.pairs.clone() {
-        filled.history.push(&step, &change).unwrap();
-    }
+    filled.push_all();
+    filled.count = 3;
     filled.check("after it was cleared");
 }
 
@@ -129,12 +132,63 @@ fn slots_in_several_buffers_change_no_byte() {
     for pushed in [2, 5, 9, 13] {
         let [first, again, apart] = [engine, engine, &narrow].map(|engine| {
             let mut filled = filled(engine, 5, values, pushed);
-            BOTH.map(|vectors| filled.sweep(vectors, vectors, &vector))
+            BOTH.map(|vectors| filled.sweep([vectors; 2], &vector))
         });
         assert!(first == again, "other bytes the second time, after {pushed} pairs");
         assert!(first == apart, "other bytes in several buffers, after {pushed} pairs");
     }
     assert!(narrow.with_any_history().history(5, 2 * values, None).is_none(), "no shader sees such a vector");
+}
+
+/// Sides that are even, odd, long, and too short for any level; with and without a root, after one another.
+#[test]
+fn weighing_is_that_of_the_formula() {
+    let Some(engine) = engine() else { return };
+    for (width, height) in [(1, 1), (7, 40), (8, 8), (33, 17), (64, 96), (131, 45)] {
+        let values = 3 * width * height;
+        let (mut levels, mut side) = (vec![1.0_f32], usize::min(width, height));
+        while side >= 8 {
+            side = side.div_ceil(2);
+            levels.push(0.4 + 0.3 * levels.len() as f32);
+        }
+        let mut random = Random(11);
+        let root: Vec<f32> = (0..width * height).map(|_| (1.5 + random.symmetric()) as f32).collect();
+        let mut history = engine.with_any_history().history(2, values, None).unwrap();
+        for (root, level_weights) in [(&[][..], &levels[..]), (&root, &levels), (&root, &levels[..1])] {
+            let weighing = Weighing { width, height, level_weights, root };
+            let vector = vector(&mut random, values);
+            let mut reference = ReferenceHistory::new(1);
+            let mut weighed = vec![f32::NAN; values];
+            for history in [&mut *history, &mut reference] {
+                history.load(&vector).unwrap();
+                history.weigh(weighing).unwrap();
+            }
+            history.read(&mut weighed).unwrap();
+            let largest = reference.vector().iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+            let weighed: Vec<f64> = weighed.into_iter().map(f64::from).collect();
+            let case = format!("{width}x{height}, {} levels, root {}", level_weights.len(), root.len());
+            check_all(&weighed, reference.vector(), 1e-6 * largest, &case);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_weighed_is_refused() {
+    let Some(engine) = engine() else { return };
+    let mut history = engine.with_any_history().history(2, 300, None).unwrap();
+    let weighing = Weighing { width: 10, height: 10, level_weights: &[1.0, 1.0], root: &[] };
+    assert!(history.weigh(weighing).is_err(), "there is no vector");
+    assert!(history.read(&mut [0.0; 300]).is_err(), "there is no vector");
+    history.load(&[1.0; 300]).unwrap();
+    history.weigh(weighing).unwrap();
+    for wrong in [
+        Weighing { width: 11, ..weighing },
+        Weighing { level_weights: &[], ..weighing },
+        Weighing { level_weights: &[1.0; 9], ..weighing },
+        Weighing { root: &[1.0; 99], ..weighing },
+    ] {
+        assert!(matches!(history.weigh(wrong), Err(EngineError::Request(_))), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -152,7 +206,7 @@ fn what_does_not_fit_is_not_kept() {
     assert!(tight.history(5, 5000, None).is_some());
 }
 
-/// In the push, in the products and in the sum: the vector is as it was, and a want of memory is nobody else's.
+/// In the push, on the vector's way, in the products and in what follows them: the vector is as it was, and a want of memory is nobody else's.
 #[test]
 fn a_fault_leaves_the_vector_untouched() {
     let Some(device) = device() else { return };
@@ -172,8 +226,11 @@ fn a_fault_leaves_the_vector_untouched() {
                 for _ in 0..2 {
                     history.push(&rounded(&mut random, values), &rounded(&mut random, values))?;
                 }
-                history.multiply(Vectors::Steps, &vector)?;
-                history.add(Vectors::Changes, &[0.5, 0.25], 1.0, &mut written)
+                history.load(&vector)?;
+                history.multiply(Vectors::Steps)?;
+                history.add(Vectors::Changes, &[0.5, 0.25], 1.0)?;
+                history.weigh(Weighing { width: 60, height: 50, level_weights: &[1.0, 0.5], root: &[] })?;
+                history.read(&mut written)
             };
             match work() {
                 Ok(()) => ended += 1,
