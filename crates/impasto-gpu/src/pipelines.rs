@@ -134,6 +134,8 @@ pub enum Kernel {
         /// Whether the level above is the vector.
         from_vector: bool,
     },
+    /// apex.wgsl
+    Apex,
     /// weigh.wgsl
     Weigh {
         /// Whether the level is the vector.
@@ -166,9 +168,11 @@ pub enum Family {
     Halve,
     /// And up.
     Weigh,
+    /// Its small levels, both ways.
+    Apex,
 }
 
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 12] = [
     Family::Forward,
     Family::Backward,
     Family::Pixels,
@@ -180,6 +184,7 @@ const FAMILIES: [Family; 11] = [
     Family::AddScaled,
     Family::Halve,
     Family::Weigh,
+    Family::Apex,
 ];
 
 /// How a shader uses one of its buffers.
@@ -206,6 +211,7 @@ impl Kernel {
             Kernel::AddScaled => Family::AddScaled,
             Kernel::Halve { .. } => Family::Halve,
             Kernel::Weigh { .. } => Family::Weigh,
+            Kernel::Apex => Family::Apex,
         }
     }
 
@@ -249,7 +255,8 @@ impl Kernel {
             | Kernel::Accumulate
             | Kernel::Injection
             | Kernel::Dots
-            | Kernel::AddScaled => Vec::new(),
+            | Kernel::AddScaled
+            | Kernel::Apex => Vec::new(),
         }
     }
 }
@@ -273,6 +280,7 @@ impl Family {
             Family::AddScaled => &[include_str!("shaders/add_scaled.wgsl"), PAIRS],
             Family::Halve => &[include_str!("shaders/halve.wgsl")],
             Family::Weigh => &[include_str!("shaders/weigh.wgsl")],
+            Family::Apex => &[include_str!("shaders/apex.wgsl")],
         };
         let storage = match storage {
             Storage::Single => include_str!("shaders/storage_f32.wgsl"),
@@ -293,6 +301,7 @@ impl Family {
             Family::Distance | Family::AddScaled => &[Read, Read, Write],
             Family::Dots => &[Read, Read, Read, Write],
             Family::Halve | Family::Weigh => &[Write, Write, Read],
+            Family::Apex => &[Write],
             Family::Injection => &[Read, Read, Read, Read, Write],
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use impasto_vgg::EngineError;
@@ -88,6 +88,8 @@ pub struct Recorder {
     stopwatch: Option<Stopwatch>,
     parameters: wgpu::Buffer,
     staged: Vec<u8>,
+    /// The pass that kernels are recorded in until something else is recorded; it ends before its encoder does.
+    pass: Option<wgpu::ComputePass<'static>>,
     encoder: Option<wgpu::CommandEncoder>,
     flop: f64,
     in_flight: VecDeque<Submission>,
@@ -121,6 +123,7 @@ impl Recorder {
             stopwatch: None,
             parameters,
             staged: Vec::new(),
+            pass: None,
             encoder: None,
             flop: 0.0,
             in_flight: VecDeque::new(),
@@ -164,17 +167,29 @@ impl Recorder {
         self.flop += f64::from(count) * work.flop;
         // A part's share need not be whole: the first part stands for all positions.
         let label = work.label.map(|label| if first == 0 { label } else { Label { positions: 0.0, ..label } });
-        let device = self.device.device();
-        let encoder = self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()));
-        let timestamp_writes = self.stopwatch.as_mut().zip(label).map(|(stopwatch, label)| stopwatch.start(label));
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+        let pass = self.pass(label);
         pass.set_pipeline(work.pipeline);
         pass.set_bind_group(0, work.bindings, &[offset as u32]);
         pass.dispatch_workgroups(line, count.div_ceil(line), 1);
     }
 
+    /// Where a kernel is recorded: with all others, or in a pass of its own where times are taken.
+    fn pass(&mut self, label: Option<Label>) -> &mut wgpu::ComputePass<'static> {
+        if self.stopwatch.is_some() {
+            self.pass = None;
+        }
+        let Recorder { pass, encoder, stopwatch, device, .. } = self;
+        pass.get_or_insert_with(|| {
+            let encoder = encoder.get_or_insert_with(|| device.device().create_command_encoder(&Default::default()));
+            let timestamp_writes = stopwatch.as_mut().zip(label).map(|(stopwatch, label)| stopwatch.start(label));
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+            encoder.begin_compute_pass(&descriptor).forget_lifetime()
+        })
+    }
+
     /// Records what is no kernel: copies and clears.
     pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        self.pass = None;
         let device = self.device.device();
         self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
     }
@@ -199,6 +214,7 @@ impl Recorder {
     /// # Errors
     /// As [`Recorder::dispatch`].
     pub fn submit(&mut self) -> Result<(), EngineError> {
+        self.pass = None;
         let Some(mut encoder) = self.encoder.take() else { return self.device.check() };
         while self.in_flight.len() >= IN_FLIGHT {
             self.wait_for_oldest()?;
@@ -268,15 +284,25 @@ impl Recorder {
         self.map(buffer, bytes, with)
     }
 
-    /// Waits for all that was submitted, and reads `bytes` of a buffer that the host may map.
-    fn map<R>(&mut self, buffer: &wgpu::Buffer, bytes: u64, with: impl FnOnce(&[u8]) -> R) -> Result<R, EngineError> {
+    /// Waits for all that was submitted, and for what comes of it.
+    fn wait_for_all(&mut self, is_mapped: &AtomicBool) -> Result<(), EngineError> {
         while !self.in_flight.is_empty() {
             self.wait_for_oldest()?;
         }
+        if is_mapped.load(Ordering::Acquire) { self.device.check() } else { self.device.wait() }
+    }
+
+    /// Waits for all that was submitted, and reads `bytes` of a buffer that the host may map.
+    fn map<R>(&mut self, buffer: &wgpu::Buffer, bytes: u64, with: impl FnOnce(&[u8]) -> R) -> Result<R, EngineError> {
         let slice = buffer.slice(..bytes);
-        // What goes wrong shows in the wait and in the range.
-        slice.map_async(wgpu::MapMode::Read, |_| {});
-        self.device.wait()?;
+        let is_mapped = Arc::new(AtomicBool::new(false));
+        let mapped = Arc::clone(&is_mapped);
+        // Asked for before it can be given: so one wait does for both. What goes wrong shows in the wait and in the range.
+        slice.map_async(wgpu::MapMode::Read, move |_| mapped.store(true, Ordering::Release));
+        if let Err(error) = self.wait_for_all(&is_mapped) {
+            buffer.unmap();
+            return Err(error);
+        }
         let result = match slice.get_mapped_range() {
             Ok(view) => with(&view),
             Err(error) => return Err(self.device.error(&crate::DeviceFault::Refused { reason: error.to_string() })),

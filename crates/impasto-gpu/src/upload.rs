@@ -122,10 +122,14 @@ pub fn copy_halves(to: wgpu::WriteOnly<'_, [u8]>, values: &[Bfloat16]) {
 
 /// Two values a word; zeros behind them.
 fn words(values: &[Bfloat16]) -> [u32; COPIED_HALVES / size_of::<u32>()] {
+    let word = |lower: Bfloat16, upper: u16| u32::from(lower.to_bits()) | u32::from(upper) << 16;
     let mut words = [0; COPIED_HALVES / size_of::<u32>()];
-    for (word, pair) in words.iter_mut().zip(values.chunks(2)) {
-        let upper = pair.get(1).map_or(0, |value| value.to_bits());
-        *word = u32::from(pair[0].to_bits()) | u32::from(upper) << 16;
+    let (pairs, last) = values.as_chunks::<2>();
+    for (to, pair) in words.iter_mut().zip(pairs) {
+        *to = word(pair[0], pair[1].to_bits());
+    }
+    if let &[last] = last {
+        words[pairs.len()] = word(last, 0);
     }
     words
 }

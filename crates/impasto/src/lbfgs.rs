@@ -74,23 +74,32 @@ impl Lbfgs {
         for vector in [&mut self.position, &mut self.gradient, &mut self.direction] {
             *vector = zeros(picture.len());
         }
-        self.arrive(picture, loss, gradient);
+        self.arrive(picture, loss, gradient, |_| {});
     }
 
-    /// Makes `picture` the good one, and `direction` Z g.
-    fn arrive(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
+    /// Makes `picture` the good one, and `direction` Z g, while `beside` does something with H.
+    fn arrive(
+        &mut self,
+        picture: &[f32],
+        loss: f64,
+        gradient: &[f32],
+        beside: impl FnOnce(&mut InverseHessian) + Send,
+    ) {
         (self.loss, self.rejections) = (loss, 0);
-        let clamp = self.clamp;
-        let there = picture.par_chunks(CHUNK).zip(gradient.par_chunks(CHUNK));
-        let good = self.position.par_chunks_mut(CHUNK).zip(self.gradient.par_chunks_mut(CHUNK));
-        self.direction.par_chunks_mut(CHUNK).zip(good).zip(there).for_each(
-            |((direction, (position, good_gradient)), (picture, gradient))| {
-                position.copy_from_slice(picture);
-                good_gradient.copy_from_slice(gradient);
-                direction.copy_from_slice(gradient);
-                hold_bounds(clamp, direction, picture, gradient);
-            },
-        );
+        let Lbfgs { clamp, position, gradient: good_gradient, direction, inverse, .. } = self;
+        let copy = || {
+            let there = picture.par_chunks(CHUNK).zip(gradient.par_chunks(CHUNK));
+            let good = position.par_chunks_mut(CHUNK).zip(good_gradient.par_chunks_mut(CHUNK));
+            direction.par_chunks_mut(CHUNK).zip(good).zip(there).for_each(
+                |((direction, (position, good_gradient)), (picture, gradient))| {
+                    position.copy_from_slice(picture);
+                    good_gradient.copy_from_slice(gradient);
+                    direction.copy_from_slice(gradient);
+                    hold_bounds(*clamp, direction, picture, gradient);
+                },
+            );
+        };
+        rayon::join(|| beside(inverse), copy);
     }
 
     /// Points `direction`, which is Z g, downhill from the good picture, and writes the next trial picture.
@@ -165,10 +174,12 @@ impl Lbfgs {
             self.propose(picture);
             return Step::Rejected(if finite { Rejection::Grown } else { Rejection::NotFinite });
         }
-        if self.loss.is_finite() {
-            self.inverse.remember(comparison);
-        }
-        self.arrive(picture, loss, gradient);
+        let is_pair = self.loss.is_finite();
+        self.arrive(picture, loss, gradient, |inverse| {
+            if is_pair {
+                inverse.remember(comparison);
+            }
+        });
         self.aim(picture);
         Step::Accepted
     }

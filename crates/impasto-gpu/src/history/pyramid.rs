@@ -14,6 +14,11 @@ use crate::upload::{Upload, copy_slices};
 const TILE: (usize, usize) = (32, 8);
 /// Floating-point operations of a value, about.
 const VALUE_FLOP: usize = 40;
+/// Values of a plane that a workgroup reads to make all levels below it, and values of those, at most.
+const APEX_VALUES: usize = 1 << 12;
+const BELOW_APEX_VALUES: usize = 1408;
+/// Levels that apex.wgsl has weights for.
+const APEX_LEVELS: usize = 8;
 
 /// A level below the vector's own, where it stands among all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +40,15 @@ fn levels(weighing: &Weighing<'_>) -> Vec<Level> {
     levels
 }
 
+/// The place of the level from which on one workgroup makes those below it: not the vector's, and not the last.
+fn apex(levels: &[Level]) -> Option<usize> {
+    (1..levels.len().saturating_sub(1)).find(|&place| {
+        let below: usize = levels[place + 1..].iter().map(|level| level.width * level.height).sum();
+        let fits = levels[place].width * levels[place].height <= APEX_VALUES && below <= BELOW_APEX_VALUES;
+        fits && levels.len() - place <= APEX_LEVELS
+    })
+}
+
 /// Values that levels may take below a vector of so many: a third of it, and what odd sides are rounded up by.
 fn level_values(values: usize) -> usize {
     values * 2 / 5
@@ -54,6 +68,7 @@ pub struct Pyramid {
     root_upload: Upload,
     halve: wgpu::BindGroup,
     weigh: wgpu::BindGroup,
+    apex: wgpu::BindGroup,
 }
 
 impl Pyramid {
@@ -68,6 +83,7 @@ impl Pyramid {
             root_upload: Upload::new(make.device, plane_bytes),
             halve: bind(Family::Halve),
             weigh: bind(Family::Weigh),
+            apex: make.bind(Family::Apex, &[&levels]),
             root,
         }
     }
@@ -115,40 +131,53 @@ impl Pyramid {
             let values = [fine, coarse.unwrap_or(&nothing)].map(|level| [level.width, level.height, level.offset]);
             values.concat().into_iter().map(|value| value as u32).chain([has_root]).collect()
         };
-        for (place, pair) in levels.windows(2).enumerate() {
+        let last = apex(&levels).unwrap_or(levels.len() - 1);
+        for (place, pair) in levels[..=last].windows(2).enumerate() {
             let kernel = Kernel::Halve { from_vector: place == 0 };
-            dispatch(shared, recorder, kernel, &self.halve, &parameters(&pair[0], Some(&pair[1])), pair[1])?;
+            let parameters = parameters(&pair[0], Some(&pair[1]));
+            dispatch(shared, recorder, kernel, &self.halve, &parameters, tiles_of(pair[1]))?;
         }
-        for (place, fine) in levels.iter().enumerate().rev() {
-            let coarse = levels.get(place + 1);
+        if last + 1 < levels.len() {
+            let Level { width, height, offset } = levels[last];
+            let mut parameters: Vec<u32> = vec![width as u32, height as u32, offset as u32];
+            parameters.extend([(levels.len() - 1 - last) as u32, 0]);
+            let weights = weights[last..].iter().copied().chain([0.0; APEX_LEVELS]).take(APEX_LEVELS);
+            parameters.extend(weights.map(f32::to_bits));
+            dispatch(shared, recorder, Kernel::Apex, &self.apex, &parameters, 3)?;
+        }
+        // The vector alone, where there is nothing below it.
+        let above_last = 0..last.max(1);
+        for place in above_last.rev() {
             // The coarsest level has no weight of its own yet: it is scaled on the way.
-            if coarse.is_none() && place > 0 {
-                continue;
-            }
             let coarse_weight = if place + 2 == levels.len() { weights[place + 1] } else { 1.0 };
-            let mut parameters = parameters(fine, coarse);
+            let mut parameters = parameters(&levels[place], levels.get(place + 1));
             parameters.extend([weights[place], coarse_weight].map(f32::to_bits));
             let kernel = Kernel::Weigh { from_vector: place == 0 };
-            dispatch(shared, recorder, kernel, &self.weigh, &parameters, *fine)?;
+            dispatch(shared, recorder, kernel, &self.weigh, &parameters, tiles_of(levels[place]))?;
         }
         Ok(())
     }
 }
 
-/// Records a kernel that makes this level.
+/// Workgroups that make a level.
+fn tiles_of(level: Level) -> usize {
+    3 * level.width.div_ceil(TILE.0) * level.height.div_ceil(TILE.1)
+}
+
+/// Records a kernel.
 fn dispatch(
     shared: &Shared,
     recorder: &mut Recorder,
     kernel: Kernel,
     bindings: &wgpu::BindGroup,
     parameters: &[u32],
-    level: Level,
+    workgroups: usize,
 ) -> Result<(), EngineError> {
     recorder.dispatch(&Work {
         pipeline: &shared.pipelines.get(kernel, Storage::Single),
         bindings,
         parameters,
-        workgroups: (3 * level.width.div_ceil(TILE.0) * level.height.div_ceil(TILE.1)) as u32,
+        workgroups: workgroups as u32,
         flop: (TILE.0 * TILE.1 * VALUE_FLOP) as f64,
         label: None,
     })
@@ -161,7 +190,7 @@ mod tests {
     #[test]
     fn levels_stand_one_behind_the_other_within_their_buffer() {
         for (width, height) in [(8, 8), (9, 9), (17, 9), (33, 500), (512, 384)] {
-            let (mut count, mut side) = (1, width.min(height));
+            let (mut count, mut side) = (1, usize::min(width, height));
             while side >= 8 {
                 (count, side) = (count + 1, side.div_ceil(2));
             }

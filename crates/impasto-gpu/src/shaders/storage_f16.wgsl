@@ -9,7 +9,8 @@
 alias Feature = vec2<u32>;
 alias Gradient = vec2<u32>;
 
-const LARGEST: vec4<f32> = vec4<f32>(65504.0);
+const LARGEST: vec4<u32> = vec4<u32>(0x477fe000u);
+const INFINITE: vec4<u32> = vec4<u32>(0x7f800000u);
 const QUIET_NAN: vec4<u32> = vec4<u32>(0x7fc00000u);
 
 // The bits of an f32 without the lowest `dropped`.
@@ -24,9 +25,11 @@ fn feature(stored: Feature) -> vec4<f32> {
     return vec4<f32>(unpack2x16float(stored.x), unpack2x16float(stored.y));
 }
 
-// Of a value that is not negative.
+// Of a value that is not negative. By the bits, which stand in the order of the values: of a comparison of floats compilers
+// make the smaller of the two, which is LARGEST where the value is no number.
 fn stored_feature(value: vec4<f32>) -> Feature {
-    let nearest = bitcast<vec4<f32>>(rounded(select(value, LARGEST, value > LARGEST), 13u));
+    let bits = rounded(value, 13u);
+    let nearest = bitcast<vec4<f32>>(select(min(bits, LARGEST), bits, bits > INFINITE));
     return vec2<u32>(pack2x16float(nearest.xy), pack2x16float(nearest.zw));
 }
 

@@ -144,7 +144,7 @@ fn slots_in_several_buffers_change_no_byte() {
 #[test]
 fn weighing_is_that_of_the_formula() {
     let Some(engine) = engine() else { return };
-    for (width, height) in [(1, 1), (7, 40), (8, 8), (33, 17), (64, 96), (131, 45)] {
+    for (width, height) in [(1, 1), (7, 40), (8, 8), (33, 17), (64, 96), (131, 45), (300, 200), (260, 520)] {
         let values = 3 * width * height;
         let (mut levels, mut side) = (vec![1.0_f32], usize::min(width, height));
         while side >= 8 {
