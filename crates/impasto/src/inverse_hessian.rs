@@ -18,7 +18,7 @@
 //! What lies between, s_i y_j of every older i and newer j, is kept in a small table. Pairs are kept in bfloat16: half the
 //! memory and half the time, and as many evaluations (docs/performance.md). H is that of the rounded pairs, exactly. Where an
 //! engine keeps a copy of the pairs ([`InverseHessian::attach`]), q goes there, and comes back as H g; the host meanwhile
-//! learns, and makes P y.
+//! learns, and makes y P y.
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,7 +31,7 @@ use crate::device_copy::DeviceCopy;
 use crate::preconditioner::Preconditioner;
 use crate::state::{Damaged, StateReader, StateWriter};
 use crate::trial::{Comparison, Trial, compare};
-use crate::vectors::{add_and_finish, add_and_scale, dot, dots, dots_with_rounded, zeros};
+use crate::vectors::{add_and_finish, add_and_scale, copy_into, dots, dots_with_rounded, zeros};
 
 /// Least s y / (|s| |y|) of a pair that is remembered: H stays positive.
 const LEAST_CURVATURE: f64 = 1e-8;
@@ -65,10 +65,8 @@ pub struct InverseHessian {
     preconditioner: Option<Preconditioner>,
     /// s s and y y of the newest pair, which the preconditioner has not learnt from yet.
     unlearnt: Option<(f64, f64)>,
-    /// Whether the newest pair's y P y is still y y; `wide_change` is its y.
+    /// Whether the newest pair's y P y is still y y.
     is_unweighed: bool,
-    /// Room for a picture.
-    wide_change: Vec<f32>,
 }
 
 impl InverseHessian {
@@ -83,7 +81,6 @@ impl InverseHessian {
             preconditioner,
             unlearnt: None,
             is_unweighed: false,
-            wide_change: Vec::new(),
         }
     }
 
@@ -109,10 +106,7 @@ impl InverseHessian {
         });
         // Filled when it is first used.
         pair.older_steps_dot_change.clear();
-        if self.wide_change.len() != length {
-            self.wide_change = zeros(length);
-        }
-        compare(trial, &mut pair.step, &mut pair.change, &mut self.wide_change)
+        compare(trial, &mut pair.step, &mut pair.change)
     }
 
     /// Adds the pair that was compared, unless the loss does not curve upwards along it.
@@ -153,27 +147,36 @@ impl InverseHessian {
         }
     }
 
-    /// Makes H times `vector` of it; there must be a pair. `finish` has each chunk of it last, with that of `picture`;
-    /// gives the sum of its answers.
+    /// Makes H times `vector` of it, or H times `other` where that is given; there must be a pair. `finish` has each chunk of
+    /// it last, with that of `picture`; gives the sum of its answers.
     pub fn apply(
         &mut self,
         vector: &mut [f32],
+        other: Option<&[f32]>,
         picture: &mut [f32],
         finish: impl Fn(Range<usize>, &mut [f32], &mut [f32]) -> f64 + Sync,
     ) -> f64 {
-        if self.copy.is_there() && self.apply_there(vector).is_some() {
+        if self.is_elsewhere() && self.apply_there(vector, other).is_some() {
             return add_and_finish::<Bfloat16>((vector, picture), &[], &[], finish);
+        }
+        if let Some(other) = other {
+            copy_into(vector, other);
         }
         let factors = self.apply_but_last_sum(vector);
         add_and_finish((vector, picture), &steps(&self.pairs), &factors, finish)
     }
 
+    /// Whether an engine keeps a copy of the pairs, so that H is made there.
+    pub fn is_elsewhere(&self) -> bool {
+        self.copy.is_there()
+    }
+
     /// [`InverseHessian::apply`] where the copy is, without `finish`. Where that fails, `vector` is as it was.
-    fn apply_there(&mut self, vector: &mut [f32]) -> Option<()> {
+    fn apply_there(&mut self, vector: &mut [f32], other: Option<&[f32]>) -> Option<()> {
         let mut copy = std::mem::take(&mut self.copy);
         let InverseHessian { pairs, preconditioner, unlearnt, .. } = &mut *self;
         let (products, ()) = rayon::join(
-            || copy.first_products(vector),
+            || copy.first_products(other.unwrap_or(vector)),
             || {
                 if let Some(preconditioner) = preconditioner {
                     learn(preconditioner, pairs, unlearnt);
@@ -182,15 +185,16 @@ impl InverseHessian {
         );
         let mut alphas = self.first_loop(products?);
         let negated = negated(&alphas);
-        // Of the vector before it is scaled; y P y is not known yet.
-        let products = match &mut self.preconditioner {
-            None => copy.second_products(&negated, None),
+        // Of the vector before it is scaled: y P y is not known yet.
+        let InverseHessian { pairs, preconditioner, is_unweighed, .. } = &mut *self;
+        let (products, square) = match preconditioner {
+            None => (copy.second_products(&negated, None), None),
             Some(preconditioner) => {
-                let wide_change = self.is_unweighed.then_some(&mut self.wide_change[..]);
-                preconditioner.apply_beside(wide_change, |weighing| copy.second_products(&negated, Some(weighing)))
+                let change = pairs.back().map(|pair| &pair.change[..]).filter(|_| *is_unweighed);
+                preconditioner.square_beside(change, |weighing| copy.second_products(&negated, Some(weighing)))
             }
         };
-        self.take_weighed_change();
+        self.take_square(square);
         let scale = self.scale();
         let products = products?.with_vector;
         self.second_loop(&mut alphas, products.into_iter().map(|product| f64::from(scale) * product).collect());
@@ -201,20 +205,18 @@ impl InverseHessian {
 
     /// Makes of `vector` what H makes of it but for the last sum; gives the factors of its steps.
     fn apply_but_last_sum(&mut self, vector: &mut [f32]) -> Vec<f64> {
-        let InverseHessian { pairs, preconditioner, unlearnt, is_unweighed, wide_change, .. } = self;
-        // One sweep for the loop and for the newest pair's row of the table; beside it P y, whose small levels leave
+        let InverseHessian { pairs, preconditioner, unlearnt, is_unweighed, .. } = &mut *self;
+        // One sweep for the loop and for the newest pair's row of the table; beside it y P y, whose small levels leave
         // threads without work.
-        let (products, ()) = rayon::join(
+        let (products, square) = rayon::join(
             || first_products(pairs, vector),
             || {
-                let Some(preconditioner) = preconditioner else { return };
+                let preconditioner = preconditioner.as_mut()?;
                 learn(preconditioner, pairs, unlearnt);
-                if *is_unweighed {
-                    preconditioner.apply(wide_change);
-                }
+                pairs.back().filter(|_| *is_unweighed).map(|pair| preconditioner.square(&pair.change))
             },
         );
-        self.take_weighed_change();
+        self.take_square(square);
         let mut alphas = self.first_loop(products);
         add_and_scale(vector, &changes(&self.pairs), &negated(&alphas), self.scale());
         self.precondition(vector);
@@ -223,11 +225,11 @@ impl InverseHessian {
         alphas
     }
 
-    /// Once `wide_change` is P y: the newest pair's y P y.
-    fn take_weighed_change(&mut self) {
-        let is_weighed = std::mem::take(&mut self.is_unweighed);
-        if let (true, true, Some(pair)) = (is_weighed, self.preconditioner.is_some(), self.pairs.back_mut()) {
-            pair.change_dot_change = dot(&pair.change, &self.wide_change);
+    /// Takes the newest pair's y P y in, if it is not y y.
+    fn take_square(&mut self, square: Option<f64>) {
+        self.is_unweighed = false;
+        if let (Some(square), Some(pair)) = (square, self.pairs.back_mut()) {
+            pair.change_dot_change = square;
         }
     }
 
@@ -269,11 +271,11 @@ impl InverseHessian {
         self.copy = DeviceCopy::of(history, self.pairs.iter().map(|pair| (&pair.step[..], &pair.change[..])));
     }
 
-    /// Bytes of a full history for pictures of `values` values, with room for a picture.
+    /// Bytes of a full history for pictures of `values` values.
     pub fn bytes(&self, values: usize) -> u64 {
         let preconditioner = if self.preconditioner.is_some() { Preconditioner::bytes(values) } else { 0 };
         let pairs = 2 * (self.capacity + 1) * size_of::<Bfloat16>();
-        ((pairs + size_of::<f32>()) * values) as u64 + preconditioner
+        (pairs * values) as u64 + preconditioner
     }
 
     /// Writes all that H depends on.

@@ -70,22 +70,24 @@ impl Lbfgs {
         }
     }
 
-    fn start(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) {
+    fn start(&mut self, picture: &[f32], loss: f64, gradient: &[f32]) -> bool {
         for vector in [&mut self.position, &mut self.gradient, &mut self.direction] {
             *vector = zeros(picture.len());
         }
-        self.arrive(picture, loss, gradient, |_| {});
+        self.arrive(picture, loss, gradient, |_| {})
     }
 
-    /// Makes `picture` the good one, and `direction` Z g, while `beside` does something with H.
+    /// Makes `picture` the good one, while `beside` does something with H. Gives whether `direction` is Z g; where that is
+    /// g and goes elsewhere to become the direction, it is not copied first.
     fn arrive(
         &mut self,
         picture: &[f32],
         loss: f64,
         gradient: &[f32],
         beside: impl FnOnce(&mut InverseHessian) + Send,
-    ) {
+    ) -> bool {
         (self.loss, self.rejections) = (loss, 0);
+        let is_written = self.clamp || !self.inverse.is_elsewhere();
         let Lbfgs { clamp, position, gradient: good_gradient, direction, inverse, .. } = self;
         let copy = || {
             let there = picture.par_chunks(CHUNK).zip(gradient.par_chunks(CHUNK));
@@ -94,19 +96,23 @@ impl Lbfgs {
                 |((direction, (position, good_gradient)), (picture, gradient))| {
                     position.copy_from_slice(picture);
                     good_gradient.copy_from_slice(gradient);
-                    direction.copy_from_slice(gradient);
-                    hold_bounds(*clamp, direction, picture, gradient);
+                    if is_written {
+                        direction.copy_from_slice(gradient);
+                        hold_bounds(*clamp, direction, picture, gradient);
+                    }
                 },
             );
         };
         rayon::join(|| beside(inverse), copy);
+        is_written
     }
 
-    /// Points `direction`, which is Z g, downhill from the good picture, and writes the next trial picture.
-    fn aim(&mut self, picture: &mut [f32]) {
+    /// Points `direction`, which is Z g or, if it is not written yet, g, downhill from the good picture, and writes the next
+    /// trial picture.
+    fn aim(&mut self, picture: &mut [f32], is_written: bool) {
         self.reach = 1.0;
         if !self.inverse.is_empty() {
-            if self.apply_inverse(picture) < 0.0 {
+            if self.apply_inverse(picture, is_written) < 0.0 {
                 return;
             }
             // Only rounding can do this: H is positive.
@@ -130,9 +136,10 @@ impl Lbfgs {
     }
 
     /// direction = -Z H Z g, and `picture` the whole step in it; gives the slope that way.
-    fn apply_inverse(&mut self, picture: &mut [f32]) -> f64 {
+    fn apply_inverse(&mut self, picture: &mut [f32], is_written: bool) -> f64 {
         let Lbfgs { position, gradient, direction, inverse, clamp, reach, .. } = self;
-        inverse.apply(direction, picture, |range, direction, picture| {
+        let unwritten = (!is_written).then_some(&gradient[..]);
+        inverse.apply(direction, unwritten, picture, |range, direction, picture| {
             let (position, gradient) = (&position[range.clone()], &gradient[range]);
             direction.iter_mut().for_each(|value| *value = -*value);
             hold_bounds(*clamp, direction, position, gradient);
@@ -162,8 +169,8 @@ impl Lbfgs {
             if !loss.is_finite() || !all_finite(gradient) {
                 return Step::Rejected(Rejection::NotFinite);
             }
-            self.start(picture, loss, gradient);
-            self.aim(picture);
+            let is_written = self.start(picture, loss, gradient);
+            self.aim(picture, is_written);
             return Step::Accepted;
         }
         let trial = Trial { picture, gradient, position: &self.position, gradient_before: &self.gradient };
@@ -175,12 +182,12 @@ impl Lbfgs {
             return Step::Rejected(if finite { Rejection::Grown } else { Rejection::NotFinite });
         }
         let is_pair = self.loss.is_finite();
-        self.arrive(picture, loss, gradient, |inverse| {
+        let is_written = self.arrive(picture, loss, gradient, |inverse| {
             if is_pair {
                 inverse.remember(comparison);
             }
         });
-        self.aim(picture);
+        self.aim(picture, is_written);
         Step::Accepted
     }
 

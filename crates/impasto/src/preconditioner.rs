@@ -30,20 +30,22 @@ impl Preconditioner {
         self.pyramid.apply_between(picture, self.diagonal.root());
     }
 
-    /// Replaces `picture`, if there is one, by P times it, while `beside` does something with what P is.
-    pub fn apply_beside<R: Send>(
+    /// v P v of a picture v.
+    pub fn square(&mut self, vector: &[Bfloat16]) -> f64 {
+        self.pyramid.square_between(vector, self.diagonal.root())
+    }
+
+    /// v P v of a picture v, if there is one, while `beside` does something with what P is.
+    pub fn square_beside<R: Send>(
         &mut self,
-        picture: Option<&mut [f32]>,
+        vector: Option<&[Bfloat16]>,
         beside: impl FnOnce(Weighing<'_>) -> R + Send,
-    ) -> R {
+    ) -> (R, Option<f64>) {
         let (pyramid, root) = (&mut self.pyramid, self.diagonal.root());
         let (width, height) = pyramid.size();
         let level_weights = pyramid.level_weights();
         let weighing = Weighing { width, height, level_weights: &level_weights, root };
-        match picture {
-            Some(picture) => rayon::join(|| beside(weighing), || pyramid.apply_between(picture, root)).0,
-            None => beside(weighing),
-        }
+        rayon::join(|| beside(weighing), || vector.map(|vector| pyramid.square_between(vector, root)))
     }
 
     /// Learns from a step and its change of the gradient, each with the sum of its squares, both above 0.

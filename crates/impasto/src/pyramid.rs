@@ -20,7 +20,7 @@
 use impasto_vgg::cpu::isa::{Isa, Task};
 use rayon::prelude::*;
 
-use crate::vectors::{LEAST_ROWS, instruction_set};
+use crate::vectors::{Element, LEAST_ROWS, dot, dot_of_chunk, instruction_set};
 
 /// Sides shorter than this are not halved again, in pixels.
 const SHORTEST_SIDE_PX: usize = 4;
@@ -90,6 +90,23 @@ impl Pyramid {
         weigh_and_add(picture, weight(power, 0), (width, height), &large[0], below_weight, root);
     }
 
+    /// v R P R v of a picture v, with R as in [`Pyramid::apply_between`]: the sum over all levels of w_j |D^j R v|^2, which
+    /// needs no way up.
+    pub fn square_between<A: Element>(&mut self, vector: &[A], root: &[f32]) -> f64 {
+        let (width, height) = (self.width, self.height);
+        let mut sum = square_of_rows(vector, root, width);
+        let mut finer: Option<&Level> = None;
+        for (place, level) in self.levels.iter_mut().enumerate() {
+            match finer {
+                None => halve((width, height, vector), root, level),
+                Some(finer) => halve((finer.width, finer.height, &finer.values), &[], level),
+            }
+            sum += f64::from(weight(self.power, place + 1)) * dot(&level.values, &level.values);
+            finer = Some(level);
+        }
+        sum
+    }
+
     /// Width and height of its pictures, in pixels.
     pub fn size(&self) -> (usize, usize) {
         (self.width, self.height)
@@ -124,37 +141,81 @@ fn multiply_twice(picture: &mut [f32], root: &[f32]) {
     }
 }
 
-/// `coarse` = D R of a finer map (width, height, values).
-fn halve((width, height, fine): (usize, usize, &[f32]), root: &[f32], coarse: &mut Level) {
-    let (coarse_width, coarse_height, set) = (coarse.width, coarse.height, instruction_set());
-    let rows = coarse.values.par_chunks_mut(coarse_width).with_min_len(LEAST_ROWS).enumerate();
-    rows.for_each_init(
-        || vec![0.0; width + 3],
-        |column_sums, (row, coarse)| {
-            let (plane, y) = (row / coarse_height, row % coarse_height);
-            let fine = &fine[plane * height * width..][..height * width];
-            set.run(HalvedRow { fine: Plane { width, height, values: fine }, root, y, column_sums, coarse });
+/// |R v|^2 of a picture v with rows of this width.
+fn square_of_rows<A: Element>(vector: &[A], root: &[f32], width: usize) -> f64 {
+    let set = instruction_set();
+    let rows = vector.par_chunks(width).with_min_len(LEAST_ROWS).enumerate();
+    let of_rows = rows.map_init(
+        || vec![0.0; width],
+        |rooted, (row, values)| {
+            let root = match root.is_empty() {
+                true => root,
+                false => &root[row % (root.len() / width) * width..][..width],
+            };
+            set.run(SquareOfRow { values, root, rooted })
         },
     );
+    of_rows.collect::<Vec<f64>>().into_iter().fold(0.0, |sum, of_row| sum + of_row)
+}
+
+/// A row of [`square_of_rows`].
+struct SquareOfRow<'a, A> {
+    values: &'a [A],
+    root: &'a [f32],
+    /// Room for a row.
+    rooted: &'a mut [f32],
+}
+
+impl<A: Element> Task for SquareOfRow<'_, A> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self, _: I) -> f64 {
+        let SquareOfRow { values, root, rooted } = self;
+        rooted.iter_mut().zip(values).for_each(|(rooted, value)| *rooted = value.wide());
+        rooted.iter_mut().zip(root).for_each(|(rooted, root)| *rooted *= root);
+        dot_of_chunk(rooted, rooted)
+    }
+}
+
+/// `coarse` = D R of a finer map (width, height, values).
+fn halve<A: Element>((width, height, fine): (usize, usize, &[A]), root: &[f32], coarse: &mut Level) {
+    let (coarse_width, coarse_height, set) = (coarse.width, coarse.height, instruction_set());
+    let make = |column_sums: &mut Vec<f32>, (row, coarse): (usize, &mut [f32])| {
+        let (plane, y) = (row / coarse_height, row % coarse_height);
+        let fine = &fine[plane * height * width..][..height * width];
+        set.run(HalvedRow { fine: Plane { width, height, values: fine }, root, y, column_sums, coarse });
+    };
+    let column_sums = || vec![0.0; width + 3];
+    match coarse_width * coarse_height <= SMALL_LEVEL {
+        true => {
+            let mut column_sums = column_sums();
+            coarse.values.chunks_mut(coarse_width).enumerate().for_each(|row| make(&mut column_sums, row));
+        }
+        false => {
+            let rows = coarse.values.par_chunks_mut(coarse_width).with_min_len(LEAST_ROWS).enumerate();
+            rows.for_each_init(column_sums, make);
+        }
+    }
 }
 
 /// Values of one colour, `[height, width]`.
 #[derive(Clone, Copy)]
-struct Plane<'a> {
+struct Plane<'a, A = f32> {
     width: usize,
     height: usize,
-    values: &'a [f32],
+    values: &'a [A],
 }
 
-impl<'a> Plane<'a> {
-    fn row(&self, y: usize) -> &'a [f32] {
+impl<'a, A> Plane<'a, A> {
+    fn row(&self, y: usize) -> &'a [A] {
         &self.values[y * self.width..][..self.width]
     }
 }
 
 /// Row `y` of [`halve`] in one plane.
-struct HalvedRow<'a> {
-    fine: Plane<'a>,
+struct HalvedRow<'a, A = f32> {
+    fine: Plane<'a, A>,
     root: &'a [f32],
     y: usize,
     /// Room for three columns more than the plane has.
@@ -162,7 +223,7 @@ struct HalvedRow<'a> {
     coarse: &'a mut [f32],
 }
 
-impl Task for HalvedRow<'_> {
+impl<A: Element> Task for HalvedRow<'_, A> {
     type Output = ();
 
     #[inline(always)]
@@ -174,10 +235,10 @@ impl Task for HalvedRow<'_> {
             let Some(y) = (2 * y + offset).checked_sub(1).filter(|&y| y < fine.height) else { continue };
             let columns = column_sums[1..].iter_mut().zip(fine.row(y));
             match root.is_empty() {
-                true => columns.for_each(|(sum, value)| *sum += tap * value),
+                true => columns.for_each(|(sum, value)| *sum += tap * value.wide()),
                 false => {
                     let root = &root[y * fine.width..][..fine.width];
-                    columns.zip(root).for_each(|((sum, value), root)| *sum += tap * (value * root));
+                    columns.zip(root).for_each(|((sum, value), root)| *sum += tap * (value.wide() * root));
                 }
             }
         }
@@ -365,6 +426,22 @@ mod tests {
     }
 
     #[test]
+    fn squares_are_products_with_what_it_makes_of_them() {
+        for (width, height) in [(1, 1), (7, 40), (9, 17), (61, 47), (300, 131)] {
+            let mut pyramid = Pyramid::new(width, height, 0.8);
+            let vector = noise(3 * width * height, 4);
+            let root: Vec<f32> = noise(width * height, 3).iter().map(|value| 1.5 + value).collect();
+            for root in [&[][..], &root] {
+                let mut applied = vector.clone();
+                pyramid.apply_between(&mut applied, root);
+                let expected = product(&vector, &applied);
+                let square = pyramid.square_between(&vector, root);
+                assert!((square - expected).abs() < 1e-6 * expected, "{width}x{height}: {square} {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn weights_fall_with_the_frequency() {
         let (width, height) = (128, 128);
         let mut pyramid = Pyramid::new(width, height, 1.0);
@@ -391,9 +468,11 @@ mod tests {
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut picture = noise(3 * 61 * 47, 5);
-                Pyramid::new(61, 47, 0.8).apply(&mut picture);
-                picture
+                let mut picture = noise(3 * 261 * 147, 5);
+                let mut pyramid = Pyramid::new(261, 147, 0.8);
+                let square = pyramid.square_between(&picture, &[]);
+                pyramid.apply(&mut picture);
+                (picture, square)
             })
         };
         assert_eq!(with(1), with(2));

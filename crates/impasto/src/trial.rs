@@ -52,7 +52,6 @@ struct CompareChunk<'a> {
     trial: Trial<'a>,
     step: &'a mut [Bfloat16],
     change: &'a mut [Bfloat16],
-    wide_change: &'a mut [f32],
 }
 
 impl Task for CompareChunk<'_> {
@@ -60,9 +59,9 @@ impl Task for CompareChunk<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, _: I) -> (bool, [f64; 5]) {
-        let CompareChunk { trial, step, change, wide_change } = self;
-        let mut wide_step = [0.0; CHUNK];
-        let wide_step = &mut wide_step[..step.len()];
+        let CompareChunk { trial, step, change } = self;
+        let (mut wide_step, mut wide_change) = ([0.0; CHUNK], [0.0; CHUNK]);
+        let (wide_step, wide_change) = (&mut wide_step[..step.len()], &mut wide_change[..step.len()]);
         round_difference(trial.picture, trial.position, step, wide_step);
         round_difference(trial.gradient, trial.gradient_before, change, wide_change);
         let sums = [
@@ -87,20 +86,15 @@ fn round_difference(a: &[f32], b: &[f32], rounded: &mut [Bfloat16], wide: &mut [
 }
 
 /// All that a trial is judged by, and the pair that comes of it, in one sweep: the step and the change of the gradient,
-/// rounded, and the change as f32 too.
-pub fn compare(
-    trial: Trial<'_>,
-    step: &mut [Bfloat16],
-    change: &mut [Bfloat16],
-    wide_change: &mut [f32],
-) -> Comparison {
+/// rounded.
+pub fn compare(trial: Trial<'_>, step: &mut [Bfloat16], change: &mut [Bfloat16]) -> Comparison {
     let set = instruction_set();
-    let chunks = step.par_chunks_mut(CHUNK).zip(change.par_chunks_mut(CHUNK)).zip(wide_change.par_chunks_mut(CHUNK));
+    let chunks = step.par_chunks_mut(CHUNK).zip(change.par_chunks_mut(CHUNK));
     let of_chunks: Vec<(bool, [f64; 5])> = chunks
         .enumerate()
-        .map(|(chunk, ((step, change), wide_change))| {
+        .map(|(chunk, (step, change))| {
             let trial = trial.part(chunk * CHUNK..chunk * CHUNK + step.len());
-            set.run(CompareChunk { trial, step, change, wide_change })
+            set.run(CompareChunk { trial, step, change })
         })
         .collect();
     let (mut is_finite, mut sums) = (true, [0.0; 5]);

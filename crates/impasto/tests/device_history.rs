@@ -75,8 +75,8 @@ fn bowl(picture: &[f32]) -> (f64, Vec<f32>) {
     (loss, gradient)
 }
 
-fn lbfgs() -> Lbfgs {
-    Lbfgs::new(CAPACITY, true, Some(Preconditioner::new(SIDE, SIDE, 0.5)))
+fn lbfgs(clamp: bool) -> Lbfgs {
+    Lbfgs::new(CAPACITY, clamp, Some(Preconditioner::new(SIDE, SIDE, 0.5)))
 }
 
 fn advance(lbfgs: &mut Lbfgs, picture: &mut [f32], evaluations: usize) -> f64 {
@@ -88,8 +88,8 @@ fn advance(lbfgs: &mut Lbfgs, picture: &mut [f32], evaluations: usize) -> f64 {
 }
 
 /// The loss after some evaluations, more than the history remembers, and the picture that comes next.
-fn run(history: Option<Box<Failing>>) -> (f64, Vec<f32>) {
-    let (mut lbfgs, mut picture) = (lbfgs(), vec![100.0; VALUES]);
+fn run(clamp: bool, history: Option<Box<Failing>>) -> (f64, Vec<f32>) {
+    let (mut lbfgs, mut picture) = (lbfgs(clamp), vec![100.0; VALUES]);
     if let Some(history) = history {
         lbfgs.attach(history);
     }
@@ -99,32 +99,35 @@ fn run(history: Option<Box<Failing>>) -> (f64, Vec<f32>) {
 /// Wherever the device fails, in a push, in products or in a sum, the host goes on from there.
 #[test]
 fn a_history_may_fail_at_any_call() {
-    let (expected, picture) = run(None);
-    let (start, _) = bowl(&vec![100.0; VALUES]);
-    assert!(expected < 0.1 * start, "{start} {expected}");
-    assert!(run(Some(Failing::at(0))).1 == picture, "a history that never was has changed the picture");
-    let mut others = 0;
-    for fails_at in (1..100).chain([usize::MAX - 1]) {
-        let (loss, ours) = run(Some(Failing::at(fails_at)));
-        assert!((loss - expected).abs() < 1e-3 * expected, "after {fails_at} calls: {loss} and {expected}");
-        others += usize::from(ours != picture);
+    for clamp in [false, true] {
+        let (expected, picture) = run(clamp, None);
+        let (start, _) = bowl(&vec![100.0; VALUES]);
+        assert!(expected < 0.1 * start, "{start} {expected}");
+        let (_, without) = run(clamp, Some(Failing::at(0)));
+        assert!(without == picture, "a history that never was has changed the picture");
+        let mut others = 0;
+        for fails_at in (1..100).chain([usize::MAX - 1]) {
+            let (loss, ours) = run(clamp, Some(Failing::at(fails_at)));
+            assert!((loss - expected).abs() < 1e-3 * expected, "after {fails_at} calls: {loss} and {expected}");
+            others += usize::from(ours != picture);
+        }
+        assert!(others > 10, "the history was not used: {others}");
     }
-    assert!(others > 10, "the history was not used: {others}");
 }
 
 /// What a checkpoint kept is what the device had.
 #[test]
 fn a_history_that_is_attached_later_is_given_the_pairs_that_there_are() {
-    let (_, expected) = run(Some(Failing::at(usize::MAX - 1)));
-    for before in [1, 4, 9] {
-        let (mut first, mut picture) = (lbfgs(), vec![100.0; VALUES]);
+    for (clamp, before) in [(false, 1), (false, 4), (true, 1), (true, 4), (true, 9)] {
+        let (_, expected) = run(clamp, Some(Failing::at(usize::MAX - 1)));
+        let (mut first, mut picture) = (lbfgs(clamp), vec![100.0; VALUES]);
         first.attach(Failing::at(usize::MAX - 1));
         advance(&mut first, &mut picture, before);
         let mut bytes = Vec::new();
         let mut writer = StateWriter::new(&mut bytes);
         first.save(&mut writer).unwrap();
         writer.finish().unwrap();
-        let mut second = lbfgs();
+        let mut second = lbfgs(clamp);
         second.restore(VALUES, &mut StateReader::new(&bytes)).unwrap();
         second.attach(Failing::at(usize::MAX - 1));
         advance(&mut second, &mut picture, 12 - before);
