@@ -41,9 +41,9 @@ const MIXED_TIME: f64 = 0.82;
 const LBFGS_TIME: f64 = 0.015;
 const LBFGS_PAIR_TIME: f64 = 0.0007;
 
-/// What L-BFGS adds where an engine is quick and has its own memory, and the history in it (H100: a quarter to a third at 512
-/// to 1024). Beside a slow card the processor's part is small.
-const LBFGS_TIME_ELSEWHERE: f64 = 0.3;
+/// What L-BFGS adds where an engine is quick and has its own memory, and the history in it (H200: 13 to 19% at 2048 to 512,
+/// more below). Beside a slow card the processor's part is small.
+const LBFGS_TIME_ELSEWHERE: f64 = 0.2;
 
 /// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
 const STYLE_TIME: f64 = 0.45;

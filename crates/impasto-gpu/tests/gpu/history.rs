@@ -140,6 +140,26 @@ fn slots_in_several_buffers_change_no_byte() {
     assert!(narrow.with_any_history().history(5, 2 * values, None).is_none(), "no shader sees such a vector");
 }
 
+/// Each with its own factors, though nothing is asked for between them.
+#[test]
+fn sums_may_follow_one_another() {
+    let Some(engine) = engine() else { return };
+    let (values, count) = (3000, 3);
+    let mut filled = filled(engine, count, values, count);
+    let vector = vector(&mut Random(7), values);
+    for history in [&mut *filled.history, &mut filled.reference] {
+        history.load(&vector).unwrap();
+        for (vectors, scale) in [(BOTH[0], 0.5), (BOTH[1], 2.0), (BOTH[0], 1.0)] {
+            let factors: Vec<f64> = factors(count).iter().map(|factor| f64::from(scale) * factor).collect();
+            history.add(vectors, &factors, scale).unwrap();
+        }
+    }
+    let mut sum = vec![f32::NAN; values];
+    filled.history.read(&mut sum).unwrap();
+    let sum: Vec<f64> = sum.into_iter().map(f64::from).collect();
+    check_all(&sum, filled.reference.vector(), 5e-6, "three sums");
+}
+
 /// Sides that are even, odd, long, and too short for any level; with and without a root, after one another.
 #[test]
 fn weighing_is_that_of_the_formula() {
