@@ -1,7 +1,7 @@
 //! L-BFGS on pixels (Nocedal and Wright, "Numerical optimization", 2006, algorithms 7.4 and 7.5).
 //!
 //! The next step is -H g: from the last pairs of steps and changes of the gradient, H approximates the inverse of the second
-//! derivative ([`InverseHessian`]).
+//! derivative (`inverse_hessian.rs`).
 //!
 //! **Step control.** A step is taken whole and accepted if the loss falls enough (Armijo's condition). If the loss grows
 //! or is no number, the picture goes back and the step is cut: to the minimum of the parabola through what is known, or
