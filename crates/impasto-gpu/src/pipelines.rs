@@ -268,6 +268,7 @@ impl Family {
         const CONVOLUTION: &str = include_str!("shaders/convolution.wgsl");
         const CHUNKS: &str = include_str!("shaders/chunks.wgsl");
         const PAIRS: &str = include_str!("shaders/pairs.wgsl");
+        const LEVELS: &str = include_str!("shaders/levels.wgsl");
         let files: &[&str] = match self {
             Family::Forward => &[include_str!("shaders/forward.wgsl"), CONVOLUTION, MAPS],
             Family::Backward => &[include_str!("shaders/backward.wgsl"), CONVOLUTION, MAPS],
@@ -278,8 +279,8 @@ impl Family {
             Family::Injection => &[include_str!("shaders/injection.wgsl"), MAPS],
             Family::Dots => &[include_str!("shaders/dots.wgsl"), PAIRS],
             Family::AddScaled => &[include_str!("shaders/add_scaled.wgsl"), PAIRS],
-            Family::Halve => &[include_str!("shaders/halve.wgsl")],
-            Family::Weigh => &[include_str!("shaders/weigh.wgsl")],
+            Family::Halve => &[include_str!("shaders/halve.wgsl"), LEVELS],
+            Family::Weigh => &[include_str!("shaders/weigh.wgsl"), LEVELS],
             Family::Apex => &[include_str!("shaders/apex.wgsl")],
         };
         let storage = match storage {

@@ -183,7 +183,7 @@ impl InverseHessian {
                 }
             },
         );
-        let mut alphas = self.first_loop(products?);
+        let alphas = self.first_loop(products?);
         let negated = negated(&alphas);
         // Of the vector before it is scaled: y P y is not known yet.
         let InverseHessian { pairs, preconditioner, is_unweighed, .. } = &mut *self;
@@ -196,9 +196,8 @@ impl InverseHessian {
         };
         self.take_square(square);
         let scale = self.scale();
-        let products = products?.with_vector;
-        self.second_loop(&mut alphas, products.into_iter().map(|product| f64::from(scale) * product).collect());
-        let is_done = copy.last_sum(&alphas, scale, vector);
+        let products = products?.with_vector.into_iter().map(|product| f64::from(scale) * product);
+        let is_done = copy.last_sum(&self.second_loop(&alphas, products.collect()), scale, vector);
         self.copy = copy;
         is_done.then_some(())
     }
@@ -217,12 +216,10 @@ impl InverseHessian {
             },
         );
         self.take_square(square);
-        let mut alphas = self.first_loop(products);
+        let alphas = self.first_loop(products);
         add_and_scale(vector, &changes(&self.pairs), &negated(&alphas), self.scale());
         self.precondition(vector);
-        let products = dots(&changes(&self.pairs), [vector]);
-        self.second_loop(&mut alphas, products);
-        alphas
+        self.second_loop(&alphas, dots(&changes(&self.pairs), [vector]))
     }
 
     /// Takes the newest pair's y P y in, if it is not y y.
@@ -255,15 +252,15 @@ impl InverseHessian {
         alphas
     }
 
-    /// Makes a - b of all a, from the products.
-    fn second_loop(&self, alphas: &mut [f64], mut products: Vec<f64>) {
+    /// a - b of all pairs, from a and the products.
+    fn second_loop(&self, alphas: &[f64], mut products: Vec<f64>) -> Vec<f64> {
         for newer in 0..self.pairs.len() {
             let row = &self.pairs[newer].older_steps_dot_change[..newer];
             let from_older: f64 = products[..newer].iter().zip(row).map(|(factor, product)| factor * product).sum();
             let beta = (products[newer] + from_older) / self.pairs[newer].step_dot_change;
             products[newer] = alphas[newer] - beta;
         }
-        alphas.copy_from_slice(&products);
+        products
     }
 
     /// Gives an engine's empty history all pairs; from here on H is made there, as long as it works.

@@ -272,7 +272,7 @@ fn weigh_and_add(
 mod tests {
     use super::*;
 
-    fn noise(count: usize, seed: u32) -> Vec<f32> {
+    pub(super) fn noise(count: usize, seed: u32) -> Vec<f32> {
         let mut state = seed;
         (0..count)
             .map(|_| {

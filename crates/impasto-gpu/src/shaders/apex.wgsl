@@ -1,7 +1,7 @@
 // The pyramid's small levels, down and up again, in one workgroup for each plane: they stay in its memory, where a dispatch
 // for each of them would take longer than its sums.
 //
-// levels is as in halve.wgsl, of which this reads one level, [3][height][width], and changes it to what weigh.wgsl makes of
+// levels is as in levels.wgsl, of which this reads one level, [3][height][width], and changes it to what weigh.wgsl makes of
 // it and of those below it. They are `below`, [height][width] each, one behind the other; sums are those of halve.wgsl and
 // weigh.wgsl.
 

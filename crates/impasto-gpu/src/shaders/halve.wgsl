@@ -1,31 +1,8 @@
 // A level of the pyramid over a history's vector: the level above it, both sides halved by twice the filter (1 3 3 1) / 8.
 //
-// vector is [3][height][width], the picture's own level, and levels holds those below it, [3][height][width] each, one
-// behind the other; root is [height][width]. A thread makes one value of the coarse level, of 4 by 4 of the fine one:
+// levels.wgsl, after this file, has the buffers. A thread makes one value of the coarse level, of 4 by 4 of the fine one:
 //
 //   sum over r, c in 0..4 of 2 t_r t_c fine(2y - 1 + r, 2x - 1 + c)      t = (1 3 3 1) / 8; zeros are beyond the edge
-
-struct Dispatch {
-    first: u32,
-    end: u32,
-    dispatch_width: u32,
-    fine_width: u32,
-    fine_height: u32,
-    fine_offset: u32,
-    coarse_width: u32,
-    coarse_height: u32,
-    coarse_offset: u32,
-    // Whether the vector is multiplied by root, place by place.
-    has_root: u32,
-}
-
-// Whether the fine level is the vector.
-override FROM_VECTOR: bool = false;
-
-@group(0) @binding(0) var<uniform> dispatch: Dispatch;
-@group(0) @binding(1) var<storage, read_write> vector: array<f32>;
-@group(0) @binding(2) var<storage, read_write> levels: array<f32>;
-@group(0) @binding(3) var<storage, read> root: array<f32>;
 
 fn fine(plane: u32, y: i32, x: i32) -> f32 {
     if (y < 0 || y >= i32(dispatch.fine_height) || x < 0 || x >= i32(dispatch.fine_width)) {

@@ -1,35 +1,11 @@
 // A level of the pyramid on the way up: its own values, weighed, and those of the level below it brought to its size.
 //
-// Buffers are as in halve.wgsl. A thread makes one value of the fine level:
+// levels.wgsl, after this file, has the buffers. A thread makes one value of the fine level:
 //
 //   R (fine_weight R fine(y, x) + coarse_weight sum over the two coarse rows and columns at (y, x) of 2 t_r t_c coarse)
 //
 // (y, x) lies in the filter of its own coarse value (y / 2, x / 2), at 3/8, and of one beside it, at 1/8: the one before
 // it where the place is even, and the one behind it where it is odd. R is root where the fine level is the vector, else 1.
-
-struct Dispatch {
-    first: u32,
-    end: u32,
-    dispatch_width: u32,
-    fine_width: u32,
-    fine_height: u32,
-    fine_offset: u32,
-    // 0 where there is no level below.
-    coarse_width: u32,
-    coarse_height: u32,
-    coarse_offset: u32,
-    has_root: u32,
-    fine_weight: f32,
-    coarse_weight: f32,
-}
-
-// Whether the fine level is the vector.
-override FROM_VECTOR: bool = false;
-
-@group(0) @binding(0) var<uniform> dispatch: Dispatch;
-@group(0) @binding(1) var<storage, read_write> vector: array<f32>;
-@group(0) @binding(2) var<storage, read_write> levels: array<f32>;
-@group(0) @binding(3) var<storage, read> root: array<f32>;
 
 fn coarse(plane: u32, y: i32, x: i32) -> f32 {
     if (y < 0 || y >= i32(dispatch.coarse_height) || x < 0 || x >= i32(dispatch.coarse_width)) {

@@ -130,17 +130,8 @@ impl Task for WeighedRow<'_> {
 mod tests {
     use impasto_vgg::cpu::isa::InstructionSet;
 
+    use super::super::tests::noise;
     use super::*;
-
-    fn noise(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        (0..count)
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-            })
-            .collect()
-    }
 
     #[test]
     fn rows_are_the_same_numbers_on_every_instruction_set() {
