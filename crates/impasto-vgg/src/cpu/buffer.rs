@@ -184,8 +184,8 @@ impl<T: Element> RowRing<T> {
     /// Where a claim ends before it begins or beyond the map, where claims overlap or are not in order (by blocks, then
     /// tiles), where the grid does not fit the map, or where two rows of the claimed tiles would share a slot.
     pub fn tile_writers(&mut self, grid: TileGrid, claims: &[Claim]) -> Vec<TileWriter<'_, T>> {
-        assert_eq!(grid.tiles_per_row, self.shape.width.div_ceil(grid.cell), "the grid spans the map's width");
-        let tiles = grid.tiles_per_row * self.shape.height.div_ceil(grid.cell);
+        assert_eq!(grid.tiles_per_row, self.shape.width.div_ceil(grid.cell.columns), "the grid spans the map's width");
+        let tiles = grid.tiles_per_row * self.shape.height.div_ceil(grid.cell.rows);
         for claim in claims {
             let Claim { blocks, tiles: claimed } = claim;
             assert!(blocks.start <= blocks.end && claimed.start <= claimed.end, "{claim:?} ends before it begins");
@@ -199,7 +199,7 @@ impl<T: Element> RowRing<T> {
         }
         let first = claims.iter().map(|claim| claim.tiles.start / grid.tiles_per_row).min().unwrap_or(0);
         let end = claims.iter().map(|claim| claim.tiles.end.div_ceil(grid.tiles_per_row)).max().unwrap_or(0);
-        let rows = end.saturating_mul(grid.cell).min(self.shape.height).saturating_sub(first * grid.cell);
+        let rows = end.saturating_mul(grid.cell.rows).min(self.shape.height).saturating_sub(first * grid.cell.rows);
         assert!(rows <= self.shape.slots, "{rows} rows at once do not fit the {} slots of the ring", self.shape.slots);
 
         let base = self.storage[GUARD_LEN..].as_mut_ptr();
@@ -229,11 +229,20 @@ pub struct RowMut<'map, T: Element> {
     pub elements: &'map mut [T],
 }
 
-/// How tiles lie on a map: square cells side by side, numbered along the rows from the map's first one.
+/// What a tile covers of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+}
+
+/// How tiles lie on a map: side by side, numbered along the rows from the map's first one.
 #[derive(Clone, Copy, Debug)]
 pub struct TileGrid {
-    /// Side of a tile in positions of this map.
-    pub cell: usize,
+    /// A tile in positions of this map.
+    pub cell: Cell,
     /// Tiles beside each other.
     pub tiles_per_row: usize,
 }
@@ -248,6 +257,11 @@ pub struct Tile {
 }
 
 impl TileGrid {
+    /// For a map of so many columns.
+    pub fn new(cell: Cell, width: usize) -> TileGrid {
+        TileGrid { cell, tiles_per_row: width.div_ceil(cell.columns) }
+    }
+
     /// Where tile `number` lies.
     pub fn tile(self, number: usize) -> Tile {
         Tile { row: number / self.tiles_per_row, column: number % self.tiles_per_row }
@@ -295,26 +309,30 @@ impl<T: Element> TileWriter<'_, T> {
     #[inline(always)]
     pub fn tile_row(&mut self, block: usize, tile: Tile, row_in_tile: usize) -> Option<&mut [T]> {
         // Where this wraps, the tile is none that can be claimed.
-        let y = tile.row.wrapping_mul(self.grid.cell).wrapping_add(row_in_tile);
+        let y = tile.row.wrapping_mul(self.grid.cell.rows).wrapping_add(row_in_tile);
         (y < self.shape.height).then(|| self.row_of_tile(block, tile, row_in_tile, y))
     }
 
-    /// All rows of a tile of `CELL` x `CELL` positions, the grid's; `None` where an edge of the map cuts it.
+    /// All rows of a tile of `ROWS` x `COLUMNS` positions, the grid's; `None` where an edge of the map cuts it.
     ///
     /// # Panics
     /// Outside of what this writer claims, and where the grid's cells have another size.
     #[inline(always)]
-    pub fn whole_tile<const CELL: usize>(&mut self, block: usize, tile: Tile) -> Option<[&mut [T; CELL]; CELL]> {
-        assert_eq!(self.grid.cell, CELL, "the grid's cell");
-        let (y, x) = (tile.row.wrapping_mul(CELL), tile.column.wrapping_mul(CELL));
-        let whole = y.saturating_add(CELL) <= self.shape.height && x.saturating_add(CELL) <= self.shape.width;
+    pub fn whole_tile<const ROWS: usize, const COLUMNS: usize>(
+        &mut self,
+        block: usize,
+        tile: Tile,
+    ) -> Option<[&mut [T; COLUMNS]; ROWS]> {
+        assert_eq!(self.grid.cell, Cell { rows: ROWS, columns: COLUMNS }, "the grid's cell");
+        let (y, x) = (tile.row.wrapping_mul(ROWS), tile.column.wrapping_mul(COLUMNS));
+        let whole = y.saturating_add(ROWS) <= self.shape.height && x.saturating_add(COLUMNS) <= self.shape.width;
         whole.then(|| {
             self.check_claim(block, tile);
             std::array::from_fn(|row| {
                 let start = self.shape.row_start(block, y + row) + x;
-                // SAFETY: as in `row_of_tile`, with x + CELL <= width; the rows of a tile are rows of the map that are all
+                // SAFETY: as in `row_of_tile`, with x + COLUMNS <= width; the rows of a tile are rows of the map that are all
                 // claimed, of which `tile_writers` checked that no two share a slot.
-                unsafe { &mut *self.base.add(start).cast::<[T; CELL]>() }
+                unsafe { &mut *self.base.add(start).cast::<[T; COLUMNS]>() }
             })
         })
     }
@@ -322,9 +340,9 @@ impl<T: Element> TileWriter<'_, T> {
     /// Where a row of a tile is kept, for prefetching: nothing is checked, and the pointer may lead anywhere.
     #[inline(always)]
     pub fn address(&self, block: usize, tile: Tile, row_in_tile: usize) -> *const T {
-        let y = tile.row * self.grid.cell + row_in_tile;
+        let y = tile.row * self.grid.cell.rows + row_in_tile;
         let slot = if y < self.shape.slots { y } else { y % self.shape.slots };
-        let place = (block * self.shape.slots + slot) * self.shape.width + tile.column * self.grid.cell;
+        let place = (block * self.shape.slots + slot) * self.shape.width + tile.column * self.grid.cell.columns;
         self.base.wrapping_add(place)
     }
 
@@ -338,10 +356,10 @@ impl<T: Element> TileWriter<'_, T> {
 
     #[inline(always)]
     fn row_of_tile(&mut self, block: usize, tile: Tile, row_in_tile: usize, y: usize) -> &mut [T] {
-        assert!(row_in_tile < self.grid.cell, "a tile has no row {row_in_tile}");
+        assert!(row_in_tile < self.grid.cell.rows, "a tile has no row {row_in_tile}");
         self.check_claim(block, tile);
-        let x = tile.column * self.grid.cell;
-        let len = self.grid.cell.min(self.shape.width - x);
+        let x = tile.column * self.grid.cell.columns;
+        let len = self.grid.cell.columns.min(self.shape.width - x);
         let start = self.shape.row_start(block, y) + x;
         debug_assert!(start + len <= self.shape.len());
         // SAFETY: `row_start` checks block and row, and x + len <= width, so the elements lie inside the storage that

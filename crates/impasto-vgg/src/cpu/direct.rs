@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::buffer::{Claim, Tile};
+use super::buffer::{Cell, Claim, Tile};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
 use super::winograd::{Epilogue, ForwardEpilogue, ForwardOutputs, Gradient, TILE, writers};
 use crate::engine::Border;
@@ -100,8 +100,9 @@ impl FirstConvolution {
             .map(|row| Claim { blocks: 0..BLOCKS, tiles: row * tiles_per_row..(row + 1) * tiles_per_row })
             .collect();
         let shape = (BLOCKS * LANES, height, width);
-        let maps = writers(outputs.map, &claims, TILE, shape);
-        let signs = writers(outputs.signs, &claims, TILE, shape);
+        let cell = Cell { rows: TILE, columns: TILE };
+        let maps = writers(outputs.map, &claims, cell, shape);
+        let signs = writers(outputs.signs, &claims, cell, shape);
         let padded_width = tiles_per_row * TILE + 2;
         let rows = || vec![0.0; COLOURS * READ_ROWS * padded_width];
         let units: Vec<_> = tile_rows.zip(maps.into_iter().zip(signs)).collect();
@@ -200,14 +201,14 @@ impl Task for ForwardRow<'_> {
             }
             let tile = Tile { row: self.tile_row, column };
             for (block, sums) in sums.iter().enumerate() {
-                self.epilogue.prefetch(isa, block, Tile { column: column + 1, ..tile });
+                self.epilogue.prefetch::<I, TILE>(isa, block, Tile { column: column + 1, ..tile });
                 let mut outputs = [[isa.splat(0.0); TILE]; TILE];
                 for (outputs, sums) in outputs.iter_mut().zip(sums) {
                     for (output, sum) in outputs.iter_mut().zip(sums) {
                         *output = isa.load(sum);
                     }
                 }
-                self.epilogue.tile(isa, block, tile, outputs);
+                self.epilogue.tile::<I, TILE, { TILE / 2 }>(isa, block, tile, outputs);
             }
         }
     }

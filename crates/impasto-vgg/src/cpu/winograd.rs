@@ -1,13 +1,13 @@
-//! 3x3 convolutions by Winograd's F(4x4, 3x3), forward and backward, fused and blocked for the caches.
+//! 3x3 convolutions by Winograd's F(4x4, 3x3) and F(4x6, 3x3), forward and backward, fused and blocked for the caches.
 //!
-//! The outputs are cut into tiles of 4x4. A block of tiles goes through three steps, and everything between them stays in
-//! the second-level cache of the core that works on it:
+//! The outputs are cut into tiles of four rows and four or six columns (`TileShape`). A block of tiles goes through three
+//! steps, and everything between them stays in the second-level cache of the core that works on it:
 //!
 //! ```text
-//!   input transform        [36 points][tiles][inputs]           all input channels of the block
+//!   input transform        [36 or 48 points][tiles][inputs]     all input channels of the block
 //!   for each 64 outputs:
-//!     36 products          [36 points][tiles][64]               transformed weights stream past
-//!     output transform     4x4 outputs a tile, bias, ReLU, signs, pooling: straight into the maps
+//!     36 or 48 products    [36 or 48 points][tiles][64]         transformed weights stream past
+//!     output transform     4x4 or 4x6 outputs a tile, bias, ReLU, signs, pooling: straight into the maps
 //! ```
 //!
 //! Tiles are numbered from the map's first row, whatever range of rows is asked for, and a tile's arithmetic does not
@@ -31,25 +31,26 @@ use rayon::prelude::*;
 
 pub use self::gradient::{Gradient, GradientRow, PooledGradient};
 pub(super) use self::output::{Epilogue, ForwardEpilogue};
-pub use self::points::TILE;
+pub use self::points::{TILE, TileShape};
 pub use self::weights::WinogradWeights;
 
 use self::input::{InputTransform, STRIP_LINES, Source, lines_per_tile, point_stride};
 use self::output::{BackwardEpilogue, OutputTransform, POOLED_TILE, PoolWriter};
-use self::points::POINTS;
-use self::products::{GroupProducts, InputPanels, SUM_STRIDE, padded_tiles};
-use super::buffer::{Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
+use self::points::{MOST_POINTS, OBLONG_SPAN, OBLONG_TILE, SPAN};
+use self::products::{GroupProducts, InputPanels, padded_tiles, sum_stride};
+use super::buffer::{Cell, Claim, Element, FeatureRows, RowRing, SignRows, TileGrid, TileWriter, WinnerRows};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
 use super::pages::Pages;
 use super::panels::{GROUP_BLOCKS, GROUP_CHANNELS};
 use crate::engine::Pooling;
 
-/// Tiles in a block, at most, while a group's weights stay in the second-level cache beside them: 24 to 48 make little
-/// difference.
-const BLOCK_TILES: usize = 36;
-/// Tiles in a block, at most, from this many input channels on: the weights come from farther away each time, so more
-/// tiles have to be worth the way (at 512 channels a tenth faster than with 36).
-const WIDE_BLOCK_TILES: usize = 72;
+/// Square tiles in a block, at most. The first while a group's weights stay in the second-level cache beside them: 24 to 48
+/// make little difference. The second from [`WIDE_CHANNELS`] input channels on: the weights come from farther away each
+/// time, so more tiles have to be worth the way (at 512 channels a tenth faster than with 36).
+const SQUARE_BLOCK_TILES: [usize; 2] = [36, 72];
+/// As [`SQUARE_BLOCK_TILES`], of oblong tiles: as many outputs where there are few channels, fewer from 256 on, where 36 to
+/// 48 make little difference.
+const OBLONG_BLOCK_TILES: [usize; 2] = [24, 36];
 /// Tiles in a block, at most, where they are multiplied in tile registers: whole groups of sixteen. The second from
 /// [`MAX_CHANNELS`] channels on, those in two parts counting twice (each a tenth faster than the other there).
 const REGISTER_BLOCK_TILES: [usize; 2] = [32, 64];
@@ -57,7 +58,7 @@ const REGISTER_BLOCK_TILES: [usize; 2] = [32, 64];
 const TILES_OF_WEIGHTS: usize = 7;
 /// What a block's input transform takes, in tenths of the products of one group of outputs.
 const TRANSFORM_TENTHS: usize = 3;
-/// See [`WIDE_BLOCK_TILES`].
+/// See [`SQUARE_BLOCK_TILES`].
 const WIDE_CHANNELS: usize = 256;
 /// Channels of VGG-19's widest maps.
 const MAX_CHANNELS: usize = 512;
@@ -110,8 +111,12 @@ struct ThreadScratch {
     strip: Pages<Lanes>,
 }
 
-const INPUT_LINES: usize = POINTS * (WIDE_BLOCK_TILES * MAX_CHANNELS / LANES + 1);
-const SUM_LINES: usize = SUM_STRIDE * WIDE_BLOCK_TILES * GROUP_BLOCKS;
+const INPUT_LINES: usize = SPAN * SPAN * (SQUARE_BLOCK_TILES[1] * MAX_CHANNELS / LANES + 1);
+const SUM_LINES: usize = sum_stride(SPAN * SPAN) * SQUARE_BLOCK_TILES[1] * GROUP_BLOCKS;
+const _: () = {
+    assert!(MOST_POINTS * (OBLONG_BLOCK_TILES[1] * MAX_CHANNELS / LANES + 1) <= INPUT_LINES, "square blocks take most");
+    assert!(sum_stride(MOST_POINTS) * OBLONG_BLOCK_TILES[1] * GROUP_BLOCKS <= SUM_LINES, "square blocks take most");
+};
 
 impl Scratch {
     /// For a pool of this many threads.
@@ -153,11 +158,12 @@ pub fn convolve_forward(
     assert_eq!(outputs.bias.len(), weights.outputs(), "a bias for each output");
     let work = Work { set, weights, tile_rows, width, scratch };
     let claims = work.claims();
+    let cell = work.cell();
     let ForwardOutputs { bias, map, signs, pooled } = outputs;
     let channels = weights.outputs();
-    let maps = writers(map, &claims, TILE, (channels, height, width));
-    let signs = writers(signs, &claims, TILE, (channels, height, width));
-    let pools = pool_writers(pooled, &claims, (channels, height, width));
+    let maps = writers(map, &claims, cell, (channels, height, width));
+    let signs = writers(signs, &claims, cell, (channels, height, width));
+    let pools = pool_writers(pooled, &claims, cell, (channels, height, width));
     let epilogues = maps
         .into_iter()
         .zip(signs)
@@ -187,7 +193,7 @@ pub fn convolve_backward(
     let BackwardOutputs { map, accumulate, signs } = outputs;
     let work = Work { set, weights, tile_rows, width, scratch };
     let claims = work.claims();
-    let epilogues = writers(Some(map), &claims, TILE, (weights.outputs(), height, width))
+    let epilogues = writers(Some(map), &claims, work.cell(), (weights.outputs(), height, width))
         .into_iter()
         .flatten()
         .map(|map| BackwardEpilogue { map, accumulate, signs })
@@ -209,15 +215,21 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// What a tile covers of the map.
+    fn cell(&self) -> Cell {
+        Cell { rows: TILE, columns: self.weights.shape().columns() }
+    }
+
     /// The units of work, in order: blocks of tiles of about the same size; where there are few tiles, the outputs are
     /// shared out too (each unit then transforms the same inputs).
     fn claims(&self) -> Vec<Claim> {
-        let tiles_per_row = self.width.div_ceil(TILE);
+        let tiles_per_row = self.width.div_ceil(self.weights.shape().columns());
         let (first, count) = (self.tile_rows.start * tiles_per_row, self.tile_rows.len() * tiles_per_row);
         let groups = self.weights.outputs() / GROUP_CHANNELS;
         let size = match self.weights.parts() {
-            0 => BlockSize::of_vectors(self.weights.inputs()),
-            _ if !self.set.has_tiles() => BlockSize::of_vectors(self.weights.inputs()),
+            parts if parts == 0 || !self.set.has_tiles() => {
+                BlockSize::of_vectors(self.weights.inputs(), self.weights.shape())
+            }
             parts => BlockSize::of_registers(self.weights.inputs(), parts),
         };
         let (blocks, parts) = blocks_and_parts(rayon::current_num_threads(), count, size, groups);
@@ -241,10 +253,13 @@ impl Work<'_> {
         claims.into_par_iter().zip(epilogues).with_max_len(1).for_each(|(claim, mut epilogue)| {
             self.scratch.with(|scratch| {
                 let (weights, epilogue) = (self.weights, &mut epilogue);
-                match weights.parts() {
-                    0 => self.set.run(Unit::<S, E, 0> { source, weights, claim, epilogue, scratch }),
-                    1 => self.set.run_bf16(Unit::<S, E, 1> { source, weights, claim, epilogue, scratch }),
-                    _ => self.set.run_tiles(Unit::<S, E, 2> { source, weights, claim, epilogue, scratch }),
+                match (weights.parts(), weights.shape()) {
+                    (0, TileShape::Oblong) => {
+                        self.set.run(OblongUnit::<S, E> { source, weights, claim, epilogue, scratch });
+                    }
+                    (0, _) => self.set.run(SquareUnit::<S, E, 0> { source, weights, claim, epilogue, scratch }),
+                    (1, _) => self.set.run_bf16(SquareUnit::<S, E, 1> { source, weights, claim, epilogue, scratch }),
+                    _ => self.set.run_tiles(SquareUnit::<S, E, 2> { source, weights, claim, epilogue, scratch }),
                 }
             });
         });
@@ -262,8 +277,12 @@ struct BlockSize {
 
 impl BlockSize {
     /// For kernels of vectors.
-    fn of_vectors(inputs: usize) -> BlockSize {
-        BlockSize { unit: 1, most: if inputs < WIDE_CHANNELS { BLOCK_TILES } else { WIDE_BLOCK_TILES } }
+    fn of_vectors(inputs: usize, shape: TileShape) -> BlockSize {
+        let [few_channels, many_channels] = match shape {
+            TileShape::Square => SQUARE_BLOCK_TILES,
+            TileShape::Oblong => OBLONG_BLOCK_TILES,
+        };
+        BlockSize { unit: 1, most: if inputs < WIDE_CHANNELS { few_channels } else { many_channels } }
     }
 
     /// For tile registers, which take whole groups of sixteen.
@@ -288,8 +307,22 @@ fn blocks_and_parts(threads: usize, tiles: usize, size: BlockSize, groups: usize
     choices.min_by_key(time).unwrap_or((least, 1))
 }
 
-/// A block of tiles and a range of outputs: what one thread does in one go.
-struct Unit<'a, S: Source, E: Epilogue, const PARTS: usize> {
+/// A [`Unit`] of square tiles.
+type SquareUnit<'a, S, E, const PARTS: usize> = Unit<'a, S, E, PARTS, TILE, { TILE / 2 }, SPAN>;
+/// A [`Unit`] of oblong tiles, in f32.
+type OblongUnit<'a, S, E> = Unit<'a, S, E, 0, OBLONG_TILE, { OBLONG_TILE / 2 }, OBLONG_SPAN>;
+
+/// A block of tiles and a range of outputs: what one thread does in one go. Tiles have `COLUMNS` outputs beside each other,
+/// `POOLED` where they are pooled, and `ROW_POINTS` points.
+struct Unit<
+    'a,
+    S: Source,
+    E: Epilogue,
+    const PARTS: usize,
+    const COLUMNS: usize,
+    const POOLED: usize,
+    const ROW_POINTS: usize,
+> {
     source: &'a S,
     weights: &'a WinogradWeights,
     claim: Claim,
@@ -297,26 +330,30 @@ struct Unit<'a, S: Source, E: Epilogue, const PARTS: usize> {
     scratch: &'a mut ThreadScratch,
 }
 
-impl<S: Source, E: Epilogue, const PARTS: usize> Task for Unit<'_, S, E, PARTS> {
+impl<S: Source, E: Epilogue, const PARTS: usize, const COLUMNS: usize, const POOLED: usize, const ROW_POINTS: usize>
+    Task for Unit<'_, S, E, PARTS, COLUMNS, POOLED, ROW_POINTS>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Unit { source, weights, claim, epilogue, scratch } = self;
         let tiles = claim.tiles.len();
-        let grid = TileGrid { cell: TILE, tiles_per_row: source.width().div_ceil(TILE) };
+        let grid = TileGrid::new(Cell { rows: TILE, columns: COLUMNS }, source.width());
+        let points = SPAN * ROW_POINTS;
+        let stride = sum_stride(points);
         let lines_per_tile = lines_per_tile(weights.inputs(), PARTS);
         let room = padded_tiles::<I, PARTS>(tiles);
         let input_stride = point_stride(room, lines_per_tile);
-        isa.enter(InputTransform::<S, PARTS> {
+        isa.enter(InputTransform::<S, PARTS, ROW_POINTS> {
             source,
             blocks: weights.inputs() / LANES,
             tiles: claim.tiles.clone(),
-            lines: &mut scratch.inputs[..POINTS * input_stride],
+            lines: &mut scratch.inputs[..points * input_stride],
             point_stride: input_stride,
             strip: &mut scratch.strip,
         });
-        let sums = &mut scratch.sums[..room * GROUP_BLOCKS * SUM_STRIDE];
+        let sums = &mut scratch.sums[..room * GROUP_BLOCKS * stride];
         for group in claim.blocks.start / GROUP_BLOCKS..claim.blocks.end / GROUP_BLOCKS {
             isa.enter(GroupProducts::<PARTS> {
                 inputs: InputPanels { lines: &scratch.inputs, point_stride: input_stride, tiles, lines_per_tile },
@@ -324,8 +361,9 @@ impl<S: Source, E: Epilogue, const PARTS: usize> Task for Unit<'_, S, E, PARTS> 
                 group,
                 sums,
             });
-            let sums = &sums[..tiles * GROUP_BLOCKS * SUM_STRIDE];
-            isa.enter(OutputTransform { sums, group, grid, first_tile: claim.tiles.start, epilogue });
+            let sums = &sums[..tiles * GROUP_BLOCKS * stride];
+            let first_tile = claim.tiles.start;
+            isa.enter(OutputTransform::<E, COLUMNS, POOLED, ROW_POINTS> { sums, group, grid, first_tile, epilogue });
         }
     }
 }
@@ -334,7 +372,7 @@ impl<S: Source, E: Epilogue, const PARTS: usize> Task for Unit<'_, S, E, PARTS> 
 pub(super) fn writers<'a, T: Element>(
     map: Option<&'a mut RowRing<T>>,
     claims: &[Claim],
-    cell: usize,
+    cell: Cell,
     (channels, height, width): (usize, usize, usize),
 ) -> Vec<Option<TileWriter<'a, T>>> {
     let Some(map) = map else { return claims.iter().map(|_| None).collect() };
@@ -343,7 +381,7 @@ pub(super) fn writers<'a, T: Element>(
         (channels, height, width),
         "the map has the output's shape"
     );
-    let grid = TileGrid { cell, tiles_per_row: width.div_ceil(cell) };
+    let grid = TileGrid::new(cell, width);
     map.tile_writers(grid, claims).into_iter().map(Some).collect()
 }
 
@@ -351,11 +389,13 @@ pub(super) fn writers<'a, T: Element>(
 fn pool_writers<'a>(
     pooled: Option<Pooled<'a>>,
     claims: &[Claim],
+    cell: Cell,
     (channels, height, width): (usize, usize, usize),
 ) -> Vec<Option<PoolWriter<'a>>> {
     let Some(Pooled { pooling, map, winners }) = pooled else { return claims.iter().map(|_| None).collect() };
     let shape = (channels, height.div_ceil(2), width.div_ceil(2));
-    let maps = writers(Some(map), claims, POOLED_TILE, shape).into_iter().flatten();
-    let winners = writers(winners, claims, POOLED_TILE, shape);
+    let cell = Cell { rows: POOLED_TILE, columns: cell.columns / 2 };
+    let maps = writers(Some(map), claims, cell, shape).into_iter().flatten();
+    let winners = writers(winners, claims, cell, shape);
     maps.zip(winners).map(|(map, winners)| Some(PoolWriter { pooling, height, width, map, winners })).collect()
 }

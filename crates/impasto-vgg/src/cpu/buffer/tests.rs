@@ -4,11 +4,15 @@ fn claim(blocks: Range<usize>, tiles: Range<usize>) -> Claim {
     Claim { blocks, tiles }
 }
 
+fn square(side: usize) -> Cell {
+    Cell { rows: side, columns: side }
+}
+
 #[test]
 fn writers_reach_every_element_once() {
     for (height, width) in [(1, 1), (4, 4), (5, 9), (13, 7), (8, 3)] {
         let mut map = SignRows::new(48, height, width, height);
-        let grid = TileGrid { cell: 4, tiles_per_row: width.div_ceil(4) };
+        let grid = TileGrid::new(square(4), width);
         let tiles = grid.tiles_per_row * height.div_ceil(4);
         let claims = [claim(0..1, 0..tiles / 2), claim(0..1, tiles / 2..tiles), claim(1..3, 0..tiles)];
         let writers = map.tile_writers(grid, &claims);
@@ -30,12 +34,12 @@ fn writers_reach_every_element_once() {
 fn a_whole_tile_is_its_rows_and_a_cut_one_is_none() {
     for (height, width, slots, rows) in [(9, 10, 9, 0..3), (14, 9, 8, 1..3), (13, 8, 5, 3..4), (8, 4, 6, 1..2)] {
         let mut map = SignRows::new(32, height, width, slots);
-        let grid = TileGrid { cell: 4, tiles_per_row: width.div_ceil(4) };
+        let grid = TileGrid::new(square(4), width);
         let tiles = rows.start * grid.tiles_per_row..rows.end * grid.tiles_per_row;
         let mut writers = map.tile_writers(grid, &[claim(1..2, tiles.clone())]);
         for place in tiles.map(|number| grid.tile(number)) {
             let is_whole = (place.row + 1) * 4 <= height && (place.column + 1) * 4 <= width;
-            let Some(lines) = writers[0].whole_tile::<4>(1, place) else {
+            let Some(lines) = writers[0].whole_tile::<4, 4>(1, place) else {
                 assert!(!is_whole, "{place:?} of {height}x{width}");
                 continue;
             };
@@ -59,16 +63,16 @@ fn a_whole_tile_is_its_rows_and_a_cut_one_is_none() {
 #[should_panic(expected = "not claimed")]
 fn a_whole_tile_beyond_the_claim_is_refused() {
     let mut map = SignRows::new(32, 8, 8, 8);
-    let mut writers = map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..3)]);
-    writers[0].whole_tile::<4>(0, Tile { row: 1, column: 1 });
+    let mut writers = map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &[claim(0..1, 0..3)]);
+    writers[0].whole_tile::<4, 4>(0, Tile { row: 1, column: 1 });
 }
 
 #[test]
 #[should_panic(expected = "the grid's cell")]
 fn a_whole_tile_of_another_size_is_refused() {
     let mut map = SignRows::new(32, 8, 8, 8);
-    let mut writers = map.tile_writers(TileGrid { cell: 2, tiles_per_row: 4 }, &[claim(0..1, 0..3)]);
-    writers[0].whole_tile::<4>(0, Tile { row: 0, column: 0 });
+    let mut writers = map.tile_writers(TileGrid { cell: square(2), tiles_per_row: 4 }, &[claim(0..1, 0..3)]);
+    writers[0].whole_tile::<4, 4>(0, Tile { row: 0, column: 0 });
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn rows_are_lent_once_and_at_their_place() {
 #[should_panic(expected = "claims overlap")]
 fn overlapping_claims_are_refused() {
     let mut map = SignRows::new(16, 8, 8, 8);
-    map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..3), claim(0..1, 2..4)]);
+    map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &[claim(0..1, 0..3), claim(0..1, 2..4)]);
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn a_claim_whose_tiles_end_before_they_begin_is_refused() {
     // Each pair of neighbours is in order, and yet the first and the last claim are the same tiles.
     let mut map = SignRows::new(16, 8, 8, 8);
     let claims = [claim(0..1, 0..4), claim(0..1, 4..0), claim(0..1, 0..4)];
-    map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &claims);
+    map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &claims);
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn a_claim_whose_tiles_end_before_they_begin_is_refused() {
 fn a_claim_whose_blocks_end_before_they_begin_is_refused() {
     let mut map = SignRows::new(32, 8, 8, 8);
     let claims = [claim(0..2, 0..4), claim(2..0, 0..4), claim(0..2, 0..4)];
-    map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &claims);
+    map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &claims);
 }
 
 #[test]
@@ -127,28 +131,28 @@ fn a_claim_whose_blocks_end_before_they_begin_is_refused() {
 fn claims_that_an_empty_one_stands_between_are_refused_where_they_overlap() {
     let mut map = SignRows::new(32, 8, 8, 8);
     let claims = [claim(0..1, 0..4), claim(1..1, 0..4), claim(0..1, 0..4)];
-    map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &claims);
+    map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &claims);
 }
 
 #[test]
 #[should_panic(expected = "beyond the map's last tile")]
 fn a_claim_beyond_the_last_tile_is_refused() {
     let mut map = SignRows::new(16, 7, 8, 7);
-    map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..5)]);
+    map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &[claim(0..1, 0..5)]);
 }
 
 #[test]
 #[should_panic(expected = "do not fit")]
 fn tiles_that_would_share_slots_are_refused() {
     let mut map = SignRows::new(16, 12, 8, 8);
-    map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..6)]);
+    map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &[claim(0..1, 0..6)]);
 }
 
 #[test]
 #[should_panic(expected = "not claimed")]
 fn a_writer_keeps_to_its_claim() {
     let mut map = SignRows::new(32, 8, 8, 8);
-    let mut writers = map.tile_writers(TileGrid { cell: 4, tiles_per_row: 2 }, &[claim(0..1, 0..4)]);
+    let mut writers = map.tile_writers(TileGrid { cell: square(4), tiles_per_row: 2 }, &[claim(0..1, 0..4)]);
     writers[0].tile_row(1, Tile { row: 0, column: 0 }, 0);
 }
 

@@ -4,7 +4,7 @@
 //! gradients below a pooling are never stored.
 
 use super::input::{Source, TileRows, six_rows, transform_column};
-use super::points::{SPAN, TILE};
+use super::points::SPAN;
 use crate::cpu::buffer::{FeatureRows, SignRows, WinnerRows};
 use crate::cpu::isa::{Isa, Lanes};
 
@@ -137,8 +137,8 @@ impl TileRows for [Option<GradientRow<'_>>; SPAN] {
     }
 
     #[inline(always)]
-    fn prefetch<I: Isa>(&self, isa: I, x: usize) {
-        self.iter().flatten().for_each(|row| row.prefetch(isa, x, TILE));
+    fn prefetch<I: Isa>(&self, isa: I, x: usize, columns: usize) {
+        self.iter().flatten().for_each(|row| row.prefetch(isa, x, columns));
     }
 }
 

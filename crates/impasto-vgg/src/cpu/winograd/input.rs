@@ -1,4 +1,4 @@
-//! From maps to the transformed domain: B^T d B for the 6x6 inputs of every tile, sixteen channels at a time.
+//! From maps to the transformed domain: B^T d B for the inputs of every tile, sixteen channels at a time.
 //!
 //! Tiles beside each other share two of their six columns, so the vertical pass runs once a column over a strip of tiles
 //! into a buffer that stays in the first-level cache, and the horizontal pass reads six columns of it a tile: 40% less
@@ -12,16 +12,16 @@
 
 use std::ops::Range;
 
-use super::points::{POINTS, SPAN, TILE, transform_input};
+use super::points::{SPAN, TILE, transform_input};
 use super::products::padded_tiles;
 use crate::cpu::buffer::FeatureRows;
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 use crate::cpu::panels::words;
 
-/// Tiles in a strip: its buffer takes 10 KiB, which stays in the first-level cache beside the lines written.
-const STRIP_TILES: usize = 6;
+/// Columns of the tiles in a strip: its buffer takes 10 KiB, which stays in the first-level cache beside the lines written.
+const STRIP_COLUMNS: usize = 24;
 /// Lines that the strip's buffer takes.
-pub const STRIP_LINES: usize = (STRIP_TILES * TILE + SPAN - TILE) * SPAN;
+pub const STRIP_LINES: usize = (STRIP_COLUMNS + 2) * SPAN;
 
 /// A map that tiles can be read from.
 pub trait Source: Sync {
@@ -40,8 +40,8 @@ pub trait Source: Sync {
 pub trait TileRows {
     /// B^T times each of some columns of the map, from column `first` on, which all lie inside it.
     fn vertical_pass<I: Isa>(&self, isa: I, first: usize, columns: &mut [[Lanes; SPAN]]);
-    /// Has the columns of a tile from column `x` on brought near, inside the map or not.
-    fn prefetch<I: Isa>(&self, isa: I, x: usize);
+    /// Has the columns of a tile, so many from column `x` on, brought near, inside the map or not.
+    fn prefetch<I: Isa>(&self, isa: I, x: usize, columns: usize);
 }
 
 /// The six rows of a map that tile row `tile_row` reads; `None` beyond the map.
@@ -89,9 +89,9 @@ impl TileRows for [Option<&[Lanes]>; SPAN] {
     }
 
     #[inline(always)]
-    fn prefetch<I: Isa>(&self, isa: I, x: usize) {
+    fn prefetch<I: Isa>(&self, isa: I, x: usize, columns: usize) {
         for row in self.iter().flatten() {
-            for column in x..x + TILE {
+            for column in x..x + columns {
                 isa.prefetch(row.as_ptr().wrapping_add(column));
             }
         }
@@ -107,7 +107,9 @@ pub fn transform_column<I: Isa>(isa: I, column: [I::Vector; SPAN], lines: &mut [
 }
 
 /// Transforms the inputs of a block of tiles for all channels: fills `lines`, laid out as `InputPanels` says.
-pub struct InputTransform<'a, S: Source, const PARTS: usize> {
+///
+/// Tiles have `ROW_POINTS` columns, of which they share two with the next.
+pub struct InputTransform<'a, S: Source, const PARTS: usize, const ROW_POINTS: usize> {
     /// What is read.
     pub source: &'a S,
     /// Blocks of sixteen channels.
@@ -122,31 +124,39 @@ pub struct InputTransform<'a, S: Source, const PARTS: usize> {
     pub strip: &'a mut [Lanes],
 }
 
-impl<S: Source, const PARTS: usize> Task for InputTransform<'_, S, PARTS> {
+impl<S: Source, const PARTS: usize, const ROW_POINTS: usize> Task for InputTransform<'_, S, PARTS, ROW_POINTS> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let InputTransform { source, blocks, tiles, lines, point_stride, strip } = self;
         let mut points = lines.chunks_exact_mut(point_stride);
-        let mut points: [_; POINTS] = std::array::from_fn(|_| points.next().expect("there are lines for each point"));
-        let tiles_per_row = source.width().div_ceil(TILE);
+        let mut points: [[_; ROW_POINTS]; SPAN] =
+            std::array::from_fn(|_| std::array::from_fn(|_| points.next().expect("there are lines for each point")));
+        let columns = ROW_POINTS - 2;
+        let tiles_per_row = source.width().div_ceil(columns);
         let place = PanelPlace { block: 0, lines_per_tile: lines_per_tile(blocks * LANES, PARTS), tiles: tiles.len() };
         for block in 0..blocks {
             let place = PanelPlace { block, ..place };
             let mut tile = tiles.start;
             while tile < tiles.end {
                 let row_end = (tile / tiles_per_row + 1) * tiles_per_row;
-                let end = (tile + STRIP_TILES).min(row_end).min(tiles.end);
+                let end = (tile + STRIP_COLUMNS / columns).min(row_end).min(tiles.end);
                 let (tile_row, tile_column) = (tile / tiles_per_row, tile % tiles_per_row);
-                vertical_pass(isa, source, block, tile_row, tile_column, strip, end - tile);
+                vertical_pass(isa, source, block, tile_row, tile_column * columns, strip, (end - tile) * columns);
                 // The same place in the next block of channels is needed next.
                 let next_rows = source.rows((block + 1).min(blocks - 1), tile_row);
                 for tile_of_strip in 0..end - tile {
-                    let columns =
-                        strip.as_chunks::<SPAN>().0[tile_of_strip * TILE..].first_chunk().expect("its columns");
-                    next_rows.prefetch(isa, (tile_column + tile_of_strip) * TILE);
-                    horizontal_pass::<I, PARTS>(isa, columns, &mut points, place, tile + tile_of_strip - tiles.start);
+                    let inputs =
+                        strip.as_chunks::<SPAN>().0[tile_of_strip * columns..].first_chunk().expect("its columns");
+                    next_rows.prefetch(isa, (tile_column + tile_of_strip) * columns, columns);
+                    horizontal_pass::<I, PARTS, ROW_POINTS>(
+                        isa,
+                        inputs,
+                        &mut points,
+                        place,
+                        tile + tile_of_strip - tiles.start,
+                    );
                 }
                 tile = end;
             }
@@ -154,20 +164,19 @@ impl<S: Source, const PARTS: usize> Task for InputTransform<'_, S, PARTS> {
     }
 }
 
-/// Fills the strip, `[column][6]`, for `count` tiles from tile column `tile_column` on.
+/// Fills the strip, `[column][6]`, for tiles of `count` columns in all, from column `first` on.
 #[inline(always)]
 fn vertical_pass<I: Isa, S: Source>(
     isa: I,
     source: &S,
     block: usize,
     tile_row: usize,
-    tile_column: usize,
+    first: usize,
     strip: &mut [Lanes],
     count: usize,
 ) {
-    let columns = &mut strip.as_chunks_mut::<SPAN>().0[..count * TILE + SPAN - TILE];
+    let columns = &mut strip.as_chunks_mut::<SPAN>().0[..count + 2];
     // Column i of the strip is column `first + i - 1` of the map.
-    let first = tile_column * TILE;
     let inside = usize::from(first == 0)..(source.width() + 1 - first).min(columns.len());
     columns[..inside.start].fill([Lanes::ZERO; SPAN]);
     columns[inside.end..].fill([Lanes::ZERO; SPAN]);
@@ -196,19 +205,19 @@ impl PanelPlace {
     }
 }
 
-/// Reads the six columns of a tile and writes its 36 points as tile `tile` of the block.
+/// Reads the columns of a tile and writes its points as tile `tile` of the block.
 #[inline(always)]
-fn horizontal_pass<I: Isa, const PARTS: usize>(
+fn horizontal_pass<I: Isa, const PARTS: usize, const ROW_POINTS: usize>(
     isa: I,
-    columns: &[[Lanes; SPAN]; SPAN],
-    points: &mut [&mut [Lanes]; POINTS],
+    columns: &[[Lanes; SPAN]; ROW_POINTS],
+    points: &mut [[&mut [Lanes]; ROW_POINTS]; SPAN],
     place: PanelPlace,
     tile: usize,
 ) {
     let (line, group_rows) = place.line::<I, PARTS>(tile);
     let is_upper = place.block % 2 == 1;
-    for (i, points) in points.as_chunks_mut::<SPAN>().0.iter_mut().enumerate() {
-        let mut row = [isa.splat(0.0); SPAN];
+    for (i, points) in points.iter_mut().enumerate() {
+        let mut row = [isa.splat(0.0); ROW_POINTS];
         for (value, column) in row.iter_mut().zip(columns) {
             *value = isa.load(&column[i]);
         }
@@ -229,7 +238,7 @@ fn horizontal_pass<I: Isa, const PARTS: usize>(
     }
 }
 
-/// Lines between the points of a block of `tiles` tiles: one more than they take, so that the 36 stores of a tile do not
+/// Lines between the points of a block of `tiles` tiles: one more than they take, so that the stores of a tile do not
 /// fall into the same set of the cache.
 pub fn point_stride(tiles: usize, lines_per_tile: usize) -> usize {
     tiles * lines_per_tile + 1

@@ -1,32 +1,40 @@
-//! Back from the transformed domain: A^T m A for each tile, and everything that can be done while its 4x4 outputs are in
+//! Back from the transformed domain: A^T m A for each tile, and everything that can be done while its outputs are in
 //! registers.
 //!
-//! Forward: bias, ReLU, signs, and where a pooling follows its four windows, which a tile covers exactly. Backward: the
+//! Forward: bias, ReLU, signs, and where a pooling follows its windows, which a tile covers exactly. Backward: the
 //! gradient that a tap has put there before, and the signs of the layer below.
 
 use super::gradient::window_share;
-use super::points::{POINTS, SPAN, TILE, transform_output};
-use super::products::SUM_STRIDE;
+use super::points::{SPAN, TILE, transform_output};
+use super::products::sum_stride;
 use crate::cpu::buffer::{Element, SignRows, Tile, TileGrid, TileWriter};
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 use crate::cpu::panels::GROUP_BLOCKS;
 use crate::engine::Pooling;
 
-/// Side of a tile's part of a pooled map.
+/// Rows of a tile's part of a pooled map.
 pub const POOLED_TILE: usize = TILE / 2;
 
 /// What becomes of a tile's outputs.
 pub trait Epilogue: Send {
-    /// Takes the sixteen outputs `[row][column]` of one tile in one block of channels.
-    fn tile<I: Isa>(&mut self, isa: I, block: usize, tile: Tile, outputs: [[I::Vector; TILE]; TILE]);
+    /// Takes the outputs `[row][column]` of one tile in one block of channels. Where they are pooled, `POOLED` columns are
+    /// left of them.
+    fn tile<I: Isa, const COLUMNS: usize, const POOLED: usize>(
+        &mut self,
+        isa: I,
+        block: usize,
+        tile: Tile,
+        outputs: [[I::Vector; COLUMNS]; TILE],
+    );
 
     /// Has the memory that `tile` will be written to brought near.
-    fn prefetch<I: Isa>(&self, isa: I, block: usize, tile: Tile);
+    fn prefetch<I: Isa, const COLUMNS: usize>(&self, isa: I, block: usize, tile: Tile);
 }
 
-/// Transforms the sums of one group of 64 outputs and hands the tiles on.
-pub struct OutputTransform<'a, E: Epilogue> {
-    /// `[tile][64 / 16][SUM_STRIDE]`, of which the first 36 are points.
+/// Transforms the sums of one group of 64 outputs and hands the tiles on: `COLUMNS` outputs beside each other, `POOLED`
+/// where they are pooled, from `ROW_POINTS` points.
+pub struct OutputTransform<'a, E: Epilogue, const COLUMNS: usize, const POOLED: usize, const ROW_POINTS: usize> {
+    /// `[tile][64 / 16][sum_stride]`, of which the last is no point.
     pub sums: &'a [Lanes],
     /// Which 64 outputs.
     pub group: usize,
@@ -38,20 +46,23 @@ pub struct OutputTransform<'a, E: Epilogue> {
     pub epilogue: &'a mut E,
 }
 
-impl<E: Epilogue> Task for OutputTransform<'_, E> {
+impl<E: Epilogue, const COLUMNS: usize, const POOLED: usize, const ROW_POINTS: usize> Task
+    for OutputTransform<'_, E, COLUMNS, POOLED, ROW_POINTS>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let mut tile = self.grid.tile(self.first_tile);
         let mut next = self.grid.next(tile);
-        for blocks in self.sums.as_chunks::<SUM_STRIDE>().0.as_chunks::<GROUP_BLOCKS>().0 {
-            for (block, sums) in blocks.iter().enumerate() {
-                let points = sums.first_chunk().expect("a stride holds all points");
+        let stride = sum_stride(SPAN * ROW_POINTS);
+        for blocks in self.sums.chunks_exact(GROUP_BLOCKS * stride) {
+            for (block, sums) in blocks.chunks_exact(stride).enumerate() {
+                let points = sums.as_chunks::<ROW_POINTS>().0.first_chunk().expect("a stride holds all points");
                 // Maps do not fit the caches, and a store has to wait for its line to arrive before the next but few can.
-                self.epilogue.prefetch(isa, self.group * GROUP_BLOCKS + block, next);
+                self.epilogue.prefetch::<I, COLUMNS>(isa, self.group * GROUP_BLOCKS + block, next);
                 let outputs = transform_tile(isa, points);
-                self.epilogue.tile(isa, self.group * GROUP_BLOCKS + block, tile, outputs);
+                self.epilogue.tile::<I, COLUMNS, POOLED>(isa, self.group * GROUP_BLOCKS + block, tile, outputs);
             }
             (tile, next) = (next, self.grid.next(next));
         }
@@ -60,10 +71,16 @@ impl<E: Epilogue> Task for OutputTransform<'_, E> {
 
 /// Has the rows of a tile brought near.
 #[inline(always)]
-fn prefetch_tile<I: Isa>(isa: I, writer: &TileWriter<'_, Lanes>, side: usize, block: usize, tile: Tile) {
-    for row in 0..side {
+fn prefetch_tile<I: Isa>(
+    isa: I,
+    writer: &TileWriter<'_, Lanes>,
+    (rows, columns): (usize, usize),
+    block: usize,
+    tile: Tile,
+) {
+    for row in 0..rows {
         let line = writer.address(block, tile, row);
-        for column in 0..side {
+        for column in 0..columns {
             isa.prefetch(line.wrapping_add(column));
         }
     }
@@ -71,26 +88,25 @@ fn prefetch_tile<I: Isa>(isa: I, writer: &TileWriter<'_, Lanes>, side: usize, bl
 
 /// A^T m A.
 #[inline(always)]
-fn transform_tile<I: Isa>(isa: I, points: &[Lanes; POINTS]) -> [[I::Vector; TILE]; TILE] {
-    // Row i of `halves` has the four output columns of point row i.
-    let mut halves = [[isa.splat(0.0); TILE]; SPAN];
-    for (half, lines) in halves.iter_mut().zip(points.as_chunks::<SPAN>().0) {
-        let mut row = [isa.splat(0.0); SPAN];
-        for (value, line) in row.iter_mut().zip(lines) {
-            *value = isa.load(line);
-        }
-        *half = transform_output(isa, row);
-    }
-    let mut outputs = [[isa.splat(0.0); TILE]; TILE];
-    for x in 0..TILE {
+fn transform_tile<I: Isa, const COLUMNS: usize, const ROW_POINTS: usize>(
+    isa: I,
+    points: &[[Lanes; ROW_POINTS]; SPAN],
+) -> [[I::Vector; COLUMNS]; TILE] {
+    // Row y of `halves` is row y of the outputs, still in points.
+    let mut halves = [[isa.splat(0.0); ROW_POINTS]; TILE];
+    for x in 0..ROW_POINTS {
         let mut column = [isa.splat(0.0); SPAN];
-        for (value, half) in column.iter_mut().zip(&halves) {
-            *value = half[x];
+        for (value, row) in column.iter_mut().zip(points) {
+            *value = isa.load(&row[x]);
         }
-        let column = transform_output(isa, column);
-        for (row, value) in outputs.iter_mut().zip(column) {
-            row[x] = value;
+        let column: [_; TILE] = transform_output(isa, column);
+        for (half, value) in halves.iter_mut().zip(column) {
+            half[x] = value;
         }
+    }
+    let mut outputs = [[isa.splat(0.0); COLUMNS]; TILE];
+    for (row, half) in outputs.iter_mut().zip(halves) {
+        *row = transform_output(isa, half);
     }
     outputs
 }
@@ -109,7 +125,13 @@ pub struct ForwardEpilogue<'a> {
 
 impl Epilogue for ForwardEpilogue<'_> {
     #[inline(always)]
-    fn tile<I: Isa>(&mut self, isa: I, block: usize, tile: Tile, mut outputs: [[I::Vector; TILE]; TILE]) {
+    fn tile<I: Isa, const COLUMNS: usize, const POOLED: usize>(
+        &mut self,
+        isa: I,
+        block: usize,
+        tile: Tile,
+        mut outputs: [[I::Vector; COLUMNS]; TILE],
+    ) {
         let mut bias = Lanes::ZERO;
         bias.0.copy_from_slice(&self.bias[block * LANES..][..LANES]);
         let bias = isa.load(&bias);
@@ -125,7 +147,7 @@ impl Epilogue for ForwardEpilogue<'_> {
             }
         }
         if let Some(writer) = &mut self.signs {
-            if let Some(rows) = writer.whole_tile::<TILE>(block, tile) {
+            if let Some(rows) = writer.whole_tile::<TILE, COLUMNS>(block, tile) {
                 // Straight to their place: put together elsewhere, they would be stored one by one and loaded by fours, and
                 // such a load has to wait for all the stores.
                 for (bits, values) in rows.into_iter().zip(&outputs) {
@@ -142,24 +164,28 @@ impl Epilogue for ForwardEpilogue<'_> {
             }
         }
         if let Some(pool) = &mut self.pool {
-            pool.tile(isa, block, tile, outputs);
+            pool.tile::<I, COLUMNS, POOLED>(isa, block, tile, outputs);
         }
     }
 
     #[inline(always)]
-    fn prefetch<I: Isa>(&self, isa: I, block: usize, tile: Tile) {
+    fn prefetch<I: Isa, const COLUMNS: usize>(&self, isa: I, block: usize, tile: Tile) {
         if let Some(writer) = &self.map {
-            prefetch_tile(isa, writer, TILE, block, tile);
+            prefetch_tile(isa, writer, (TILE, COLUMNS), block, tile);
         }
         if let Some(pool) = &self.pool {
-            prefetch_tile(isa, &pool.map, POOLED_TILE, block, tile);
+            prefetch_tile(isa, &pool.map, (POOLED_TILE, COLUMNS / 2), block, tile);
         }
     }
 }
 
 /// Stores a tile that lies inside the map as a whole, the common case: its values stay in registers.
 #[inline(always)]
-fn store_tile<I: Isa, const N: usize>(isa: I, lines: [&mut [Lanes; N]; N], values: &[[I::Vector; N]; N]) {
+fn store_tile<I: Isa, const ROWS: usize, const COLUMNS: usize>(
+    isa: I,
+    lines: [&mut [Lanes; COLUMNS]; ROWS],
+    values: &[[I::Vector; COLUMNS]; ROWS],
+) {
     for (lines, values) in lines.into_iter().zip(values) {
         for (line, value) in lines.iter_mut().zip(values) {
             isa.store(*value, line);
@@ -169,12 +195,12 @@ fn store_tile<I: Isa, const N: usize>(isa: I, lines: [&mut [Lanes; N]; N], value
 
 /// Stores a tile as far as it lies inside the map.
 #[inline(always)]
-fn store_rows<I: Isa, const N: usize>(
+fn store_rows<I: Isa, const ROWS: usize, const COLUMNS: usize>(
     isa: I,
     writer: &mut TileWriter<'_, Lanes>,
     block: usize,
     tile: Tile,
-    outputs: &[[I::Vector; N]; N],
+    outputs: &[[I::Vector; COLUMNS]; ROWS],
 ) {
     for (row, values) in outputs.iter().enumerate() {
         let lines = writer.tile_row(block, tile, row).into_iter().flatten();
@@ -184,13 +210,13 @@ fn store_rows<I: Isa, const N: usize>(
 
 /// Copies a tile as far as it lies inside the map.
 #[inline(always)]
-fn copy_tile<T: Element, const N: usize>(
+fn copy_tile<T: Element, const ROWS: usize, const COLUMNS: usize>(
     writer: &mut TileWriter<'_, T>,
     block: usize,
     tile: Tile,
-    elements: [[T; N]; N],
+    elements: [[T; COLUMNS]; ROWS],
 ) {
-    if let Some(rows) = writer.whole_tile(block, tile) {
+    if let Some(rows) = writer.whole_tile::<ROWS, COLUMNS>(block, tile) {
         for (row, elements) in rows.into_iter().zip(elements) {
             *row = elements;
         }
@@ -203,7 +229,7 @@ fn copy_tile<T: Element, const N: usize>(
     }
 }
 
-/// Pools the four windows of each tile.
+/// Pools the windows of each tile.
 pub struct PoolWriter<'a> {
     /// How.
     pub pooling: Pooling,
@@ -219,10 +245,16 @@ pub struct PoolWriter<'a> {
 
 impl PoolWriter<'_> {
     #[inline(always)]
-    fn tile<I: Isa>(&mut self, isa: I, block: usize, tile: Tile, mut outputs: [[I::Vector; TILE]; TILE]) {
-        let (y, x) = (tile.row * TILE, tile.column * TILE);
-        let (rows, columns) = (TILE.min(self.height - y), TILE.min(self.width - x));
-        if rows < TILE || columns < TILE {
+    fn tile<I: Isa, const COLUMNS: usize, const POOLED: usize>(
+        &mut self,
+        isa: I,
+        block: usize,
+        tile: Tile,
+        mut outputs: [[I::Vector; COLUMNS]; TILE],
+    ) {
+        let (y, x) = (tile.row * TILE, tile.column * COLUMNS);
+        let (rows, columns) = (TILE.min(self.height - y), COLUMNS.min(self.width - x));
+        if rows < TILE || columns < COLUMNS {
             // Beyond the edge: zeros do not change a sum, and features are never below them, so a zero never beats what
             // came before it.
             for (row, values) in outputs.iter_mut().enumerate() {
@@ -233,7 +265,7 @@ impl PoolWriter<'_> {
                 }
             }
         }
-        let mut values = [[isa.splat(0.0); POOLED_TILE]; POOLED_TILE];
+        let mut values = [[isa.splat(0.0); POOLED]; POOLED_TILE];
         match self.pooling {
             Pooling::Average => {
                 for (row, values) in values.iter_mut().enumerate() {
@@ -246,7 +278,7 @@ impl PoolWriter<'_> {
                 }
             }
             Pooling::Max => {
-                let mut winners = [[[0; 2]; POOLED_TILE]; POOLED_TILE];
+                let mut winners = [[[0; 2]; POOLED]; POOLED_TILE];
                 for (row, (values, winners)) in values.iter_mut().zip(&mut winners).enumerate() {
                     for (column, (value, winner)) in values.iter_mut().zip(winners).enumerate() {
                         (*value, *winner) = largest(isa, window(&outputs, row, column));
@@ -266,7 +298,7 @@ impl PoolWriter<'_> {
 
 /// The four outputs that pooling makes one: `[upper left, upper right, lower left, lower right]`.
 #[inline(always)]
-fn window<V: Copy>(outputs: &[[V; TILE]; TILE], row: usize, column: usize) -> [V; 4] {
+fn window<V: Copy, const COLUMNS: usize>(outputs: &[[V; COLUMNS]; TILE], row: usize, column: usize) -> [V; 4] {
     let ([upper, lower], [left, right]) = ([2 * row, 2 * row + 1], [2 * column, 2 * column + 1]);
     [outputs[upper][left], outputs[upper][right], outputs[lower][left], outputs[lower][right]]
 }
@@ -293,9 +325,15 @@ pub struct BackwardEpilogue<'a> {
 
 impl Epilogue for BackwardEpilogue<'_> {
     #[inline(always)]
-    fn tile<I: Isa>(&mut self, isa: I, block: usize, tile: Tile, mut outputs: [[I::Vector; TILE]; TILE]) {
-        let (y, x) = (tile.row * TILE, tile.column * TILE);
-        if let Some(rows) = self.map.whole_tile::<TILE>(block, tile) {
+    fn tile<I: Isa, const COLUMNS: usize, const POOLED: usize>(
+        &mut self,
+        isa: I,
+        block: usize,
+        tile: Tile,
+        mut outputs: [[I::Vector; COLUMNS]; TILE],
+    ) {
+        let (y, x) = (tile.row * TILE, tile.column * COLUMNS);
+        if let Some(rows) = self.map.whole_tile::<TILE, COLUMNS>(block, tile) {
             if self.accumulate {
                 for (lines, values) in rows.iter().zip(&mut outputs) {
                     for (line, value) in lines.iter().zip(values) {
@@ -305,7 +343,7 @@ impl Epilogue for BackwardEpilogue<'_> {
             }
             if let Some(signs) = self.signs {
                 for (row, values) in outputs.iter_mut().enumerate() {
-                    let signs = signs.row(block, y + row)[x..].first_chunk::<TILE>().expect("the tile is whole");
+                    let signs = signs.row(block, y + row)[x..].first_chunk::<COLUMNS>().expect("the tile is whole");
                     for (signs, value) in signs.iter().zip(values) {
                         *value = isa.keep(*value, *signs);
                     }
@@ -330,7 +368,7 @@ impl Epilogue for BackwardEpilogue<'_> {
     }
 
     #[inline(always)]
-    fn prefetch<I: Isa>(&self, isa: I, block: usize, tile: Tile) {
-        prefetch_tile(isa, &self.map, TILE, block, tile);
+    fn prefetch<I: Isa, const COLUMNS: usize>(&self, isa: I, block: usize, tile: Tile) {
+        prefetch_tile(isa, &self.map, (TILE, COLUMNS), block, tile);
     }
 }

@@ -1,4 +1,4 @@
-//! The products between the transforms: at each of the 36 points a small matrix product over the input channels.
+//! The products between the transforms: at each of the points a small matrix product over the input channels.
 //!
 //! ```text
 //!   sums[tile][output] = sum over inputs of  inputs[tile][input] * weights[input][output]
@@ -11,7 +11,6 @@
 //! An instruction set with tile registers takes sixteen tiles of the map at a time instead, the last ones beside rows of
 //! whatever the buffer held, whose sums nobody reads.
 
-use super::points::POINTS;
 use super::weights::WinogradWeights;
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 use crate::cpu::panels::GROUP_BLOCKS;
@@ -19,9 +18,12 @@ use crate::cpu::tiles::{TileOperands, TilePlace};
 
 /// Lines from the sums of one block of channels to the next: one more than its points, so that the same point's sums of
 /// many tiles do not fall into the same few sets of the cache.
-pub const SUM_STRIDE: usize = POINTS + 1;
+#[inline(always)]
+pub const fn sum_stride(points: usize) -> usize {
+    points + 1
+}
 
-/// Transformed inputs of a block of tiles: `[36 points][groups of ROWS tiles][words / 16][tile of the group]` (with parts,
+/// Transformed inputs of a block of tiles: `[points][groups of ROWS tiles][words / 16][tile of the group]` (with parts,
 /// `[pairs / 16][parts]` in place of `[words / 16]`), the last group as long as tiles are left, or whole where there are
 /// tile registers.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +44,7 @@ pub fn padded_tiles<I: Isa, const PARTS: usize>(tiles: usize) -> usize {
     if PARTS > 0 && I::HAS_TILES { tiles.next_multiple_of(I::PRODUCT_ROWS) } else { tiles }
 }
 
-/// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][SUM_STRIDE]`.
+/// All products of a block of tiles for one group of 64 outputs: fills `sums`, `[tile][64 / 16][sum_stride]`.
 pub struct GroupProducts<'a, const PARTS: usize> {
     /// Transformed inputs.
     pub inputs: InputPanels<'a>,
@@ -75,6 +77,8 @@ impl<const PARTS: usize> GroupProducts<'_, PARTS> {
     fn all_points_in_tiles<I: Isa>(self, isa: I) {
         let InputPanels { lines, point_stride, tiles, lines_per_tile } = self.inputs;
         let panel_len = self.weights.layout().lines();
+        let points = self.weights.shape().points();
+        let stride = sum_stride(points);
         let operands = TileOperands {
             inputs: lines,
             weights: self.weights.panels(self.group),
@@ -82,18 +86,20 @@ impl<const PARTS: usize> GroupProducts<'_, PARTS> {
             row_groups: tiles.div_ceil(I::PRODUCT_ROWS),
             chunks: lines_per_tile / PARTS,
             parts: PARTS,
-            row_stride: GROUP_BLOCKS * SUM_STRIDE,
-            vector_stride: SUM_STRIDE,
+            row_stride: GROUP_BLOCKS * stride,
+            vector_stride: stride,
         };
         let place = |point| TilePlace { inputs: point * point_stride, weights: point * panel_len, sums: point };
-        isa.tile_products(operands, (0..POINTS).map(place));
+        isa.tile_products(operands, (0..points).map(place));
     }
 
     #[inline(always)]
     fn all_points<I: Isa, const VECTORS: usize>(self, isa: I) {
         let InputPanels { lines, point_stride, tiles, lines_per_tile } = self.inputs;
         let words = lines_per_tile * LANES;
-        for point in 0..POINTS {
+        let points = self.weights.shape().points();
+        let stride = sum_stride(points);
+        for point in 0..points {
             let inputs = &lines[point * point_stride..][..tiles * lines_per_tile];
             let panel = self.weights.panel(self.group, point);
             // What comes next: the following weights lie behind these, the inputs of the next point a stride further.
@@ -101,20 +107,20 @@ impl<const PARTS: usize> GroupProducts<'_, PARTS> {
             for (part, weights) in panel.chunks_exact(words * VECTORS).enumerate() {
                 let next_weights = weights.as_ptr().wrapping_add(weights.len());
                 let groups = inputs.chunks(I::PRODUCT_ROWS * lines_per_tile);
-                let sum_groups = self.sums.chunks_mut(I::PRODUCT_ROWS * GROUP_BLOCKS * SUM_STRIDE);
+                let sum_groups = self.sums.chunks_mut(I::PRODUCT_ROWS * GROUP_BLOCKS * stride);
                 for (place, (inputs, sums)) in groups.zip(sum_groups).enumerate() {
-                    let offset = part * VECTORS * SUM_STRIDE + point;
+                    let offset = part * VECTORS * stride + point;
                     let next = match place.checked_sub(VECTORS) {
                         None => next_weights.wrapping_add(place * words),
                         Some(place) => next_inputs.wrapping_add(place * words),
                     };
                     match inputs.len() / lines_per_tile {
-                        6 => isa.enter(Kernel::<PARTS, 6, VECTORS> { inputs, weights, sums, offset, next }),
-                        5 => isa.enter(Kernel::<PARTS, 5, VECTORS> { inputs, weights, sums, offset, next }),
-                        4 => isa.enter(Kernel::<PARTS, 4, VECTORS> { inputs, weights, sums, offset, next }),
-                        3 => isa.enter(Kernel::<PARTS, 3, VECTORS> { inputs, weights, sums, offset, next }),
-                        2 => isa.enter(Kernel::<PARTS, 2, VECTORS> { inputs, weights, sums, offset, next }),
-                        1 => isa.enter(Kernel::<PARTS, 1, VECTORS> { inputs, weights, sums, offset, next }),
+                        6 => isa.enter(Kernel::<PARTS, 6, VECTORS> { inputs, weights, sums, offset, stride, next }),
+                        5 => isa.enter(Kernel::<PARTS, 5, VECTORS> { inputs, weights, sums, offset, stride, next }),
+                        4 => isa.enter(Kernel::<PARTS, 4, VECTORS> { inputs, weights, sums, offset, stride, next }),
+                        3 => isa.enter(Kernel::<PARTS, 3, VECTORS> { inputs, weights, sums, offset, stride, next }),
+                        2 => isa.enter(Kernel::<PARTS, 2, VECTORS> { inputs, weights, sums, offset, stride, next }),
+                        1 => isa.enter(Kernel::<PARTS, 1, VECTORS> { inputs, weights, sums, offset, stride, next }),
                         rows => unreachable!("no instruction set works on {rows} tiles at a time"),
                     }
                 }
@@ -129,10 +135,12 @@ struct Kernel<'a, const PARTS: usize, const ROWS: usize, const VECTORS: usize> {
     inputs: &'a [Lanes],
     /// `[words][VECTORS]`
     weights: &'a [Lanes],
-    /// `[ROWS][64 / 16][SUM_STRIDE]`
+    /// `[ROWS][64 / 16][stride]`
     sums: &'a mut [Lanes],
     /// Where the first block's sum of the first tile goes.
     offset: usize,
+    /// See [`sum_stride`].
+    stride: usize,
     /// What is prefetched, a line a word: a share of the weights or inputs that are needed next.
     next: *const Lanes,
 }
@@ -165,8 +173,8 @@ impl<const PARTS: usize, const ROWS: usize, const VECTORS: usize> Task for Kerne
                 }
             }
         }
-        for (sums, lines) in sums.into_iter().zip(self.sums.chunks_exact_mut(GROUP_BLOCKS * SUM_STRIDE)) {
-            for (sum, line) in sums.into_iter().zip(lines[self.offset..].iter_mut().step_by(SUM_STRIDE)) {
+        for (sums, lines) in sums.into_iter().zip(self.sums.chunks_exact_mut(GROUP_BLOCKS * self.stride)) {
+            for (sum, line) in sums.into_iter().zip(lines[self.offset..].iter_mut().step_by(self.stride)) {
                 isa.store(sum, line);
             }
         }

@@ -13,6 +13,12 @@ fn pool_of(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
+/// All that kernels in f32 are made for.
+fn sets_and_shapes() -> Vec<(InstructionSet, TileShape)> {
+    let shapes = [TileShape::Square, TileShape::Oblong];
+    InstructionSet::available().into_iter().flat_map(|set| shapes.map(|shape| (set, shape))).collect()
+}
+
 /// Everything a forward convolution can leave.
 struct Left {
     map: FeatureRows,
@@ -114,11 +120,11 @@ proptest! {
             }
         }
         let rows = input.rows(height);
-        for set in InstructionSet::available() {
-            let transformed = WinogradWeights::forward(set, &weights, Precision::F32);
+        for (set, shape) in sets_and_shapes() {
+            let transformed = WinogradWeights::f32_for_tests(set, &weights, false, shape);
             let whole = forward(set, &transformed, &weights.bias, &rows, pooling, &[], 1);
             let error = error(&whole.map, &expected, scale);
-            prop_assert!(error < ERROR_BOUND, "{}: {error}", set.name());
+            prop_assert!(error < error_bound(shape), "{} {shape:?}: {error}", set.name());
             for (block, y) in positions(outputs * 4, height) {
                 for (bits, lanes) in whole.signs.row(block, y).iter().zip(whole.map.row(block, y)) {
                     prop_assert!((0..LANES).all(|lane| (bits >> lane & 1 == 1) == (lanes.0[lane] > 0.0)));
@@ -149,12 +155,12 @@ proptest! {
             *value = if below.values[place] > 0.0 { *value + injected.values[place] } else { 0.0 };
         }
         let (rows, signs) = (gradient.rows(height), below.signs());
-        for set in InstructionSet::available() {
-            let transformed = WinogradWeights::backward(set, &weights, Precision::F32);
+        for (set, shape) in sets_and_shapes() {
+            let transformed = WinogradWeights::f32_for_tests(set, &weights, true, shape);
             let source = Gradient { height, width, direct: Some(&rows), pooled: None, signs: None };
             let whole = backward(set, &transformed, &source, &injected, Some(&signs), &[], 1);
             let error = error(&whole, &expected, scale);
-            prop_assert!(error < ERROR_BOUND, "{}: {error}", set.name());
+            prop_assert!(error < error_bound(shape), "{} {shape:?}: {error}", set.name());
             let cut = backward(set, &transformed, &source, &injected, Some(&signs), &cuts, threads);
             prop_assert!(same_bits(&whole, &cut), "{}", set.name());
         }
@@ -189,8 +195,8 @@ proptest! {
         }
         let (shared, above, injected, signs) = (shared.rows(height), above.rows(height), injected.rows(height), features.signs());
         let nothing = Planes::zeros(64, height, width);
-        for set in InstructionSet::available() {
-            let transformed = WinogradWeights::backward(set, &weights, Precision::F32);
+        for (set, shape) in sets_and_shapes() {
+            let transformed = WinogradWeights::f32_for_tests(set, &weights, true, shape);
             let source = Gradient {
                 height,
                 width,
@@ -278,8 +284,8 @@ fn rings_of_a_few_rows_give_what_whole_maps_give() {
     let (height, width) = (37, 11);
     let weights = random_weights(64, 64, 5);
     let input = Planes::random(64, height, width, 6);
-    for set in InstructionSet::available() {
-        let transformed = WinogradWeights::forward(set, &weights, Precision::F32);
+    for (set, shape) in sets_and_shapes() {
+        let transformed = WinogradWeights::f32_for_tests(set, &weights, false, shape);
         let whole = forward(set, &transformed, &weights.bias, &input.rows(height), Pooling::Average, &[], 1);
         // A row of tiles reads six rows and writes four (two when pooled).
         let mut ring = FeatureRows::new(64, height, width, 6);
@@ -323,8 +329,8 @@ fn a_range_of_rows_reads_and_writes_those_rows_and_no_others() {
     let (read, written) = (7..21, 8..20);
     let weights = random_weights(64, 64, 11);
     let input = Planes::random(64, height, width, 12);
-    for set in InstructionSet::available() {
-        let transformed = WinogradWeights::forward(set, &weights, Precision::F32);
+    for (set, shape) in sets_and_shapes() {
+        let transformed = WinogradWeights::f32_for_tests(set, &weights, false, shape);
         let whole = forward(set, &transformed, &weights.bias, &input.rows(height), Pooling::Max, &[], 1);
         let mut poisoned = input.rows(height);
         poison(&mut poisoned, (0..height).filter(|y| !read.contains(y)), f32::NAN);
@@ -354,14 +360,14 @@ fn a_range_of_rows_reads_and_writes_those_rows_and_no_others() {
 fn every_count_of_tiles_in_a_block_gives_the_same() {
     // One row of tiles of every length: all full and partial groups of every micro-kernel, one block and several.
     let weights = random_weights(64, 64, 21);
-    let longest = 41 * TILE;
-    let input = Planes::random(64, TILE, longest, 22);
-    for set in InstructionSet::available() {
-        let transformed = WinogradWeights::forward(set, &weights, Precision::F32);
+    for (set, shape) in sets_and_shapes() {
+        let transformed = WinogradWeights::f32_for_tests(set, &weights, false, shape);
+        let columns = shape.columns();
+        let input = Planes::random(64, TILE, 41 * columns, 22);
         let whole = forward(set, &transformed, &weights.bias, &input.rows(TILE), Pooling::Average, &[], 1);
         for tiles in 1..41 {
             // One column more than the tiles that are compared: what stands to the right of them is the same.
-            let width = tiles * TILE + 1;
+            let width = tiles * columns + 1;
             let mut cut = Planes::zeros(64, TILE, width);
             for channel in 0..64 {
                 for (y, x) in positions(TILE, width) {
@@ -371,7 +377,7 @@ fn every_count_of_tiles_in_a_block_gives_the_same() {
             }
             let part = forward(set, &transformed, &weights.bias, &cut.rows(TILE), Pooling::Average, &[], 1);
             for (block, y) in positions(4, TILE) {
-                let len = tiles * TILE;
+                let len = tiles * columns;
                 assert_eq!(part.map.row(block, y)[..len], whole.map.row(block, y)[..len], "{tiles} on {}", set.name());
             }
         }

@@ -123,6 +123,14 @@ pub fn largest_possible(map: &Planes, weights: &ConvolutionWeights, backward: bo
 /// output. A wrong weight or sign shows at a thousand times as much. (1,500 random cases came to 5.0 at most.)
 pub const ERROR_BOUND: f64 = 8.0 / (1 << 24) as f64;
 
+/// As [`ERROR_BOUND`], for tiles of either shape.
+pub fn error_bound(shape: TileShape) -> f64 {
+    match shape {
+        TileShape::Square => ERROR_BOUND,
+        TileShape::Oblong => 2.0 * ERROR_BOUND,
+    }
+}
+
 /// The largest difference, relative to `scale`.
 pub fn error(map: &FeatureRows, expected: &Planes, scale: f64) -> f64 {
     let mut worst: f64 = 0.0;
