@@ -342,6 +342,7 @@ impl<S: Source, E: Epilogue, const PARTS: usize, const COLUMNS: usize, const POO
         let grid = TileGrid::new(Cell { rows: TILE, columns: COLUMNS }, source.width());
         let points = SPAN * ROW_POINTS;
         let stride = sum_stride(points);
+        debug_assert_eq!((weights.parts(), weights.shape().points()), (PARTS, points));
         let lines_per_tile = lines_per_tile(weights.inputs(), PARTS);
         let room = padded_tiles::<I, PARTS>(tiles);
         let input_stride = point_stride(room, lines_per_tile);

@@ -10,9 +10,10 @@ fn square(side: usize) -> Cell {
 
 #[test]
 fn writers_reach_every_element_once() {
-    for (height, width) in [(1, 1), (4, 4), (5, 9), (13, 7), (8, 3)] {
+    let sizes = [(1, 1), (4, 4), (5, 9), (13, 7), (8, 3)];
+    for ((height, width), columns) in sizes.into_iter().flat_map(|size| [4, 6].map(|columns| (size, columns))) {
         let mut map = SignRows::new(48, height, width, height);
-        let grid = TileGrid::new(square(4), width);
+        let grid = TileGrid::new(Cell { rows: 4, columns }, width);
         let tiles = grid.tiles_per_row * height.div_ceil(4);
         let claims = [claim(0..1, 0..tiles / 2), claim(0..1, tiles / 2..tiles), claim(1..3, 0..tiles)];
         let writers = map.tile_writers(grid, &claims);
@@ -32,28 +33,35 @@ fn writers_reach_every_element_once() {
 
 #[test]
 fn a_whole_tile_is_its_rows_and_a_cut_one_is_none() {
-    for (height, width, slots, rows) in [(9, 10, 9, 0..3), (14, 9, 8, 1..3), (13, 8, 5, 3..4), (8, 4, 6, 1..2)] {
+    whole_tiles_are_their_rows::<4, 4>();
+    whole_tiles_are_their_rows::<4, 6>();
+    whole_tiles_are_their_rows::<2, 3>();
+}
+
+fn whole_tiles_are_their_rows<const ROWS: usize, const COLUMNS: usize>() {
+    for (height, width, slots, rows) in [(9, 10, 9, 0..3), (14, 9, 8, 1..3), (13, 8, 5, 3..4), (8, 12, 6, 1..2)] {
         let mut map = SignRows::new(32, height, width, slots);
-        let grid = TileGrid::new(square(4), width);
+        let grid = TileGrid::new(Cell { rows: ROWS, columns: COLUMNS }, width);
         let tiles = rows.start * grid.tiles_per_row..rows.end * grid.tiles_per_row;
         let mut writers = map.tile_writers(grid, &[claim(1..2, tiles.clone())]);
         for place in tiles.map(|number| grid.tile(number)) {
-            let is_whole = (place.row + 1) * 4 <= height && (place.column + 1) * 4 <= width;
-            let Some(lines) = writers[0].whole_tile::<4, 4>(1, place) else {
+            let is_whole = (place.row + 1) * ROWS <= height && (place.column + 1) * COLUMNS <= width;
+            let Some(lines) = writers[0].whole_tile::<ROWS, COLUMNS>(1, place) else {
                 assert!(!is_whole, "{place:?} of {height}x{width}");
                 continue;
             };
             assert!(is_whole, "{place:?} of {height}x{width}");
             for (row, line) in lines.into_iter().enumerate() {
-                *line =
-                    std::array::from_fn(|column| (10 * (4 * place.row + row) + 4 * place.column + column + 1) as u16);
+                let (y, x) = (ROWS * place.row + row, COLUMNS * place.column);
+                *line = std::array::from_fn(|column| (20 * y + x + column + 1) as u16);
             }
         }
-        let whole_rows = rows.start * 4..(rows.end * 4).min(height / 4 * 4);
-        for y in rows.start * 4..(rows.end * 4).min(height) {
-            let value =
-                |x: usize| if whole_rows.contains(&y) && x < width / 4 * 4 { (10 * y + x + 1) as u16 } else { 0 };
-            assert_eq!(map.row(1, y), (0..width).map(value).collect::<Vec<_>>(), "row {y} of {height}x{width}");
+        let whole_rows = rows.start * ROWS..(rows.end * ROWS).min(height / ROWS * ROWS);
+        for y in rows.start * ROWS..(rows.end * ROWS).min(height) {
+            let is_written = |x: usize| whole_rows.contains(&y) && x < width / COLUMNS * COLUMNS;
+            let expected: Vec<_> =
+                (0..width).map(|x| if is_written(x) { (20 * y + x + 1) as u16 } else { 0 }).collect();
+            assert_eq!(map.row(1, y), expected, "row {y} of {height}x{width}");
         }
         assert!((0..height).all(|y| map.row(0, y).iter().all(|&value| value == 0)));
     }

@@ -131,6 +131,7 @@ pub fn transform_filter(filter: &[f64; 9], shape: TileShape) -> [f64; MOST_POINT
 /// B^T d of F(4, 3) or F(6, 3), as many inputs as there are.
 #[inline(always)]
 pub fn transform_input<I: Isa, const INPUTS: usize>(isa: I, d: [I::Vector; INPUTS]) -> [I::Vector; INPUTS] {
+    const { assert!(INPUTS == SPAN || INPUTS == OBLONG_SPAN, "no other filtering is made here") };
     let mut points = [isa.splat(0.0); INPUTS];
     if let (Some(d), Some(points)) = (d.first_chunk(), points.first_chunk_mut()) {
         *points = transform_eight(isa, *d);
@@ -146,6 +147,7 @@ pub fn transform_output<I: Isa, const INPUTS: usize, const OUTPUTS: usize>(
     isa: I,
     m: [I::Vector; INPUTS],
 ) -> [I::Vector; OUTPUTS] {
+    const { assert!(OUTPUTS + 2 == INPUTS && (INPUTS == SPAN || INPUTS == OBLONG_SPAN), "no other filtering is made here") };
     let mut outputs = [isa.splat(0.0); OUTPUTS];
     if let (Some(m), Some(outputs)) = (m.first_chunk(), outputs.first_chunk_mut()) {
         *outputs = six_outputs(isa, *m);
