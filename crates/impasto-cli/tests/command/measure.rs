@@ -112,7 +112,7 @@ fn bench_tells_whether_two_runs_did_the_same() {
     };
     let all = sum(&["--threads", "2"]);
     assert_eq!(all.len(), 8);
-    assert_eq!(sum(&["--threads", "1", "--memory-limit", "590MiB"]), all);
+    assert_eq!(sum(&["--threads", "1", "--memory-limit", "626MiB"]), all);
     assert_ne!(sum(&["--precision", "f32", "--weights", "normalised"]), all);
 }
 
