@@ -7,14 +7,12 @@ use impasto_vgg::cpu::memory::usable_bytes;
 use impasto_vgg::{Engine, EngineDescription, EngineError, History, Plan, Session, SessionRequest, Strategy, Weights};
 
 use crate::device::{Device, DeviceFault};
-use crate::faults::{FaultClock, SimulatedFaults};
+use crate::faults::SimulatedFaults;
 use crate::history::{GpuHistory, HistoryShape};
 use crate::memory::{Footprint, candidates};
-use crate::pipelines::Pipelines;
-use crate::recorder::Pace;
 use crate::session::GpuSession;
+use crate::shared::Shared;
 use crate::walk::Walk;
-use crate::weights::DeviceWeights;
 
 /// Bytes of pairs from which on a history is worth its way to the device and back: as much as an H100 and the sixteen cores
 /// beside it take the same time for.
@@ -28,16 +26,6 @@ pub struct GpuEngine {
     keeps_any_history: bool,
 }
 
-/// What sessions share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) device: Device,
-    pub(crate) pipelines: Pipelines,
-    pub(crate) weights: DeviceWeights,
-    pub(crate) pace: Pace,
-    pub(crate) faults: Arc<FaultClock>,
-}
-
 impl GpuEngine {
     /// An engine on an open device with these weights.
     pub fn new(device: Device, weights: Arc<Weights>) -> GpuEngine {
@@ -46,10 +34,7 @@ impl GpuEngine {
 
     /// As [`GpuEngine::new`], with faults made to order: for tests of what stands above an engine.
     pub fn with_faults(device: Device, weights: Arc<Weights>, faults: SimulatedFaults) -> GpuEngine {
-        let pipelines = Pipelines::new(&device);
-        let weights = DeviceWeights::new(&device, weights);
-        let shared =
-            Shared { device, pipelines, weights, pace: Pace::default(), faults: Arc::new(FaultClock::new(faults)) };
+        let shared = Shared::new(device, weights, faults);
         GpuEngine { shared: Arc::new(shared), strategy: None, keeps_any_history: false }
     }
 

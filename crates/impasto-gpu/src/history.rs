@@ -13,10 +13,10 @@ use impasto_vgg::{EngineError, History, Products, Vectors, Weighing};
 
 use crate::bindings::Maker;
 use crate::device::DeviceFault;
-use crate::engine::Shared;
 use crate::maps;
 use crate::pipelines::{Family, Kernel};
 use crate::recorder::{Recorder, Work};
+use crate::shared::Shared;
 use crate::storage::Storage;
 use crate::upload::{Upload, copy_halves, copy_slices, copy_values};
 

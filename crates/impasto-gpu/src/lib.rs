@@ -24,6 +24,7 @@ mod pipelines;
 mod recorder;
 mod session;
 mod shape;
+mod shared;
 mod stopwatch;
 mod storage;
 mod style;

@@ -12,12 +12,12 @@ use rayon::prelude::*;
 
 use crate::bindings::{Bindings, Convolution, Maker, Unused};
 use crate::content::ContentTap;
-use crate::engine::Shared;
 use crate::injection::Injection;
 use crate::maps::{self, LayerMaps, Ring};
 use crate::memory;
 use crate::recorder::Recorder;
 use crate::shape::{self, TapShape};
+use crate::shared::Shared;
 use crate::style::StyleTap;
 use crate::upload::Upload;
 

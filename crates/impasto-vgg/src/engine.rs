@@ -17,6 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::EngineError;
 use crate::history::History;
 use crate::layers::Layer;
 use crate::profile::LayerTime;
@@ -171,44 +172,6 @@ pub struct EngineDescription {
     pub has_f16: bool,
     /// Whether sessions lie in the memory of a device of their own, and take nothing of the processor's.
     pub has_own_memory: bool,
-}
-
-/// Why an engine could not do its work.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum EngineError {
-    /// The instruction set asked for is unknown or absent.
-    #[error(
-        "IMPASTO_ISA={asked} cannot be used on this processor, which has {available}; unset it or name one of these"
-    )]
-    Isa {
-        /// What was asked for.
-        asked: String,
-        /// What there is, comma-separated.
-        available: String,
-    },
-    /// A request that no engine can serve.
-    #[error("{0}")]
-    Request(String),
-    /// The memory limit is below the least that this work takes.
-    #[error(
-        "{width}x{height} needs at least {needed_mib} MiB and the limit is {limit_mib} MiB; raise --memory-limit or lower --size"
-    )]
-    Memory {
-        /// Width in pixels.
-        width: usize,
-        /// Height in pixels.
-        height: usize,
-        /// The least that would do.
-        needed_mib: u64,
-        /// What was allowed.
-        limit_mib: u64,
-    },
-    /// A call out of order: `backward` before `forward`, `forward` with content taps before their targets.
-    #[error("{0}")]
-    Order(&'static str),
-    /// The device was lost or refused the work.
-    #[error("{0}")]
-    Device(String),
 }
 
 /// A VGG-19 that runs somewhere. Engines are cheap to share; sessions hold the buffers.
@@ -391,18 +354,4 @@ impl SessionRequest {
             _ => Ok(()),
         }
     }
-}
-
-impl EngineError {
-    /// `backward` was called with no `forward` before it.
-    pub const NO_FORWARD: EngineError =
-        EngineError::Order("backward needs a forward of the same session before it; call forward first");
-
-    /// `backward` was called on a session that was opened without a way back.
-    pub const NO_WAY_BACK: EngineError =
-        EngineError::Order("this session was opened without a way back; ask for one in its request");
-
-    /// `forward` was called before the content taps had their targets.
-    pub const NO_CONTENT: EngineError =
-        EngineError::Order("forward needs the content image's features; call set_content first");
 }

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::engine::{
-    Engine, EngineDescription, EngineError, FeatureMap, Observation, ObservationGradients, Precision, Session,
-    SessionRequest,
+    Engine, EngineDescription, FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest,
 };
+use crate::error::EngineError;
 use crate::history::History;
 use crate::layers::Layer;
 use crate::profile::LayerTime;

@@ -16,7 +16,7 @@
 use std::fmt::Debug;
 
 use crate::bfloat16::Bfloat16;
-use crate::engine::EngineError;
+use crate::error::EngineError;
 
 /// One of the two vectors of every pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

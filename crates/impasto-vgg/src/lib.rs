@@ -23,6 +23,7 @@
 pub mod bfloat16;
 pub mod cpu;
 pub mod engine;
+pub mod error;
 pub mod fallback;
 pub mod formats;
 pub mod history;
@@ -36,9 +37,10 @@ pub mod weights;
 
 pub use cpu::{CpuEngine, CpuOptions, CpuSession};
 pub use engine::{
-    Border, Distance, Engine, EngineDescription, EngineError, FeatureMap, MomentGradients, Moments, Observation,
+    Border, Distance, Engine, EngineDescription, FeatureMap, MomentGradients, Moments, Observation,
     ObservationGradients, Pooling, Precision, Session, SessionRequest,
 };
+pub use error::EngineError;
 pub use fallback::FallbackEngine;
 pub use history::{History, Products, Vectors, Weighing};
 pub use layers::{LAYERS, Layer, LayerInfo, LayerKind, MEAN_RGB, UnknownLayer};

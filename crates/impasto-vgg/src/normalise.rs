@@ -18,7 +18,8 @@ use std::sync::{Arc, OnceLock};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::engine::{Border, Engine, EngineError, Moments, Pooling, Precision, SessionRequest};
+use crate::engine::{Border, Engine, Moments, Pooling, Precision, SessionRequest};
+use crate::error::EngineError;
 use crate::layers::Layer;
 use crate::weights::{CONVOLUTION_COUNT, Weights, WeightsError};
 

@@ -23,7 +23,8 @@
 
 use std::ops::Range;
 
-use crate::engine::{EngineError, SessionRequest};
+use crate::engine::SessionRequest;
+use crate::error::EngineError;
 use crate::layers::{LAYER_COUNT, Layer, LayerKind};
 use builder::{Builder, Network, Way};
 

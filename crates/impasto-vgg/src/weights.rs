@@ -4,8 +4,7 @@
 //! that never looks past conv5_1 never decodes what lies behind it.
 
 use std::borrow::Cow;
-use std::io::{self, Cursor};
-use std::path::Path;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use safetensors::SafeTensors;
@@ -279,23 +278,6 @@ impl Weights {
     /// The same network with each convolution, which comes with its place, replaced by one of its shape.
     pub(crate) fn map(&self, replace: impl FnMut((usize, &ConvolutionWeights)) -> ConvolutionWeights) -> Weights {
         Weights { convolutions: self.convolutions.iter().enumerate().map(replace).collect() }
-    }
-
-    /// Reads a weights file in any format that [`crate::formats`] knows: safetensors, PyTorch `.pth`, MatConvNet `.mat`,
-    /// Keras `.h5`.
-    ///
-    /// # Errors
-    /// A file that cannot be read, is of no known format, is damaged, is not VGG-19, or holds values that are not finite.
-    pub fn from_file(path: &Path) -> Result<Weights, WeightsError> {
-        Weights::from_convolutions(crate::formats::read_file(path)?.convolutions)
-    }
-
-    /// As [`Weights::from_file`], from bytes in memory.
-    ///
-    /// # Errors
-    /// As [`Weights::from_file`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Weights, WeightsError> {
-        Weights::from_convolutions(crate::formats::read(&mut Cursor::new(bytes))?.convolutions)
     }
 }
 

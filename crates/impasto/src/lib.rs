@@ -40,63 +40,44 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where to look next:
+//! Where to look next, in the order of the way. A folder uses only folders of the lines above its own:
 //!
-//! - [`recipe`], [`presets`], [`resolve`]: what can be chosen, and every error of a choice;
-//! - [`read`], [`write`](mod@write), [`picture`], [`disk`]: untrusted bytes to pictures, and pictures to files;
-//! - [`run`]: sizes, evaluations, events; [`forecast`] says before it what it will take of memory and time;
-//! - [`checkpoint`], [`recorder`], [`run_folder`], [`tensorboard`]: runs that are kept, gone on with and looked at;
-//! - [`objective`], [`loss`]: what is minimised; [`optimiser`], [`lbfgs`], [`adam`] and [`preconditioner`]: how;
-//! - [`selftest`]: does an engine compute right; [`fetch`], [`calibration`]: weights other than the embedded ones;
-//! - [`sheet`]: labelled sheets of pictures.
+//! - [`picture`], [`recipe`], [`disk`]: pixels as numbers; what can be chosen, and every error of a choice; the one door to files;
+//! - [`image_file`], [`objective`], [`optimiser`]: untrusted bytes to pictures and back; what is minimised; how;
+//! - [`run`]: sizes, evaluations, events, checkpoints; [`run::forecast`] says before it what it will take of memory and time.
+//!   [`selftest`]: does an engine compute right;
+//! - [`record`]: runs that are kept, gone on with and looked at; [`weights`]: weights other than the embedded ones.
 //!
 //! The library prints nothing, exits nothing and does not panic on input: errors are typed, each a sentence that names the file
 //! or option and the way out. The network and its engines are the crate [`impasto_vgg`].
 #![forbid(unsafe_code)]
 
-pub mod adam;
-pub mod calibration;
-pub mod checkpoint;
-mod colour;
-#[doc(hidden)]
-pub mod crc32c;
-mod device_copy;
-pub mod diagonal;
-pub mod digest;
+mod control;
 pub mod disk;
-pub mod fetch;
-pub mod forecast;
-mod inverse_hessian;
-pub mod lbfgs;
-mod lettering;
-pub mod loss;
+pub mod image_file;
 pub mod objective;
 pub mod optimiser;
 pub mod picture;
-pub mod precision;
-pub mod preconditioner;
-pub mod presets;
-pub mod pyramid;
-pub mod read;
 pub mod recipe;
-pub mod recorder;
-pub mod resize;
-pub mod resolve;
+pub mod record;
 pub mod run;
-pub mod run_folder;
 pub mod selftest;
-pub mod sheet;
-pub mod start;
-pub mod state;
-pub mod tensorboard;
-mod trial;
-mod vectors;
-pub mod write;
+pub mod weights;
 
 #[doc(hidden)]
 pub use impasto_vgg::bfloat16;
-pub use optimiser::Rejection;
-pub use picture::Picture;
-pub use recipe::{Recipe, RecipeError};
-pub use resolve::ResolvedRecipe;
-pub use run::{Control, Event, Images, Iteration, Keeping, Outcome, PaintError, Scale, paint, paint_kept, scales};
+
+pub use control::Control;
+#[doc(hidden)]
+pub use disk::crc32c;
+pub use disk::digest;
+pub use image_file::{read, write};
+pub use objective::loss;
+pub use optimiser::{Rejection, adam, diagonal, lbfgs, preconditioner, pyramid, state};
+pub use picture::{Picture, resize, sheet};
+pub use recipe::resolve::{self, ResolvedRecipe};
+pub use recipe::{Recipe, RecipeError, precision, presets};
+pub use record::{recorder, run_folder, tensorboard};
+pub use run::scales::{Scale, scales};
+pub use run::{Event, Images, Iteration, Keeping, Outcome, PaintError, checkpoint, forecast, paint, paint_kept, start};
+pub use weights::{calibration, fetch};

@@ -25,8 +25,8 @@ use safetensors::tensor::{Dtype, Metadata};
 use serde::Serialize;
 
 use crate::objective::{Losses, Objective, request, style_moments};
+use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{ContentForm, Recipe, RecipeError, StyleForm};
-use crate::resolve::ResolvedRecipe;
 
 /// The golden file inside the library: maximum pooling, 41x33 pixels, gradient bound `max 1e-4`.
 pub const EMBEDDED_GOLDEN: &[u8] = include_bytes!("../data/selftest_max_41x33.safetensors");

@@ -3,10 +3,10 @@
 use impasto_vgg::{EngineError, Weighing};
 
 use crate::bindings::Maker;
-use crate::engine::Shared;
 use crate::maps;
 use crate::pipelines::{Family, Kernel};
 use crate::recorder::{Recorder, Work};
+use crate::shared::Shared;
 use crate::storage::Storage;
 use crate::upload::{Upload, copy_slices};
 

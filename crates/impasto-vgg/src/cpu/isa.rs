@@ -21,7 +21,8 @@ use super::portable::Portable;
 use super::tiles::{TileOperands, TilePlace};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, BF16, PLAIN, TILES, made_by_amd};
-use crate::engine::{EngineError, Precision};
+use crate::engine::Precision;
+use crate::error::EngineError;
 
 /// Channels in a block, and `f32`s in a vector.
 pub const LANES: usize = 16;

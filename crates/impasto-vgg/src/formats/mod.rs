@@ -32,6 +32,7 @@ mod names;
 mod pth;
 mod safetensors;
 mod source;
+mod whole;
 mod write;
 
 use std::fs::File;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Map, Network, moment_gradient, moments};
 use crate::engine::{
-    Distance, Engine, EngineDescription, EngineError, FeatureMap, Observation, ObservationGradients, Precision,
-    Session, SessionRequest,
+    Distance, Engine, EngineDescription, FeatureMap, Observation, ObservationGradients, Precision, Session,
+    SessionRequest,
 };
+use crate::error::EngineError;
 use crate::layers::Layer;
 use crate::weights::Weights;
 

@@ -1,7 +1,7 @@
 //! [`History`] in f64, loops only: what histories on devices are tested against.
 
 use crate::bfloat16::Bfloat16;
-use crate::engine::EngineError;
+use crate::error::EngineError;
 use crate::history::{History, Products, Vectors, Weighing};
 
 /// 1 3 3 1, over their sum.

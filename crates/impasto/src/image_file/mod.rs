@@ -1,0 +1,4 @@
+//! Files of images: untrusted bytes to pictures ([`read`]), and pictures to files ([`write`](mod@write)).
+
+pub mod read;
+pub mod write;

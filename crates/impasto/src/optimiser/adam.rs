@@ -1,0 +1,153 @@
+//! Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1) on pixels.
+//!
+//! ```text
+//!   m = b1 m + (1 - b1) g      v = b2 v + (1 - b2) g^2
+//!   x = x - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)
+//! ```
+//!
+//! With `clamp` each new picture is projected onto 0..255; a step that the border cuts short needs no other change,
+//! since Adam's memory is of gradients alone.
+//!
+//! Adam's loss goes up and down by nature, so a picture is rejected only where its loss is not finite or exceeds
+//! `EXPLODED` times the largest of the start's and the last good one: then Adam goes back to the last good picture,
+//! forgets its averages, and halves its rate.
+
+use std::io;
+
+use rayon::prelude::*;
+
+use crate::optimiser::state::{Damaged, StateReader, StateWriter};
+use crate::optimiser::{Optimiser, Rejection, Step};
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// How many times larger than before a loss counts as an explosion.
+const EXPLODED: f64 = 100.0;
+
+/// Values that a thread moves in one go.
+const CHUNK: usize = 1 << 14;
+
+/// Adam's state; all vectors have the picture's length.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    rate: f64,
+    clamp: bool,
+    /// Steps since the averages were empty.
+    steps: i32,
+    mean: Vec<f32>,
+    mean_square: Vec<f32>,
+    good: Vec<f32>,
+    good_loss: f64,
+    start_loss: f64,
+}
+
+impl Adam {
+    /// Adam with the step `rate`, in units of 0..255; `clamp` keeps every value within them.
+    pub fn new(rate: f64, clamp: bool) -> Adam {
+        let empty = Vec::new;
+        Adam {
+            rate,
+            clamp,
+            steps: 0,
+            mean: empty(),
+            mean_square: empty(),
+            good: empty(),
+            good_loss: f64::INFINITY,
+            start_loss: f64::INFINITY,
+        }
+    }
+
+    fn has_exploded(&self, loss: f64) -> bool {
+        !self.good.is_empty() && loss > EXPLODED * self.start_loss.max(self.good_loss)
+    }
+
+    fn go_back(&mut self, picture: &mut [f32]) {
+        self.rate /= 2.0;
+        self.steps = 0;
+        self.mean.fill(0.0);
+        self.mean_square.fill(0.0);
+        if !self.good.is_empty() {
+            picture.copy_from_slice(&self.good);
+        }
+    }
+
+    fn accept(&mut self, picture: &[f32], loss: f64) {
+        if self.good.is_empty() {
+            self.start_loss = loss;
+            self.mean.resize(picture.len(), 0.0);
+            self.mean_square.resize(picture.len(), 0.0);
+            self.good.resize(picture.len(), 0.0);
+        }
+        self.good.copy_from_slice(picture);
+        self.good_loss = loss;
+    }
+}
+
+impl Optimiser for Adam {
+    fn advance(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step {
+        if !loss.is_finite() || !gradient.par_chunks(CHUNK).all(|chunk| chunk.iter().all(|value| value.is_finite())) {
+            self.go_back(picture);
+            return Step::Rejected(Rejection::NotFinite);
+        }
+        if self.has_exploded(loss) {
+            self.go_back(picture);
+            return Step::Rejected(Rejection::Grown);
+        }
+        self.accept(picture, loss);
+        self.steps = self.steps.saturating_add(1);
+        // Transcendental functions come from libm, so that their bits are the same everywhere.
+        let correction_1 = 1.0 - libm::pow(BETA_1, f64::from(self.steps));
+        let correction_2 = 1.0 - libm::pow(BETA_2, f64::from(self.steps));
+        let (rate, clamp) = (self.rate, self.clamp);
+        picture
+            .par_chunks_mut(CHUNK)
+            .zip(gradient.par_chunks(CHUNK))
+            .zip(self.mean.par_chunks_mut(CHUNK).zip(self.mean_square.par_chunks_mut(CHUNK)))
+            .for_each(|((picture, gradient), (means, mean_squares))| {
+                for index in 0..picture.len() {
+                    let slope = f64::from(gradient[index]);
+                    let mean = BETA_1 * f64::from(means[index]) + (1.0 - BETA_1) * slope;
+                    let mean_square = BETA_2 * f64::from(mean_squares[index]) + (1.0 - BETA_2) * slope * slope;
+                    (means[index], mean_squares[index]) = (mean as f32, mean_square as f32);
+                    let step = rate * (mean / correction_1) / ((mean_square / correction_2).sqrt() + EPSILON);
+                    let moved = (f64::from(picture[index]) - step) as f32;
+                    picture[index] = if clamp { moved.clamp(0.0, 255.0) } else { moved };
+                }
+            });
+        Step::Accepted
+    }
+
+    // Adam compares losses only to notice explosions, which no change of arithmetic comes near.
+    fn good(&self) -> &[f32] {
+        &self.good
+    }
+
+    fn bytes(&self, values: usize) -> u64 {
+        3 * 4 * values as u64
+    }
+
+    fn step_length(&self) -> f64 {
+        self.rate
+    }
+
+    fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(u64::from(self.steps.unsigned_abs()))?;
+        for number in [self.rate, self.good_loss, self.start_loss] {
+            state.number(number)?;
+        }
+        for values in [&self.mean, &self.mean_square, &self.good] {
+            state.values(values)?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged> {
+        self.steps = state.count(i32::MAX as u64)? as i32;
+        (self.rate, self.good_loss, self.start_loss) = (state.number()?, state.number()?, state.number()?);
+        (self.mean, self.mean_square, self.good) =
+            (state.values(values)?, state.values(values)?, state.values(values)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! Which optimiser a recipe names.
+
+use super::Optimiser;
+use super::adam::Adam;
+use super::lbfgs::Lbfgs;
+use super::preconditioner::Preconditioner;
+use crate::recipe::OptimizerKind;
+use crate::recipe::resolve::ResolvedRecipe;
+
+/// The optimiser that a recipe names, for pictures of this size.
+pub fn optimiser(recipe: &ResolvedRecipe, width: usize, height: usize) -> Box<dyn Optimiser> {
+    match recipe.optimizer {
+        OptimizerKind::Lbfgs => {
+            let preconditioner =
+                (recipe.coarse_emphasis > 0.0).then(|| Preconditioner::new(width, height, recipe.coarse_emphasis));
+            Box::new(Lbfgs::new(recipe.history as usize, recipe.clamp, preconditioner))
+        }
+        OptimizerKind::Adam => Box::new(Adam::new(recipe.learning_rate, recipe.clamp)),
+    }
+}

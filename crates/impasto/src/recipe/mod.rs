@@ -1,0 +1,410 @@
+//! The recipe: everything that a user can choose about a picture.
+//!
+//! A [`Recipe`] is what was typed: every field may be absent. It is resolved once into a [`ResolvedRecipe`], in which
+//! every field has its value; every error of a recipe is said there, before work starts. A picture carries its resolved
+//! recipe, and a resolved recipe is a recipe again, so that it can be repeated and varied.
+//!
+//! ```text
+//!   options, JSON --> Recipe --resolve(preset)--> ResolvedRecipe --> run
+//!                       ^                              |
+//!                       +------- JSON in a picture <---+
+//! ```
+//!
+//! **Architecture Invariant:** nothing here depends on the machine: threads and memory limits are not part of a recipe,
+//! since they change no pixel.
+//!
+//! [`ResolvedRecipe`]: crate::recipe::resolve::ResolvedRecipe
+
+mod error;
+pub mod history;
+pub mod precision;
+pub mod presets;
+pub mod resolve;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use impasto_vgg::{Border, Layer, Pooling};
+use serde::{Deserialize, Serialize};
+
+pub use error::RecipeError;
+
+/// The longest recipe text that is read, in bytes.
+pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;
+
+/// The size of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Size {
+    /// The long edge in pixels; the content image's proportions are kept. Written `512`.
+    LongEdge(u32),
+    /// Width and height in pixels; the content image is scaled and cropped to fit. Written `400x300`.
+    Exact {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+}
+
+/// Which optimiser moves the pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// L-BFGS: few evaluations, much memory.
+    Lbfgs,
+    /// Adam: many evaluations, little memory.
+    Adam,
+}
+
+/// The arithmetic of the network's products, and how its maps are kept; sums are f32 or better in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionChoice {
+    /// f32 throughout.
+    F32,
+    /// Products of bfloat16 values throughout, where the processor has them; f32 where it has not.
+    Bf16,
+    /// f32 products, and maps in 16 bits a value: half the memory, on GPUs; f32 elsewhere.
+    F16,
+    /// Where they are faster too: such products at every size but the full one, and there on the way back only, with
+    /// losses as exact as in f32. Elsewhere f32 throughout.
+    Auto,
+}
+
+/// The picture that the optimiser starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Start {
+    /// The content image.
+    Content,
+    /// The (first) style image, scaled and cropped to fit.
+    Style,
+    /// White noise around the mean colour.
+    Noise,
+    /// Content mixed with noise; r is the noise ratio and [`BlendForm`] says how.
+    Blend,
+    /// Any picture, scaled and cropped to fit.
+    File(PathBuf),
+}
+
+/// How content and noise are mixed in [`Start::Blend`]; r is the noise ratio, mean the network's mean colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlendForm {
+    /// mean + r uniform(-20, 20) + (1 - r) (content - mean).
+    Centred,
+    /// mean + r uniform(-20, 20) + (1 - r) content: brighter by (1 - r) mean, as a widely read port of the method to
+    /// TensorFlow does, which mixes before it subtracts the mean.
+    Brightened,
+}
+
+/// How a content layer's distance becomes a loss; N channels, M positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentForm {
+    /// 1/2 sum (F - P)^2 (the paper, eq. 1, to the letter): grows with the picture.
+    Paper,
+    /// 1/(2 M) sum (F - P)^2: eq. 1 a position, as the style loss has its Gram matrices a position.
+    Position,
+    /// 1/(N M) sum (F - P)^2: does not change with the picture's size.
+    Mean,
+}
+
+/// How a style layer's Gram matrices become a loss; g and a are the Gram matrices a position of picture and style.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StyleForm {
+    /// 1/(4 N^2) sum (g - a)^2 (the paper, eq. 4, where both images have one size).
+    Paper,
+    /// 1/N^4 sum (g - a)^2: the mean square of (g - a)/N (the authors' later code, and jcjohnson/neural-style).
+    Mean,
+}
+
+/// How total variation is counted over all pairs of horizontal and vertical neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TotalVariationForm {
+    /// 1/2 sum of squared differences (jcjohnson/neural-style).
+    Sum,
+    /// The mean squared difference: does not change with the picture's size.
+    Mean,
+}
+
+/// How a style image is brought to size before its statistics are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StyleFit {
+    /// Its long edge becomes the picture's times the style scale; its proportions are kept.
+    Scale,
+    /// It is scaled and cropped to the picture's size times the style scale.
+    Crop,
+}
+
+/// What was typed. Absent fields take the preset's value.
+///
+/// ```
+/// use impasto::recipe::Recipe;
+/// let recipe = Recipe::from_json(r#"{"preset": "authors", "size": "256", "style_weight": 100}"#)?;
+/// let resolved = recipe.resolve()?;
+/// assert_eq!(resolved.style_weight, 100.0);
+/// // A resolved recipe is a recipe again.
+/// assert_eq!(Recipe::from_json(&resolved.to_json())?.resolve()?, resolved);
+/// # Ok::<(), impasto::recipe::RecipeError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recipe {
+    /// The version of impasto that wrote this recipe; said in errors, otherwise without effect.
+    pub version: Option<String>,
+    /// The engine that painted, as in `cpu avx512`; a note for people, without effect.
+    pub engine: Option<String>,
+    /// The content image's file name.
+    pub content: Option<String>,
+    /// The style images' file names.
+    pub styles: Option<Vec<String>>,
+    /// The preset that the other fields vary: one of [`PRESETS`](crate::recipe::presets::PRESETS).
+    pub preset: Option<String>,
+    /// Size of the picture.
+    pub size: Option<Size>,
+    /// Evaluations of loss and gradient at the full size, steps that were taken back included.
+    pub iterations: Option<u32>,
+    /// Sizes that the picture is painted at, each half of the next; 1 is the full size alone.
+    pub levels: Option<u32>,
+    /// Evaluations at each size but the full one.
+    pub coarse_iterations: Option<u32>,
+    /// Which optimiser.
+    pub optimizer: Option<OptimizerKind>,
+    /// Adam's step, in units of 0..255.
+    pub learning_rate: Option<f64>,
+    /// Steps that L-BFGS remembers.
+    pub history: Option<u32>,
+    /// How much more L-BFGS expects coarse structure to move than fine: frequencies weigh f^-emphasis before any step
+    /// has shown their stiffness; 0 for the textbook's L-BFGS. It changes how fast the loss falls, not the loss.
+    pub coarse_emphasis: Option<f64>,
+    /// Keep every pixel within 0..255 while optimising.
+    pub clamp: Option<bool>,
+    /// The picture to start from.
+    pub init: Option<Start>,
+    /// Share of noise in a blend, 0..=1.
+    pub noise_ratio: Option<f64>,
+    /// How a blend is mixed.
+    pub blend_form: Option<BlendForm>,
+    /// Standard deviation of white noise, in units of 0..255.
+    pub noise_deviation: Option<f64>,
+    /// Seed of the noise.
+    pub seed: Option<u64>,
+    /// Factor of the content loss (the paper's alpha).
+    pub content_weight: Option<f64>,
+    /// Factor of the style loss (the paper's beta).
+    pub style_weight: Option<f64>,
+    /// Content layers with their weights.
+    pub content_layers: Option<BTreeMap<Layer, f64>>,
+    /// Style layers with their weights (the paper's w_l).
+    pub style_layers: Option<BTreeMap<Layer, f64>>,
+    /// Form of the content loss.
+    pub content_form: Option<ContentForm>,
+    /// Form of the style loss.
+    pub style_form: Option<StyleForm>,
+    /// Factor of the total variation.
+    pub tv_weight: Option<f64>,
+    /// Form of the total variation.
+    pub tv_form: Option<TotalVariationForm>,
+    /// How much more than the preset low-level noise is kept out: 0 no more, 1 as is usual. It stands for so many times the
+    /// preset's `denoise_weight` on top of the preset's total variation; where `tv_weight` is more than that, it stays.
+    pub denoise: Option<f64>,
+    /// Factor of the mean squared excess of values outside 0..255.
+    pub range_weight: Option<f64>,
+    /// Pooling.
+    pub pool: Option<Pooling>,
+    /// What lies beyond the picture's edge.
+    pub border: Option<Border>,
+    /// Arithmetic of the network's products.
+    pub precision: Option<PrecisionChoice>,
+    /// The network's weights: `embedded`, `normalised`, `vgg19` as fetched, or a file.
+    pub weights: Option<String>,
+    /// How style images are brought to size.
+    pub style_fit: Option<StyleFit>,
+    /// Long edge of the style image as a multiple of the picture's: the scale of the brush.
+    pub style_scale: Option<f64>,
+    /// Shares of several style images, in their order; they are normalised to sum to 1. Empty for equal shares.
+    pub style_blend: Option<Vec<f64>>,
+    /// Keep the content image's colours: only brightness is painted.
+    pub original_colors: Option<bool>,
+}
+
+impl Recipe {
+    /// Reads a recipe from JSON: typed by hand, or carried by a picture.
+    ///
+    /// # Errors
+    /// A text above [`RECIPE_LIMIT_BYTES`], one that is no JSON object, a field that this version does not know, a
+    /// value of the wrong kind.
+    pub fn from_json(text: &str) -> Result<Recipe, RecipeError> {
+        if text.len() > RECIPE_LIMIT_BYTES {
+            return Err(RecipeError::TooLong { bytes: text.len() });
+        }
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| RecipeError::Json(error.to_string()))?;
+        let Some(object) = value.as_object() else {
+            return Err(RecipeError::Json("it is not a JSON object".into()));
+        };
+        let known = serde_json::to_value(Recipe::default()).map_err(|error| RecipeError::Json(error.to_string()))?;
+        if let Some(field) = object.keys().find(|&field| known.get(field).is_none()) {
+            let written_by = object.get("version").and_then(|version| version.as_str()).unwrap_or("(unknown version)");
+            return Err(RecipeError::UnknownField { field: shorten(field), written_by: shorten(written_by) });
+        }
+        serde_json::from_value(value).map_err(|error| RecipeError::Json(error.to_string()))
+    }
+
+    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own.
+    ///
+    /// ```
+    /// use impasto::recipe::Recipe;
+    /// let carried = Recipe { seed: Some(1), levels: Some(2), ..Recipe::default() };
+    /// let typed = Recipe { seed: Some(7), ..Recipe::default() };
+    /// let varied = carried.varied_by(&typed);
+    /// assert_eq!((varied.seed, varied.levels), (Some(7), Some(2)));
+    /// ```
+    pub fn varied_by(&self, over: &Recipe) -> Recipe {
+        macro_rules! take {
+            ($($field:ident),* $(,)?) => {
+                Recipe { $($field: over.$field.clone().or_else(|| self.$field.clone())),* }
+            };
+        }
+        let mut varied = take!(
+            version,
+            engine,
+            content,
+            styles,
+            preset,
+            size,
+            iterations,
+            levels,
+            coarse_iterations,
+            optimizer,
+            learning_rate,
+            history,
+            coarse_emphasis,
+            clamp,
+            init,
+            noise_ratio,
+            blend_form,
+            noise_deviation,
+            seed,
+            content_weight,
+            style_weight,
+            content_layers,
+            style_layers,
+            content_form,
+            style_form,
+            tv_weight,
+            tv_form,
+            denoise,
+            range_weight,
+            pool,
+            border,
+            precision,
+            weights,
+            style_fit,
+            style_scale,
+            style_blend,
+            original_colors,
+        );
+        if over.tv_weight.is_some() {
+            varied.denoise = over.denoise;
+        }
+        varied
+    }
+}
+
+/// The first 80 characters of a text from a file, so that an error stays a sentence.
+fn shorten(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(80).collect()
+}
+
+/// Reads a list of layers as typed: `conv1_1=0.2,conv2_1`; a layer without a weight has 1. An empty text is an empty
+/// list. `option` is named in errors.
+///
+/// ```
+/// let layers = impasto::recipe::parse_layers("--style-layers", "conv1_1=0.2,conv2_1")?;
+/// assert_eq!(layers.into_values().collect::<Vec<_>>(), [0.2, 1.0]);
+/// # Ok::<(), impasto::recipe::RecipeError>(())
+/// ```
+///
+/// # Errors
+/// A text of another shape, a layer that VGG-19 does not have, a layer listed twice.
+pub fn parse_layers(option: &str, text: &str) -> Result<BTreeMap<Layer, f64>, RecipeError> {
+    let mut layers = BTreeMap::new();
+    for part in text.split(',').map(str::trim) {
+        if part.is_empty() && text.trim().is_empty() {
+            break;
+        }
+        let (name, weight) = part.split_once('=').unwrap_or((part, "1"));
+        let weight = weight
+            .trim()
+            .parse::<f64>()
+            .map_err(|_| RecipeError::LayerList { option: option.to_owned(), text: shorten(text) })?;
+        let layer = Layer::named(name.trim())
+            .map_err(|source| RecipeError::UnknownLayer { option: option.to_owned(), source })?;
+        if layers.insert(layer, weight).is_some() {
+            return Err(RecipeError::LayerTwice { option: option.to_owned(), layer });
+        }
+    }
+    Ok(layers)
+}
+
+impl TryFrom<String> for Size {
+    type Error = RecipeError;
+
+    fn try_from(text: String) -> Result<Size, RecipeError> {
+        let number = |part: &str| part.parse::<u32>().ok().filter(|&pixels| pixels > 0);
+        let size = match text.split_once('x') {
+            None => number(&text).map(Size::LongEdge),
+            Some((width, height)) => {
+                number(width).zip(number(height)).map(|(width, height)| Size::Exact { width, height })
+            }
+        };
+        size.ok_or_else(|| RecipeError::Size(shorten(&text)))
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = RecipeError;
+
+    fn from_str(text: &str) -> Result<Size, RecipeError> {
+        Size::try_from(text.to_owned())
+    }
+}
+
+impl From<Size> for String {
+    fn from(size: Size) -> String {
+        match size {
+            Size::LongEdge(pixels) => pixels.to_string(),
+            Size::Exact { width, height } => format!("{width}x{height}"),
+        }
+    }
+}
+
+impl From<String> for Start {
+    fn from(text: String) -> Start {
+        match text.as_str() {
+            "content" => Start::Content,
+            "style" => Start::Style,
+            "noise" => Start::Noise,
+            "blend" => Start::Blend,
+            _ => Start::File(PathBuf::from(text)),
+        }
+    }
+}
+
+impl From<Start> for String {
+    fn from(start: Start) -> String {
+        match start {
+            Start::Content => "content".into(),
+            Start::Style => "style".into(),
+            Start::Noise => "noise".into(),
+            Start::Blend => "blend".into(),
+            Start::File(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! From what was typed to what will be done: every field gets its value, and every error of a recipe is said here,
+//! before work starts.
+
+use std::collections::BTreeMap;
+
+use impasto_vgg::{Border, Layer, Pooling};
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::history::affordable_history;
+use crate::recipe::presets::{PRESETS, Preset, preset};
+use crate::recipe::{
+    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit, StyleForm,
+    TotalVariationForm,
+};
+
+/// The longest side that a picture may have, in pixels.
+const SIDE_LIMIT_PX: u32 = 65_535;
+
+/// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`].
+///
+/// Fields are those of [`Recipe`], where they are explained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented once, in Recipe")]
+pub struct ResolvedRecipe {
+    pub version: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub engine: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub styles: Option<Vec<String>>,
+    pub preset: String,
+    pub size: Size,
+    pub iterations: u32,
+    pub levels: u32,
+    pub coarse_iterations: u32,
+    pub optimizer: OptimizerKind,
+    pub learning_rate: f64,
+    pub history: u32,
+    pub coarse_emphasis: f64,
+    pub clamp: bool,
+    pub init: Start,
+    pub noise_ratio: f64,
+    pub blend_form: BlendForm,
+    pub noise_deviation: f64,
+    pub seed: u64,
+    pub content_weight: f64,
+    pub style_weight: f64,
+    pub content_layers: BTreeMap<Layer, f64>,
+    pub style_layers: BTreeMap<Layer, f64>,
+    pub content_form: ContentForm,
+    pub style_form: StyleForm,
+    pub tv_weight: f64,
+    pub tv_form: TotalVariationForm,
+    pub range_weight: f64,
+    pub pool: Pooling,
+    pub border: Border,
+    pub precision: PrecisionChoice,
+    pub weights: String,
+    pub style_fit: StyleFit,
+    pub style_scale: f64,
+    pub style_blend: Vec<f64>,
+    pub original_colors: bool,
+}
+
+impl ResolvedRecipe {
+    /// The recipe as indented JSON.
+    pub fn to_json(&self) -> String {
+        // Strings, finite numbers and maps keyed by names: this cannot fail, and an empty text would not read back.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// The recipe with no longer a history of L-BFGS than is affordable at this size ([`affordable_history`]): for recipes
+    /// that leave the history open.
+    pub fn with_affordable_history(self, width: usize, height: usize) -> ResolvedRecipe {
+        ResolvedRecipe { history: affordable_history(self.history, width, height), ..self }
+    }
+
+    /// Content layers that count: those with a weight above 0, where the content loss has one too.
+    pub fn counted_content_layers(&self) -> Vec<(Layer, f64)> {
+        counted(self.content_weight, &self.content_layers)
+    }
+
+    /// Style layers that count: those with a weight above 0, where the style loss has one too.
+    pub fn counted_style_layers(&self) -> Vec<(Layer, f64)> {
+        counted(self.style_weight, &self.style_layers)
+    }
+}
+
+fn counted(weight: f64, layers: &BTreeMap<Layer, f64>) -> Vec<(Layer, f64)> {
+    layers.iter().map(|(&layer, &share)| (layer, share)).filter(|&(_, share)| weight > 0.0 && share > 0.0).collect()
+}
+
+impl Recipe {
+    /// Gives every field its value and says every error.
+    ///
+    /// ```
+    /// use impasto::recipe::Recipe;
+    /// let error = Recipe { style_weight: Some(f64::NAN), ..Recipe::default() }.resolve().unwrap_err();
+    /// assert!(error.to_string().starts_with("--style-weight NaN"));
+    /// ```
+    ///
+    /// # Errors
+    /// See [`RecipeError`].
+    pub fn resolve(&self) -> Result<ResolvedRecipe, RecipeError> {
+        let name = self.preset.as_deref().unwrap_or(PRESETS[0].name);
+        let preset = preset(name).ok_or_else(|| RecipeError::UnknownPreset {
+            name: name.chars().take(40).collect(),
+            known: PRESETS.map(|preset| preset.name).join(", "),
+        })?;
+        let resolved = self.over(preset)?;
+        check(&resolved)?;
+        Ok(resolved)
+    }
+
+    /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.
+    fn over(&self, preset: &Preset) -> Result<ResolvedRecipe, RecipeError> {
+        let (tv_weight, tv_form) = self.total_variation(preset)?;
+        Ok(ResolvedRecipe {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            engine: self.engine.clone(),
+            content: self.content.clone(),
+            styles: self.styles.clone(),
+            preset: preset.name.to_owned(),
+            size: self.size.unwrap_or(preset.size),
+            iterations: self.iterations.unwrap_or(preset.iterations),
+            levels: self.levels.unwrap_or(preset.levels),
+            coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
+            optimizer: self.optimizer.unwrap_or(preset.optimizer),
+            learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
+            history: self.history.unwrap_or(preset.history),
+            coarse_emphasis: self.coarse_emphasis.unwrap_or(preset.coarse_emphasis),
+            clamp: self.clamp.unwrap_or(preset.clamp),
+            init: self.init.clone().unwrap_or(preset.init.into()),
+            noise_ratio: self.noise_ratio.unwrap_or(preset.noise_ratio),
+            blend_form: self.blend_form.unwrap_or(preset.blend_form),
+            noise_deviation: self.noise_deviation.unwrap_or(preset.noise_deviation),
+            seed: self.seed.unwrap_or(0),
+            content_weight: self.content_weight.unwrap_or(preset.content_weight),
+            style_weight: self.style_weight.unwrap_or(preset.style_weight),
+            content_layers: layers(&self.content_layers, "--content-layers", preset.content_layers)?,
+            style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
+            content_form: self.content_form.unwrap_or(preset.content_form),
+            style_form: self.style_form.unwrap_or(preset.style_form),
+            tv_weight,
+            tv_form,
+            range_weight: self.range_weight.unwrap_or(preset.range_weight),
+            pool: self.pool.unwrap_or(preset.pool),
+            border: self.border.unwrap_or(preset.border),
+            precision: self.precision.unwrap_or(preset.precision),
+            weights: self.weights.clone().unwrap_or_else(|| preset.weights.to_owned()),
+            style_fit: self.style_fit.unwrap_or(preset.style_fit),
+            style_scale: self.style_scale.unwrap_or(1.0),
+            style_blend: self.style_blend.clone().unwrap_or_default(),
+            original_colors: self.original_colors.unwrap_or(false),
+        })
+    }
+
+    /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.
+    fn total_variation(&self, preset: &Preset) -> Result<(f64, TotalVariationForm), RecipeError> {
+        let form = self.tv_form.unwrap_or(preset.tv_form);
+        let own = self.tv_weight.unwrap_or(preset.tv_weight);
+        let Some(strength) = self.denoise else { return Ok((own, form)) };
+        in_range("--denoise", strength, 0.0, 1e6, "a number from 0 to 1000000")?;
+        if form != preset.tv_form {
+            return Err(RecipeError::DenoiseForm { preset: preset.name });
+        }
+        // Out of range, it is said as it stands.
+        weight_in_range("--tv-weight", own)?;
+        Ok((own.max(preset.tv_weight + strength * preset.denoise_weight), form))
+    }
+}
+
+/// The layers that were typed, or else the preset's.
+fn layers(
+    typed: &Option<BTreeMap<Layer, f64>>,
+    option: &str,
+    preset: &[(&str, f64)],
+) -> Result<BTreeMap<Layer, f64>, RecipeError> {
+    match typed {
+        Some(layers) => Ok(layers.clone()),
+        None => preset
+            .iter()
+            .map(|&(name, weight)| Ok((Layer::named(name)?, weight)))
+            .collect::<Result<_, _>>()
+            .map_err(|source| RecipeError::UnknownLayer { option: option.to_owned(), source }),
+    }
+}
+
+/// Says the first error of a recipe.
+fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
+    check_size(recipe.size)?;
+    check_numbers(recipe)?;
+    for (option, layers) in [("--content-layers", &recipe.content_layers), ("--style-layers", &recipe.style_layers)] {
+        for (layer, &weight) in layers {
+            weight_in_range(&format!("{option} {layer}"), weight)?;
+        }
+    }
+    if recipe.weights.is_empty() {
+        return Err(RecipeError::NoWeights);
+    }
+    let style_counts = !recipe.counted_style_layers().is_empty();
+    if recipe.counted_content_layers().is_empty() && !style_counts {
+        return Err(RecipeError::NothingToPaint);
+    }
+    check_styles(recipe, style_counts || recipe.init == Start::Style)
+}
+
+fn check_size(size: Size) -> Result<(), RecipeError> {
+    let sides = match size {
+        Size::LongEdge(edge) => [edge, edge],
+        Size::Exact { width, height } => [width, height],
+    };
+    match sides.iter().all(|side| (1..=SIDE_LIMIT_PX).contains(side)) {
+        true => Ok(()),
+        false => Err(RecipeError::Size(size.into())),
+    }
+}
+
+fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
+    let whole =
+        |option, value: u32, most: u32, allowed| in_range(option, f64::from(value), 1.0, f64::from(most), allowed);
+    whole("--iterations", recipe.iterations, u32::MAX, "at least 1")?;
+    whole("--levels", recipe.levels, 16, "a number from 1 to 16")?;
+    whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
+    whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
+    in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;
+    in_range("--coarse-emphasis", recipe.coarse_emphasis, 0.0, 4.0, "a number from 0 to 4")?;
+    in_range("--noise-ratio", recipe.noise_ratio, 0.0, 1.0, "a number from 0 to 1")?;
+    in_range("--noise-deviation", recipe.noise_deviation, 0.0, 1e3, "a number from 0 to 1000")?;
+    in_range("--style-scale", recipe.style_scale, 0.01, 100.0, "a number from 0.01 to 100")?;
+    weight_in_range("--content-weight", recipe.content_weight)?;
+    weight_in_range("--style-weight", recipe.style_weight)?;
+    weight_in_range("--tv-weight", recipe.tv_weight)?;
+    weight_in_range("--range-weight", recipe.range_weight)
+}
+
+/// Weights of losses: the upper bound keeps sums of losses far from overflow in the engine's f32.
+fn weight_in_range(option: &str, value: f64) -> Result<(), RecipeError> {
+    in_range(option, value, 0.0, 1e12, "a number from 0 to 1e12")
+}
+
+fn in_range(option: &str, value: f64, least: f64, most: f64, allowed: &'static str) -> Result<(), RecipeError> {
+    match value >= least && value <= most {
+        true => Ok(()),
+        false => Err(RecipeError::OutOfRange { option: option.to_owned(), value, allowed }),
+    }
+}
+
+fn check_styles(recipe: &ResolvedRecipe, style_needed: bool) -> Result<(), RecipeError> {
+    for &share in &recipe.style_blend {
+        weight_in_range("--style-blend", share)?;
+    }
+    if !recipe.style_blend.is_empty() && recipe.style_blend.iter().all(|&share| share == 0.0) {
+        return Err(RecipeError::BlendEmpty);
+    }
+    match &recipe.styles {
+        Some(styles) => style_shares(recipe, styles.len(), style_needed).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The shares of `styles` style images, which sum to 1.
+///
+/// # Errors
+/// Shares that are not one for each image; no image where `style_needed`.
+pub fn style_shares(recipe: &ResolvedRecipe, styles: usize, style_needed: bool) -> Result<Vec<f64>, RecipeError> {
+    if styles == 0 && style_needed {
+        return Err(RecipeError::NoStyle);
+    }
+    if recipe.style_blend.is_empty() {
+        return Ok(vec![1.0 / styles.max(1) as f64; styles]);
+    }
+    if recipe.style_blend.len() != styles {
+        return Err(RecipeError::BlendCount { shares: recipe.style_blend.len(), styles });
+    }
+    let total: f64 = recipe.style_blend.iter().sum();
+    Ok(recipe.style_blend.iter().map(|share| share / total).collect())
+}

@@ -1,0 +1,306 @@
+//! What a run will take, said before it begins: memory from the sizes of all that it holds, time from one small evaluation.
+//!
+//! ```text
+//!   memory   the images as read  +  the larger of   a style image's session
+//!                                                   the picture's session, its four planes of pixels, the optimiser
+//!   time     sum over scales of  evaluations x (seconds whatever the size + pixels x seconds a pixel)
+//!            (measured at 192 x 192 and, where that is quick, at 384 x 384; then scaled)
+//! ```
+//!
+//! This is the only file of the library that looks at a clock; nothing that it finds goes into the picture.
+
+use std::time::Instant;
+
+use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
+
+use crate::objective::{Objective, request, style_moments, style_request};
+use crate::optimiser::{Optimiser, optimiser};
+use crate::recipe::OptimizerKind;
+use crate::recipe::precision::precision_of;
+use crate::recipe::resolve::ResolvedRecipe;
+use crate::run::scales::{Scale, style_size};
+
+pub use crate::recipe::history::{HISTORY_BYTES, LEAST_HISTORY, affordable_history};
+
+/// Side of the picture that is timed, in pixels.
+const SAMPLE_SIDE_PX: usize = 192;
+
+/// Side of the second picture that is timed, in pixels, and how quick the first has to be for that: an engine that is done
+/// with it in this time has most of it from what does not grow with the picture, or is quick enough for another.
+const LARGE_SAMPLE_SIDE_PX: usize = 384;
+const QUICK_SAMPLE_S: f64 = 0.05;
+
+/// Memory of the program itself: its code, the weights inside it, threads.
+const PROGRAM_BYTES: u64 = 56 << 20;
+
+/// Time of an evaluation by its precision, relative to f32's (where bfloat16 is used at all it is faster).
+const BF16_TIME: f64 = 0.63;
+const MIXED_TIME: f64 = 0.82;
+
+/// What L-BFGS adds to the time of an evaluation, whatever it remembers, and for each pair; Adam adds next to nothing.
+const LBFGS_TIME: f64 = 0.015;
+const LBFGS_PAIR_TIME: f64 = 0.0007;
+
+/// What L-BFGS adds where an engine is quick and has its own memory, and the history in it (H200: 13 to 19% at 2048 to 512,
+/// more below). Beside a slow card the processor's part is small.
+const LBFGS_TIME_ELSEWHERE: f64 = 0.2;
+
+/// Time of the style images' moments, a pixel, relative to an evaluation's: forward only.
+const STYLE_TIME: f64 = 0.45;
+
+/// Most memory at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryNeed {
+    /// The processor's, in bytes.
+    pub bytes: u64,
+    /// A GPU's own, in bytes; 0 where the network runs in the processor's.
+    pub device_bytes: u64,
+}
+
+/// What a run will take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Most memory at once.
+    pub memory: MemoryNeed,
+    /// Time to the picture, in seconds, without the reading and writing of files.
+    pub seconds: f64,
+}
+
+/// The memory that a run takes at most. `image_pixels` counts the pixels of all images that were read,
+/// `style_sizes` are the widths and heights of the style images among them.
+///
+/// # Errors
+/// A picture for which even the least memory is more than the limit.
+pub fn memory_need(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scales: &[Scale],
+    image_pixels: u64,
+    style_sizes: &[(usize, usize)],
+    memory_limit_bytes: Option<u64>,
+) -> Result<MemoryNeed, EngineError> {
+    let Some(full) = scales.last() else { return Ok(MemoryNeed { bytes: PROGRAM_BYTES, device_bytes: 0 }) };
+    let planes = |pixels: u64| 12 * pixels;
+    let (mut of_styles, mut largest_session) = (0, 0);
+    let is_elsewhere = engine.describe().has_own_memory;
+    let mut session_bytes = |request: &SessionRequest| {
+        let bytes = engine.session_bytes(request)?;
+        largest_session = bytes.max(largest_session);
+        Ok::<u64, EngineError>(if is_elsewhere { 0 } else { bytes })
+    };
+    for &style in style_sizes {
+        let (width, height) = style_size(recipe, full, style);
+        let request = style_request(recipe, width, height, memory_limit_bytes);
+        if !request.style_taps.is_empty() {
+            of_styles = session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
+        }
+    }
+    let values = 3 * full.width * full.height;
+    let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
+    request.precision = precision_of(recipe.precision, engine, true);
+    let optimiser = full_optimiser(recipe, full);
+    // The content image at this size, the picture, its gradient, and the picture that is handed out.
+    let of_picture = session_bytes(&request)? + planes(4 * (full.width * full.height) as u64) + optimiser.bytes(values);
+    // A history that does not fit beside the session is not kept there.
+    let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
+    if memory_limit_bytes.is_none_or(|limit| with_history <= limit) {
+        largest_session = largest_session.max(with_history);
+    }
+    Ok(MemoryNeed {
+        bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
+        device_bytes: if is_elsewhere { largest_session } else { 0 },
+    })
+}
+
+/// The optimiser of the full size: it remembers no more pairs than there are evaluations.
+fn full_optimiser(recipe: &ResolvedRecipe, full: &Scale) -> Box<dyn Optimiser> {
+    let history = recipe.history.min(full.evaluations);
+    // Made for a picture of a few pixels and asked about one of many, so that nothing large is allocated here.
+    optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8)
+}
+
+/// The time that a run takes, in seconds: evaluates a small picture a few times, which takes a second or so.
+///
+/// # Errors
+/// What the engine reports.
+pub fn seconds(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scales: &[Scale],
+    style_sizes: &[(usize, usize)],
+) -> Result<f64, EngineError> {
+    let sampled = precision_of(recipe.precision, engine, true);
+    // As if it had been f32, which all shares of time are relative to.
+    let pace = Pace::of(recipe, engine, sampled)?.over(time_of(sampled));
+    let with_optimiser = match recipe.optimizer {
+        OptimizerKind::Lbfgs if engine.describe().has_own_memory && pace.is_quick() => LBFGS_TIME_ELSEWHERE,
+        OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
+        OptimizerKind::Adam => 0.0,
+    };
+    let of_scale = |(index, scale): (usize, &Scale)| {
+        let is_full = index + 1 == scales.len();
+        let time = time_of(precision_of(recipe.precision, engine, is_full));
+        let evaluations = f64::from(scale.evaluations) * (time + with_optimiser);
+        let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
+        let of_styles: f64 = styles.map(|(width, height)| STYLE_TIME * pace.seconds(width * height)).sum();
+        evaluations * pace.seconds(scale.width * scale.height) + of_styles
+    };
+    Ok(scales.iter().enumerate().map(of_scale).sum())
+}
+
+/// Time of an evaluation by its precision, relative to f32's.
+fn time_of(precision: Precision) -> f64 {
+    match precision {
+        // What shorter maps gain in time depends on the GPU: nothing is counted on.
+        Precision::F32 | Precision::F16 => 1.0,
+        Precision::Mixed => MIXED_TIME,
+        Precision::Bf16 => BF16_TIME,
+    }
+}
+
+/// How the time of an evaluation grows with the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pace {
+    /// Whatever the size, in seconds.
+    fixed_s: f64,
+    pixel_s: f64,
+}
+
+impl Pace {
+    /// As two pictures show it, or one.
+    fn of(recipe: &ResolvedRecipe, engine: &dyn Engine, precision: Precision) -> Result<Pace, EngineError> {
+        let small = Sample::of(recipe, engine, precision, SAMPLE_SIDE_PX)?;
+        // Where there is no room for the larger one, the small one has to do.
+        let large = Pace::through(small)
+            .is_quick()
+            .then(|| Sample::of(recipe, engine, precision, LARGE_SAMPLE_SIDE_PX).ok())
+            .flatten();
+        Ok(large.map_or_else(|| Pace::through(small), |large| Pace::between(small, large)))
+    }
+
+    /// In proportion to the pixels.
+    fn through(sample: Sample) -> Pace {
+        Pace { fixed_s: 0.0, pixel_s: sample.seconds / sample.pixels as f64 }
+    }
+
+    /// The line through both. Neither part of it is negative, whatever was at work beside the one or the other.
+    fn between(small: Sample, large: Sample) -> Pace {
+        let pixel_s = (large.seconds - small.seconds) / (large.pixels - small.pixels) as f64;
+        let fixed_s = small.seconds - pixel_s * small.pixels as f64;
+        if pixel_s > 0.0 && fixed_s > 0.0 { Pace { fixed_s, pixel_s } } else { Pace::through(large) }
+    }
+
+    fn over(self, divisor: f64) -> Pace {
+        Pace { fixed_s: self.fixed_s / divisor, pixel_s: self.pixel_s / divisor }
+    }
+
+    /// Whether the first of the pictures is done in [`QUICK_SAMPLE_S`].
+    fn is_quick(self) -> bool {
+        self.seconds(SAMPLE_SIDE_PX * SAMPLE_SIDE_PX) <= QUICK_SAMPLE_S
+    }
+
+    /// The time of an evaluation of so many pixels.
+    fn seconds(self, pixels: usize) -> f64 {
+        self.fixed_s + self.pixel_s * pixels as f64
+    }
+}
+
+/// A picture that was timed.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    pixels: usize,
+    seconds: f64,
+}
+
+impl Sample {
+    /// The faster of two evaluations of a square of this side.
+    fn of(
+        recipe: &ResolvedRecipe,
+        engine: &dyn Engine,
+        precision: Precision,
+        side: usize,
+    ) -> Result<Sample, EngineError> {
+        let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
+        let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;
+        let mut objective = Objective::new(recipe, &[(moments, 1.0)]);
+        let mut session = engine.session(&SessionRequest { precision, ..request(recipe, side, side, None) })?;
+        session.set_content(&picture)?;
+        let mut gradient = vec![0.0; picture.len()];
+        let mut seconds = f64::INFINITY;
+        for _ in 0..2 {
+            let started = Instant::now();
+            objective.evaluate(session.as_mut(), &picture, &mut gradient)?;
+            seconds = started.elapsed().as_secs_f64().min(seconds);
+        }
+        Ok(Sample { pixels: side * side, seconds })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use impasto_vgg::{EngineDescription, Session};
+
+    use super::*;
+    use crate::recipe::Recipe;
+
+    #[test]
+    fn what_does_not_grow_with_the_picture_is_not_scaled() {
+        let sample = |side: usize, seconds| Sample { pixels: side * side, seconds };
+        // An H100's evaluations at 256, 512 and 2048 (docs/performance.md).
+        let pace = Pace::between(sample(256, 0.0055), sample(512, 0.01165));
+        assert!((pace.seconds(2048 * 2048) - 0.137).abs() < 0.01, "{pace:?}");
+        // Something else was at work: the larger one counts.
+        for (small, large) in [(0.02, 0.02), (0.02, 0.01), (0.001, 0.02)] {
+            let pace = Pace::between(sample(192, small), sample(384, large));
+            assert_eq!(pace, Pace::through(sample(384, large)));
+        }
+        assert_eq!(pace.over(2.0).seconds(100), pace.seconds(100) / 2.0);
+    }
+
+    /// A card whose sessions take `SESSION` bytes, and whose history takes a byte a value.
+    struct Card;
+    const SESSION: u64 = 1 << 24;
+
+    impl Engine for Card {
+        fn describe(&self) -> EngineDescription {
+            EngineDescription {
+                name: "gpu".into(),
+                isa: "card".into(),
+                threads: 1,
+                has_bf16: false,
+                gains_from_bf16: false,
+                has_f16: false,
+                has_own_memory: true,
+            }
+        }
+
+        fn session(&self, _: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
+            Err(EngineError::NO_CONTENT)
+        }
+
+        fn session_bytes(&self, _: &SessionRequest) -> Result<u64, EngineError> {
+            Ok(SESSION)
+        }
+
+        fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
+            (capacity * values) as u64
+        }
+    }
+
+    #[test]
+    fn a_history_on_the_device_is_counted_where_it_fits() {
+        let scales = [Scale { width: 64, height: 64, evaluations: 50 }];
+        let bytes = |recipe: &Recipe, limit| {
+            let recipe = recipe.resolve().unwrap();
+            memory_need(&recipe, &Card, &scales, 4096, &[(64, 64)], limit).unwrap().device_bytes
+        };
+        let lbfgs = Recipe { optimizer: Some(OptimizerKind::Lbfgs), history: Some(80), ..Recipe::default() };
+        // No more pairs than evaluations.
+        let whole = SESSION + 50 * 3 * 64 * 64;
+        assert_eq!(bytes(&lbfgs, None), whole);
+        assert_eq!(bytes(&lbfgs, Some(whole)), whole);
+        assert_eq!(bytes(&lbfgs, Some(whole - 1)), SESSION);
+        let adam = Recipe { optimizer: Some(OptimizerKind::Adam), ..Recipe::default() };
+        assert_eq!(bytes(&adam, None), SESSION);
+    }
+}
