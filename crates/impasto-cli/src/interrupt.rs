@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::failure::Failure;
+use impasto_job::Failure;
+
 use crate::show::say;
 
 static IS_CAUGHT: AtomicBool = AtomicBool::new(false);

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, parse_layers};
+use impasto_job::Order;
 use impasto_vgg::{Border, Pooling};
 use serde::de::DeserializeOwned;
 
@@ -113,6 +114,19 @@ pub struct RecipeArguments {
 }
 
 impl RecipeArguments {
+    /// An order of these images.
+    ///
+    /// # Errors
+    /// As [`RecipeArguments::to_recipe`].
+    pub fn order(&self, content: Option<&PathBuf>, styles: &[PathBuf]) -> Result<Order, RecipeError> {
+        Ok(Order {
+            content: content.cloned(),
+            styles: styles.to_vec(),
+            recipe_file: self.recipe.clone(),
+            recipe: self.to_recipe()?,
+        })
+    }
+
     /// What was typed, as a recipe; `recipe` itself is read elsewhere.
     ///
     /// # Errors

@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use impasto::read::ReadLimits;
+use impasto::write::WriteOptions;
+use impasto_job::{Engines, Files};
+
 use super::DeviceArguments;
+use crate::show::Voice;
 
 /// How pictures are read and written.
 #[derive(Args, Clone, Debug, Default)]
@@ -23,6 +28,15 @@ pub struct FileArguments {
     /// Read what is left of a damaged image
     #[arg(long)]
     pub lenient: bool,
+}
+
+impl FileArguments {
+    /// The same as plain data, for a picture that goes to `output`.
+    pub fn plain(&self, output: Option<PathBuf>) -> Files {
+        let write = WriteOptions { bits: if self.depth == "16" { 16 } else { 8 }, jpeg_quality: self.quality };
+        let read = ReadLimits { megapixels: self.max_megapixels, lenient: self.lenient, ..ReadLimits::default() };
+        Files { output, write, read }
+    }
 }
 
 /// How the program runs; nothing here changes the picture, but for the rounding of another device.
@@ -50,6 +64,16 @@ pub struct RunningArguments {
 }
 
 impl RunningArguments {
+    /// The engines of a command that paints one picture.
+    pub fn engines_for_one(&self, voice: &Voice) -> Engines {
+        Engines::for_one_job(self.device.device, self.device.threads, voice.hearing())
+    }
+
+    /// The engines of a command that paints several.
+    pub fn engines_for_many(&self, voice: &Voice) -> Engines {
+        Engines::for_many_jobs(self.device.device, self.device.threads, voice.hearing())
+    }
+
     /// The same for one of several pictures: what is written of its run goes into a folder named after it.
     pub fn of_one(&self, output: &Path) -> RunningArguments {
         let log_dir = self.log_dir.as_ref().map(|folder| folder.join(output.file_stem().unwrap_or_default()));

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use impasto::run_folder::FrameSchedule;
+use impasto_job::{Failure, KeepIn};
 
 use super::RunningArguments;
 
@@ -24,6 +26,36 @@ pub struct KeepingArguments {
     /// Seconds between checkpoints [default: 30, or longer where the disk is slow]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub checkpoint_every: Option<f64>,
+}
+
+impl KeepingArguments {
+    /// The folder as plain data, where the run is kept.
+    ///
+    /// # Errors
+    /// Pictures on the way and checkpoints need a folder.
+    pub fn keep_in(&self) -> Result<Option<KeepIn>, Failure> {
+        let Some(folder) = &self.run_dir else { return self.refuse_without_folder().map(|()| None) };
+        let frames = match (self.save_every, &self.save_schedule) {
+            (Some(count), _) => Some(FrameSchedule::Every(count)),
+            (None, Some(_)) => Some(FrameSchedule::Tutorial),
+            (None, None) => None,
+        };
+        Ok(Some(KeepIn { folder: folder.clone(), frames, checkpoint_every_s: self.checkpoint_every }))
+    }
+
+    fn refuse_without_folder(&self) -> Result<(), Failure> {
+        let asked = [
+            ("--save-every", self.save_every.is_some()),
+            ("--save-schedule", self.save_schedule.is_some()),
+            ("--checkpoint-every", self.checkpoint_every.is_some()),
+        ];
+        match asked.into_iter().find(|(_, is_asked)| *is_asked) {
+            Some((option, _)) => Err(Failure::usage(format_args!(
+                "{option} needs a folder to write to; give one with --run-dir, which keeps the run there"
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Options of `resume`.

@@ -38,7 +38,7 @@ pub mod winograd;
 #[expect(unsafe_code, reason = "loads and stores of vectors, behind a token that proves the processor")]
 pub mod x86;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::ThreadPool;
 
@@ -71,6 +71,7 @@ pub struct CpuEngine {
     shared: Arc<Shared>,
     pool: Arc<ThreadPool>,
     strategy: Option<Strategy>,
+    keeps_weights: bool,
 }
 
 /// What sessions share.
@@ -87,6 +88,8 @@ struct Shared {
 struct TransformedWeights {
     /// By the parts that their operands are made of.
     by_parts: [[ConvolutionPair; CONVOLUTION_COUNT]; MOST_PARTS + 1],
+    /// How many were made.
+    made: u64,
 }
 
 /// Parts of bfloat16 that operands are made of, at most.
@@ -124,7 +127,7 @@ impl CpuEngine {
         let pool = pool_of(threads)?;
         let first = FirstConvolution::new(&weights.convolutions()[0]);
         let shared = Shared { set, weights, first, transformed: Mutex::default() };
-        Ok(CpuEngine { shared: Arc::new(shared), pool, strategy: None })
+        Ok(CpuEngine { shared: Arc::new(shared), pool, strategy: None, keeps_weights: false })
     }
 
     /// The same engine, its weights shared, on another number of threads.
@@ -141,13 +144,28 @@ impl CpuEngine {
         CpuEngine { strategy: Some(strategy), ..self.clone() }
     }
 
+    /// The same engine, which keeps all transformed weights for later sessions, as far as the memory limit of each session
+    /// that is opened allows: for several runs one after another, which go through the same arithmetics again.
+    #[must_use]
+    pub fn keeping_weights(&self) -> CpuEngine {
+        CpuEngine { keeps_weights: true, ..self.clone() }
+    }
+
+    /// How many times a convolution's weights were transformed, one way, since the engine was made.
+    #[must_use]
+    pub fn weights_transformed(&self) -> u64 {
+        self.shared.lock().made
+    }
+
     /// As [`Engine::session`], with what only this engine's sessions can tell: the plan that they follow.
     ///
     /// # Errors
     /// As there.
     pub fn open(&self, request: &SessionRequest) -> Result<CpuSession, EngineError> {
         let plan = self.plan(request)?;
-        self.shared.forget_unused(request);
+        if self.kept_bytes(request, &plan).is_none() {
+            self.shared.forget_unused(request);
+        }
         Ok(CpuSession::new(self.clone(), request.clone(), plan))
     }
 
@@ -179,6 +197,14 @@ impl CpuEngine {
         let fits = |(place, (bytes, _)): (usize, &(u64, Plan))| *bytes <= limit && is_modest(place, *bytes);
         let place = plans.iter().enumerate().position(fits).unwrap_or(place_of_least);
         Ok(plans[place].1.clone())
+    }
+
+    /// Bytes of the transformed weights that this session has no use for and that stay beside it all the same; `None` where
+    /// they go.
+    fn kept_bytes(&self, request: &SessionRequest, plan: &Plan) -> Option<u64> {
+        let kept = self.shared.unused_bytes(request);
+        let fits = |limit: u64| self.bytes(request, plan).saturating_add(kept) <= limit;
+        (self.keeps_weights && request.memory_limit_bytes.is_none_or(fits)).then_some(kept)
     }
 
     /// Everything that a session takes under a plan.
@@ -235,7 +261,12 @@ impl Shared {
         // Without the lock: a thread of the pool that waits for others may take up work that wants it too.
         let make = if is_backward { WinogradWeights::backward } else { WinogradWeights::forward };
         let weights = Arc::new(make(self.set, &self.weights.convolutions()[index], precision));
+        self.lock().made += 1;
         self.slot(index, precision, is_backward, |slot| slot.get_or_insert(weights).clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TransformedWeights> {
+        self.transformed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slot<R>(
@@ -245,7 +276,7 @@ impl Shared {
         is_backward: bool,
         with: impl FnOnce(&mut Option<Arc<WinogradWeights>>) -> R,
     ) -> R {
-        let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut transformed = self.lock();
         let parts = if is_backward { self.set.backward_parts(precision) } else { self.set.forward_parts(precision) };
         let pair = &mut transformed.by_parts[parts][index];
         with(if is_backward { &mut pair.backward } else { &mut pair.forward })
@@ -255,14 +286,36 @@ impl Shared {
     ///
     /// A session's bytes count the weights that it uses itself; what earlier ones have left must not come on top.
     fn forget_unused(&self, request: &SessionRequest) {
-        let mut transformed = self.transformed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (parts, pairs) in transformed.by_parts.iter_mut().enumerate() {
-            let wants_forward = self.set.forward_parts(request.precision) == parts;
-            let wants_backward = self.set.backward_parts(request.precision) == parts && request.way_back;
+        self.lock().each_unused(self.set, request, |slot| {
+            slot.take_if(|weights| Arc::strong_count(weights) == 1);
+        });
+    }
+
+    /// Bytes of the transformed weights that `request` has no use for.
+    fn unused_bytes(&self, request: &SessionRequest) -> u64 {
+        let mut bytes = 0;
+        self.lock().each_unused(self.set, request, |slot| {
+            bytes += slot.as_ref().map_or(0, |weights| weights.bytes());
+        });
+        bytes
+    }
+}
+
+impl TransformedWeights {
+    /// Visits every slot that `request` has no use for.
+    fn each_unused(
+        &mut self,
+        set: InstructionSet,
+        request: &SessionRequest,
+        mut visit: impl FnMut(&mut Option<Arc<WinogradWeights>>),
+    ) {
+        for (parts, pairs) in self.by_parts.iter_mut().enumerate() {
+            let wants_forward = set.forward_parts(request.precision) == parts;
+            let wants_backward = set.backward_parts(request.precision) == parts && request.way_back;
             for pair in pairs {
                 for (slot, is_wanted) in [(&mut pair.forward, wants_forward), (&mut pair.backward, wants_backward)] {
-                    if !is_wanted && slot.as_ref().is_some_and(|weights| Arc::strong_count(weights) == 1) {
-                        *slot = None;
+                    if !is_wanted {
+                        visit(slot);
                     }
                 }
             }
@@ -289,6 +342,6 @@ impl Engine for CpuEngine {
 
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         let plan = self.plan(request)?;
-        Ok(self.bytes(request, &plan))
+        Ok(self.bytes(request, &plan) + self.kept_bytes(request, &plan).unwrap_or(0))
     }
 }

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::disk::{DiskError, open_file};
 
+/// Values that are summed at once.
+const PIECE_VALUES: usize = 1 << 14;
+
 /// The SHA-256 of `bytes`, in lower-case hexadecimal digits.
 ///
 /// ```
@@ -34,7 +37,32 @@ pub fn sha256_of_file(path: &Path) -> Result<String, DiskError> {
     }
 }
 
+/// The SHA-256 of the bytes of these values, lowest byte first.
+#[must_use]
+pub fn sha256_of_values(values: &[f32]) -> String {
+    let (mut sum, mut piece) = (Sha256::new(), Vec::with_capacity(PIECE_VALUES * size_of::<f32>()));
+    for values in values.chunks(PIECE_VALUES) {
+        piece.clear();
+        piece.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        sum.update(&piece);
+    }
+    hexadecimal(&sum.finalize())
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_sum_of_their_bytes() {
+        let values: Vec<f32> = (0..PIECE_VALUES + 3).map(|place| place as f32 / 7.0).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert_eq!(sha256_of_values(&values), sha256(&bytes));
+        assert_eq!(sha256_of_values(&[]), sha256(b""));
+    }
 }

@@ -68,6 +68,11 @@ impl WinogradWeights {
         (size_of::<f32>() * tile_shape(inputs, outputs, parts).points() * words(inputs, parts) * outputs) as u64
     }
 
+    /// Bytes that these take.
+    pub fn bytes(&self) -> u64 {
+        WinogradWeights::bytes_for(self.inputs, self.outputs, self.parts())
+    }
+
     /// Channels of the map that goes in.
     pub fn inputs(&self) -> usize {
         self.inputs

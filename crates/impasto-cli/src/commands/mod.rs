@@ -1,0 +1,44 @@
+//! Each command, from its options to its end, in a file that reads from above.
+
+mod bench;
+mod devices;
+mod documents;
+mod paint;
+mod plan;
+mod recipe;
+mod report;
+mod runs;
+mod selftest;
+mod sweep;
+mod texture;
+mod weights;
+
+use impasto_job::Failure;
+
+use crate::args::Command;
+use crate::show::Output;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(command: &Command) -> Result<(), Failure> {
+    let mut output = Output::default();
+    match command {
+        Command::Paint(arguments) => paint::paint(arguments, output),
+        Command::Texture(arguments) => texture::texture(arguments),
+        Command::Reconstruct(arguments) => texture::reconstruct(arguments),
+        Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Resume(arguments) => paint::resume(arguments, output),
+        Command::Runs(arguments) => runs::runs(arguments, &mut output),
+        Command::Plan(arguments) => plan::plan(arguments, &mut output),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Recipe { picture, preset } => recipe::recipe(picture.as_deref(), preset.clone(), &mut output),
+        Command::Weights(command) => weights::weights(command, &mut output),
+        Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),
+        Command::Devices(arguments) => devices::devices(arguments, &mut output),
+        Command::Bench(arguments) => bench::bench(arguments, &mut output),
+        Command::Completions { shell } => documents::completions(*shell, &mut output),
+        Command::Man => documents::manual(&mut output),
+    }
+}

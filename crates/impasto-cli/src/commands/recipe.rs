@@ -1,0 +1,22 @@
+//! `impasto recipe`: the recipe that a picture carries, or that a preset is.
+
+use std::path::Path;
+
+use impasto::Recipe;
+use impasto::read::read_recipe;
+use impasto_job::Failure;
+
+use crate::show::Output;
+
+/// Prints it.
+///
+/// # Errors
+/// A picture without a recipe, a preset that is none.
+pub fn recipe(picture: Option<&Path>, preset: Option<String>, output: &mut Output) -> Result<(), Failure> {
+    let text = match picture {
+        Some(picture) => read_recipe(picture).map_err(Failure::failed)?,
+        None => Recipe { preset, ..Recipe::default() }.resolve()?.to_json(),
+    };
+    output.line(text.trim_end());
+    output.finish()
+}

@@ -1,0 +1,157 @@
+//! The images of a job: read, and for a run that is kept copied and compared with what it began with.
+
+use std::path::{Path, PathBuf};
+
+use impasto::digest;
+use impasto::disk::read_file;
+use impasto::picture::Picture;
+use impasto::read::decode_picture;
+use impasto::run_folder::{INPUTS, Input, Inputs};
+
+use super::Job;
+use crate::engine::weights_file;
+use crate::failure::Failure;
+use crate::order::file_name;
+
+/// The least width and height of an image that is painted, or painted from, in pixels.
+const LEAST_SIDE_PX: usize = 2;
+
+/// Letters of an extension that a copy keeps.
+const EXTENSION_LIMIT: usize = 5;
+
+/// The images of a job, and for a run that is kept what `run.json` says of them and the bytes to be copied.
+pub struct ReadImages {
+    /// The photo.
+    pub content: Picture,
+    /// The paintings.
+    pub styles: Vec<Picture>,
+    /// The picture to start from.
+    pub start: Option<Picture>,
+    /// What `run.json` says of them.
+    pub inputs: Option<Inputs>,
+    /// Where a copy goes in the run's folder, and its bytes.
+    pub copies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Job {
+    /// Reads the images; those of a run have to be what they were.
+    ///
+    /// # Errors
+    /// An image that cannot be read or has changed.
+    pub(super) fn read_images(&self, notes: &mut Vec<String>) -> Result<ReadImages, Failure> {
+        let mut reader = Reader { job: self, notes, copies: Vec::new() };
+        let expected = self.keeping.as_ref().and_then(|keeping| keeping.begun.as_ref()).map(|begun| &begun.inputs);
+        let order = &self.order;
+        let (content, content_input) = reader.read(&order.content, "content", expected.map(|it| &it.content))?;
+        let (mut styles, mut style_inputs) = (Vec::new(), Vec::new());
+        for (place, path) in order.styles.iter().enumerate() {
+            let expected = expected.and_then(|it| it.styles.get(place));
+            let (style, input) = reader.read(path, &format!("style-{}", place + 1), expected)?;
+            styles.push(style);
+            style_inputs.extend(input);
+        }
+        let start = order.start.as_deref();
+        let expected_start = expected.and_then(|it| it.start.as_ref());
+        let start = start.map(|path| reader.read(path, "start", expected_start)).transpose()?;
+        let (start, start_input) = start.map_or((None, None), |(start, input)| (Some(start), input));
+        let copies = std::mem::take(&mut reader.copies);
+        let inputs = match content_input {
+            Some(content) => {
+                let weights = self.weights_input(expected.and_then(|it| it.weights.as_ref()))?;
+                Some(Inputs { content, styles: style_inputs, start: start_input, weights })
+            }
+            None => None,
+        };
+        Ok(ReadImages { content, styles, start, inputs, copies })
+    }
+
+    /// What `run.json` says of the weights' file, where there is one.
+    fn weights_input(&self, expected: Option<&Input>) -> Result<Option<Input>, Failure> {
+        let Some(path) = weights_file(&self.order.weights) else { return Ok(None) };
+        let sha256 = digest::sha256_of_file(&path).map_err(Failure::failed)?;
+        if let Some(expected) = expected {
+            demand_same(&path, &sha256, expected)?;
+            return Ok(Some(expected.clone()));
+        }
+        let file = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        Ok(Some(Input { name: file_name(&path), file, sha256 }))
+    }
+}
+
+/// Reads images one by one.
+struct Reader<'job> {
+    job: &'job Job,
+    notes: &'job mut Vec<String>,
+    copies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Reader<'_> {
+    /// The picture, and where the run is kept what `run.json` says of it. `role` names the copy.
+    fn read(&mut self, path: &Path, role: &str, expected: Option<&Input>) -> Result<(Picture, Option<Input>), Failure> {
+        let bytes = read_file(path, self.job.limits.file_mib).map_err(Failure::failed)?;
+        let input = match (&self.job.keeping, expected) {
+            (None, _) => None,
+            (Some(_), Some(expected)) => {
+                demand_same(path, &digest::sha256(&bytes), expected)?;
+                Some(expected.clone())
+            }
+            (Some(_), None) => {
+                let file = Path::new(INPUTS).join(copy_name(role, path));
+                Some(Input { name: file_name(path), file, sha256: digest::sha256(&bytes) })
+            }
+        };
+        let read = decode_picture(&bytes, path, &self.job.limits).map_err(Failure::failed)?;
+        self.notes.extend(read.notes);
+        check_drawing(path, &read.picture)?;
+        if let (Some(input), None) = (&input, expected) {
+            self.copies.push((input.file.clone(), bytes));
+        }
+        Ok((read.picture, input))
+    }
+}
+
+/// `content` and `Photo.JPG` make `content.jpg`.
+fn copy_name(role: &str, path: &Path) -> String {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let is_plain = |it: &String| it.len() <= EXTENSION_LIMIT && it.chars().all(|letter| letter.is_ascii_alphanumeric());
+    match extension.filter(is_plain) {
+        Some(extension) => format!("{role}.{extension}"),
+        None => role.to_owned(),
+    }
+}
+
+/// A run goes on with the very files that it began with.
+fn demand_same(path: &Path, sha256: &str, expected: &Input) -> Result<(), Failure> {
+    match sha256 == expected.sha256 {
+        true => Ok(()),
+        false => Err(Failure::file(
+            path,
+            format_args!(
+                "has changed since the run began; put the {} back whose SHA-256 is {}",
+                expected.name, expected.sha256
+            ),
+        )),
+    }
+}
+
+/// An image of one row or column has neither drawing nor texture: it was given by mistake.
+fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
+    if picture.width.min(picture.height) >= LEAST_SIDE_PX {
+        return Ok(());
+    }
+    let size = format!("{} x {}", picture.width, picture.height);
+    Err(Failure::file(path, format_args!("has {size} pixels, too few to see anything in; give a larger image")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_keeps_a_plain_extension() {
+        assert_eq!(copy_name("content", Path::new("a/Photo of.JPG")), "content.jpg");
+        assert_eq!(copy_name("style-1", Path::new("painting")), "style-1");
+        assert_eq!(copy_name("start", Path::new("a.p/b.x y")), "start");
+        assert_eq!(copy_name("start", Path::new("a.waytoolong")), "start");
+    }
+}

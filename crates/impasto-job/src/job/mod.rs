@@ -1,0 +1,103 @@
+//! A job: what is painted, from which files, to which, and where it is kept; from an order or from the folder of a run.
+//!
+//! ```text
+//!   Order, Files, KeepIn   -->  Job        every error of a choice, the output's name and folder: said before any work
+//!   a run's folder         -->  Job
+//!   Job + Engines          -->  Prepared   engine open, images read, memory known; a forecast where it is asked for
+//!   Prepared               -->  events ... Finished      recorded and kept on the way; Control::Stop ends it early
+//! ```
+
+mod board;
+mod finished;
+mod forecast;
+mod handle;
+mod images;
+mod keeping;
+mod perform;
+mod prepared;
+mod recording;
+mod resume;
+mod writing;
+
+use std::path::{Path, PathBuf};
+
+use impasto::read::ReadLimits;
+use impasto::run_folder::FrameSchedule;
+use impasto::write::WriteOptions;
+
+use crate::failure::Failure;
+use crate::order::{Order, ResolvedOrder};
+use keeping::Keeping;
+use writing::Writing;
+
+pub use finished::{Ending, Finished};
+pub use handle::{Handle, NewestPicture};
+pub use images::ReadImages;
+pub use keeping::folder_failure;
+pub use perform::JobEvent;
+pub use prepared::Prepared;
+pub use resume::{FinishedRun, Resumed};
+
+/// How pictures are read and written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The picture to write, .png, .jpg, .webp or .tif; may be left out where the run is kept in a folder.
+    pub output: Option<PathBuf>,
+    /// How it is written.
+    pub write: WriteOptions,
+    /// What an image may ask for.
+    pub read: ReadLimits,
+}
+
+/// A folder that a run is kept in, and what is written there on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeepIn {
+    /// The folder: new, empty, or of the same run not finished yet, which is gone on with.
+    pub folder: PathBuf,
+    /// Pictures on the way; `None` for the preset's own, which has some with `tutorial` alone.
+    pub frames: Option<FrameSchedule>,
+    /// Seconds between checkpoints; `None` for 30, or longer where the disk is slow.
+    pub checkpoint_every_s: Option<f64>,
+}
+
+impl KeepIn {
+    /// A folder with nothing but checkpoints on the way.
+    #[must_use]
+    pub fn folder(folder: &Path) -> KeepIn {
+        KeepIn { folder: folder.to_owned(), frames: None, checkpoint_every_s: None }
+    }
+}
+
+/// What is painted, from which files, to which.
+#[derive(Debug)]
+pub struct Job {
+    order: ResolvedOrder,
+    limits: ReadLimits,
+    writing: Writing,
+    keeping: Option<Keeping>,
+    /// Bytes that the network may take; `None` for what is free.
+    pub memory_limit_bytes: Option<u64>,
+    /// Folder for TensorBoard's event files.
+    pub log_dir: Option<PathBuf>,
+}
+
+impl Job {
+    /// What an order asks for.
+    ///
+    /// # Errors
+    /// Everything about the choices and the output that can be said before any work.
+    pub fn new(order: &Order, files: &Files, keep: Option<&KeepIn>) -> Result<Job, Failure> {
+        let order = order.resolve()?;
+        let keeping = keep.map(|keep| Keeping::of_options(keep, &order.recipe.preset)).transpose()?;
+        let run = keep.map(|keep| keep.folder.clone());
+        let writing = Writing { given: files.output.clone(), run, options: files.write };
+        writing.check(&order)?;
+        Ok(Job { order, limits: files.read, writing, keeping, memory_limit_bytes: None, log_dir: None })
+    }
+
+    /// The resolved recipe and its files.
+    #[must_use]
+    pub fn order(&self) -> &ResolvedOrder {
+        &self.order
+    }
+}

@@ -1,0 +1,190 @@
+//! The job is done: the run's folder is taken, the picture painted, recorded on the way, and written.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use impasto::run::{content_at, style_at};
+use impasto::run_folder::{INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
+use impasto::write::{OutputFormat, WriteOptions, encode_picture};
+use impasto::{Control, Images, Iteration, Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
+
+use super::Job;
+use super::board::Board;
+use super::finished::Finished;
+use super::handle::Handle;
+use super::images::ReadImages;
+use super::keeping::Kept;
+use super::prepared::Prepared;
+use super::recording::Recording;
+use crate::engine::engine_note;
+use crate::failure::Failure;
+use crate::machine::{machine, now};
+use crate::pace::Progress;
+
+/// What happens in a job.
+#[derive(Clone, Copy)]
+pub enum JobEvent<'a> {
+    /// A sentence that a person should know.
+    Note(&'a str),
+    /// The folder, where there is one, is taken, and the run begins, or goes on where it was stopped.
+    Started {
+        /// Whether the run was begun earlier.
+        goes_on: bool,
+    },
+    /// The work at a size begins; until its first evaluation the paintings are looked at.
+    ScaleStarted {
+        /// Place among the scales.
+        index: usize,
+        /// The scale.
+        scale: Scale,
+    },
+    /// An evaluation was accepted.
+    Iteration {
+        /// How far the job is.
+        progress: Progress,
+        /// The losses of each layer, and the picture so far.
+        iteration: &'a Iteration<'a>,
+    },
+    /// An evaluation was rejected, and the run went back to the last good picture.
+    Rejected {
+        /// Evaluations done in the whole run.
+        evaluations: u32,
+    },
+    /// The evaluations are over; the picture will be written next.
+    Painted,
+}
+
+/// A front end's observer: is told of every event, and may stop the run. It never changes a pixel.
+pub type Observer<'a> = dyn FnMut(JobEvent<'_>) -> Control + 'a;
+
+/// Tells the handle of the job's end, however it ends.
+struct EndOf(Handle);
+
+impl Drop for EndOf {
+    fn drop(&mut self) {
+        self.0.end(None);
+    }
+}
+
+impl Prepared {
+    /// Does the job: paints, keeps the run, writes the picture.
+    ///
+    /// Being stopped is no error, nor is an engine that fails in the middle: [`Finished::failure`] has the sentence, and
+    /// there is a picture.
+    ///
+    /// # Errors
+    /// What keeps it from having a picture, or from writing it.
+    pub fn perform(mut self, observer: &mut Observer<'_>) -> Result<Finished, Failure> {
+        let end = EndOf(self.handle.clone());
+        let mut kept = self.take_folder()?;
+        let goes_on = kept.as_ref().is_some_and(Kept::goes_on);
+        if let Some(kept) = kept.as_mut().filter(|kept| kept.goes_on()) {
+            let notes = kept.take_notes().into_iter().chain(kept.engine_note(&self.recipe));
+            for note in notes {
+                observer(JobEvent::Note(&note));
+            }
+            self.recipe = kept.recipe().clone();
+        }
+        observer(JobEvent::Started { goes_on });
+        let Prepared { job, engine, images, scales, mut recipe, memory_limit, started, handle, .. } = self;
+        let clock = || started.elapsed().as_secs_f64();
+        let recorder = kept.as_ref().map(|kept| kept.recorder(&clock)).transpose()?;
+        let from = kept.as_mut().and_then(Kept::take_checkpoint);
+        let iterations = from.as_ref().map_or(0, |from| from.place.iterations);
+        let mut board = Board::open(job.log_dir.as_deref(), &recipe, iterations)?;
+        let mut tell = |event: JobEvent<'_>| observer(event);
+        let recording = RefCell::new(Recording::new(&mut tell, &handle, &mut board, started, recorder));
+        let shown = Images { content: &images.content, styles: &images.styles, start: images.start.as_ref() };
+        let keeping = Keeping { from, keep: &mut |snapshot| recording.borrow_mut().keep(snapshot) };
+        let painted = paint_kept(&recipe, &*engine, shown, memory_limit, keeping, &mut |event| {
+            recording.borrow_mut().observe(event)
+        });
+        let (seconds, is_kept) = recording.into_inner().settle();
+        observer(JobEvent::Painted);
+        let outcome = painted?;
+        end.0.end(Some(&outcome));
+        // A device that failed may have handed the run to the processor.
+        recipe.engine = Some(engine_note(&*engine, &recipe, &scales));
+        if let Some(sentence) = board.end(&outcome) {
+            observer(JobEvent::Note(&sentence));
+        }
+        job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|error| match &kept {
+            Some(kept) => Failure::failed(format_args!(
+                "{error}; then `impasto resume {}` goes on from the last checkpoint",
+                kept.folder().display()
+            )),
+            None => Failure::failed(error),
+        })?;
+        let way_on = kept.as_ref().map(|kept| way_on(kept.folder(), is_kept, &outcome));
+        if let Some(kept) = kept.filter(|_| !outcome.interrupted && outcome.failure.is_none()) {
+            kept.finish(&outcome, seconds)?;
+        }
+        let (output, seconds) = (job.writing.path(), started.elapsed().as_secs_f64());
+        Ok(Finished { outcome, recipe, output, seconds, way_on })
+    }
+
+    /// Takes the folder that the run is kept in, if it is.
+    fn take_folder(&mut self) -> Result<Option<Kept>, Failure> {
+        let Prepared { job, images, scales, recipe, .. } = self;
+        let (Some(keeping), Some(inputs)) = (job.keeping.take(), images.inputs.take()) else { return Ok(None) };
+        let full = scales[scales.len() - 1];
+        if recipe.preset == "tutorial" && keeping.begun.is_none() {
+            keep_resized(images, &inputs, recipe, full)?;
+        }
+        let wanted = record(job, inputs, keeping.saving, recipe, scales);
+        let copies = std::mem::take(&mut images.copies);
+        Kept::open(keeping, wanted, &copies, job.writing.bytes(full)).map(Some)
+    }
+}
+
+/// What `run.json` says of a job.
+fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, scales: &[Scale]) -> RunRecord {
+    RunRecord {
+        layout: LAYOUT,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        started: now(),
+        machine: machine(recipe.engine.as_deref().unwrap_or_default()),
+        recipe: recipe.clone(),
+        scales: scales.to_vec(),
+        inputs,
+        reading: Reading { megapixels: job.limits.megapixels, lenient: job.limits.lenient },
+        output: job.writing.given.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        depth: job.writing.options.bits,
+        quality: job.writing.options.jpeg_quality,
+        saving,
+        outcome: None,
+    }
+}
+
+/// As the port that the preset `tutorial` follows does: the images as the run sees them lie beside their copies.
+fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe, full: Scale) -> Result<(), Failure> {
+    let mut resized = vec![(&inputs.content.name, content_at(recipe, &read.content, full))];
+    let styles = inputs.styles.iter().zip(&read.styles);
+    resized.extend(styles.map(|(input, style)| (&input.name, style_at(recipe, style, full))));
+    for (place, (name, picture)) in resized.into_iter().enumerate() {
+        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
+        let named = |name: String| Path::new(INPUTS).join(name);
+        let path = named(format!("resized_{stem}.png"));
+        let is_taken = read.copies.iter().any(|(taken, _)| *taken == path);
+        let path = if is_taken { named(format!("resized_{stem}-{place}.png")) } else { path };
+        let picture = picture.map_err(Failure::failed)?;
+        let bytes = encode_picture(&picture, OutputFormat::Png, WriteOptions::default(), None);
+        read.copies.push((path, bytes.map_err(Failure::failed)?));
+    }
+    Ok(())
+}
+
+/// How a run that has stopped is gone on with.
+fn way_on(folder: &Path, is_kept: bool, outcome: &Outcome) -> String {
+    let resume = format!("`impasto resume {}`", folder.display());
+    if is_kept {
+        return format!("{resume} goes on");
+    }
+    match outcome.failure {
+        // Only who stops it asks for a checkpoint there and then.
+        Some(_) => format!("{resume} goes on from the last checkpoint"),
+        None => {
+            format!("its checkpoint could not be written, so {resume} goes on from an earlier one, if there is one")
+        }
+    }
+}

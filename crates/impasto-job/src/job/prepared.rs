@@ -1,0 +1,113 @@
+//! A job that could begin: its engine is open, its images are read, and what it takes of memory is known.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use impasto::forecast::Forecast;
+use impasto::{ResolvedRecipe, Scale};
+use impasto_vgg::{Engine, EngineError};
+
+use super::Job;
+use super::board::Board;
+use super::forecast::Intended;
+use super::handle::Handle;
+use super::images::ReadImages;
+use crate::engine::{Engines, engine_note, precision_note};
+use crate::failure::Failure;
+
+/// A job with everything that it needs.
+pub struct Prepared {
+    pub(super) job: Job,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) images: ReadImages,
+    pub(super) scales: Vec<Scale>,
+    pub(super) recipe: ResolvedRecipe,
+    pub(super) memory_limit: Option<u64>,
+    pub(super) started: Instant,
+    pub(super) handle: Handle,
+    notes: Vec<String>,
+}
+
+impl Job {
+    /// Opens the engine and reads everything.
+    ///
+    /// # Errors
+    /// Everything that keeps the job from beginning, but for the folder that the run is kept in.
+    pub fn prepare(self, engines: &mut Engines) -> Result<Prepared, Failure> {
+        let started = Instant::now();
+        let (engine, mut notes) = engines.open(&self.order.weights)?;
+        let images = self.read_images(&mut notes)?;
+        let scales = impasto::scales(&self.order.recipe, images.content.width, images.content.height);
+        self.writing.check_scales(&scales)?;
+        let full = scales[scales.len() - 1];
+        let recipe = self.order.recipe_at(full.width, full.height);
+        let (asked_limit, handle) = (self.memory_limit_bytes, Handle::default());
+        let mut prepared =
+            Prepared { job: self, engine, images, scales, recipe, memory_limit: None, started, handle, notes };
+        prepared.memory_limit = prepared.intended().network_limit(asked_limit)?;
+        prepared.intended().memory_need(prepared.memory_limit)?;
+        prepared.recipe.engine = Some(engine_note(&*prepared.engine, &prepared.recipe, &prepared.scales));
+        Board::prepare(prepared.job.log_dir.as_deref())?;
+        prepared.notes.extend(precision_note(&*prepared.engine, &prepared.recipe));
+        Ok(prepared)
+    }
+}
+
+impl Prepared {
+    /// What a person should know of weights, images and engine, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The sizes that will be painted at, coarse to fine; at least one.
+    #[must_use]
+    pub fn scales(&self) -> &[Scale] {
+        &self.scales
+    }
+
+    /// The size of the picture.
+    #[must_use]
+    pub fn full(&self) -> Scale {
+        self.scales[self.scales.len() - 1]
+    }
+
+    /// The recipe, for this size and engine.
+    #[must_use]
+    pub fn recipe(&self) -> &ResolvedRecipe {
+        &self.recipe
+    }
+
+    /// For other threads: stops the job, and asks for its newest picture.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Memory and time; evaluates a small picture, which takes a second or so.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn forecast(&self) -> Result<Forecast, EngineError> {
+        self.intended().forecast(self.memory_limit)
+    }
+
+    /// What a forecast looks at.
+    fn intended(&self) -> Intended<'_> {
+        let images = &self.images;
+        Intended {
+            recipe: &self.recipe,
+            engine: &*self.engine,
+            scales: &self.scales,
+            images: images.styles.iter().chain([&images.content]).chain(&images.start).collect(),
+            styles: &images.styles,
+        }
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Prepared").field("job", &self.job).field("scales", &self.scales).finish_non_exhaustive()
+    }
+}

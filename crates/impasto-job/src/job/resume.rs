@@ -1,0 +1,105 @@
+//! A run that was begun earlier: gone on with, or handed over where it is finished.
+
+use std::path::{Component, Path, PathBuf};
+
+use impasto::disk::RealDisk;
+use impasto::read::{ReadLimits, read_picture, read_recipe};
+use impasto::recorder::remove_checkpoints;
+use impasto::run_folder::{Input, RESULT, RunOutcome, RunRecord, read_record};
+use impasto::write::{WriteOptions, write_picture};
+
+use super::Job;
+use super::keeping::{Keeping, folder_failure};
+use super::writing::Writing;
+use crate::failure::Failure;
+use crate::order::ResolvedOrder;
+
+/// What a run's folder has to offer.
+#[derive(Debug)]
+pub enum Resumed {
+    /// What is still to be done.
+    Job(Box<Job>),
+    /// Nothing is: there is the picture.
+    Finished(Box<FinishedRun>),
+}
+
+/// A run that is finished.
+#[derive(Debug)]
+pub struct FinishedRun {
+    folder: PathBuf,
+    record: RunRecord,
+    /// How it ended.
+    pub outcome: RunOutcome,
+}
+
+impl Job {
+    /// What the run in this folder has still to do. `output` is where the picture goes instead of where the run began with.
+    ///
+    /// # Errors
+    /// A folder that is no run, or one that says what cannot be.
+    pub fn resume(folder: &Path, output: Option<&Path>) -> Result<Resumed, Failure> {
+        let record = read_record(folder).map_err(folder_failure)?;
+        match record.outcome.clone() {
+            Some(outcome) => {
+                Ok(Resumed::Finished(Box::new(FinishedRun { folder: folder.to_owned(), record, outcome })))
+            }
+            None => Ok(Resumed::Job(Box::new(Job::of_run(folder, record, output)?))),
+        }
+    }
+
+    /// What the run of this record has still to do.
+    fn of_run(folder: &Path, record: RunRecord, output: Option<&Path>) -> Result<Job, Failure> {
+        let inside = |input: &Input| match input.file.components().all(|part| matches!(part, Component::Normal(_))) {
+            true => Ok(folder.join(&input.file)),
+            false => Err(Failure::file(
+                folder,
+                format_args!("says that {} lies outside; images of a run lie in its folder", input.name),
+            )),
+        };
+        let inputs = &record.inputs;
+        let content = inside(&inputs.content)?;
+        let styles = inputs.styles.iter().map(inside).collect::<Result<Vec<_>, _>>()?;
+        let start = inputs.start.as_ref().map(inside).transpose()?;
+        let weights = match &inputs.weights {
+            Some(weights) => weights.file.to_string_lossy().into_owned(),
+            None => record.recipe.weights.clone(),
+        };
+        let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, weights)?;
+        let given = output.map(Path::to_owned).or_else(|| record.output.clone());
+        let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
+        let writing = Writing { given, run: Some(folder.to_owned()), options };
+        writing.check(&order)?;
+        let (megapixels, lenient) = (record.reading.megapixels, record.reading.lenient);
+        let limits = ReadLimits { megapixels, lenient, ..ReadLimits::default() };
+        let keeping = Some(Keeping::of_run(folder, record));
+        Ok(Job { order, limits, writing, keeping, memory_limit_bytes: None, log_dir: None })
+    }
+}
+
+impl FinishedRun {
+    /// Width and height of the picture in pixels; 0 where the record has no size.
+    #[must_use]
+    pub fn size_px(&self) -> (usize, usize) {
+        self.record.scales.last().map_or((0, 0), |full| (full.width, full.height))
+    }
+
+    /// Writes the picture to `output` where one is asked for, and gives the place of the picture.
+    ///
+    /// # Errors
+    /// What cannot be read or written.
+    pub fn hand_over(self, output: Option<&Path>) -> Result<PathBuf, Failure> {
+        let FinishedRun { folder, record, .. } = self;
+        let result = folder.join(RESULT);
+        if let Some(given) = output {
+            let job = Job::of_run(&folder, record, output)?;
+            // What this program has written itself may be as large as it likes.
+            let limits = ReadLimits { megapixels: u64::MAX, ..ReadLimits::default() };
+            let picture = read_picture(&result, &limits).map_err(Failure::failed)?.picture;
+            let recipe = read_recipe(&result).map_err(Failure::failed)?;
+            write_picture(&RealDisk, given, &picture, job.writing.options, Some(&recipe)).map_err(Failure::failed)?;
+        }
+        // Killed at its very end, a run keeps what it needs no more.
+        remove_checkpoints(&RealDisk, &folder).map_err(Failure::failed)?;
+        Ok(output.map_or(result, Path::to_owned))
+    }
+}

@@ -1,0 +1,124 @@
+//! From an order to a resolved recipe and where its files lie.
+
+use std::path::PathBuf;
+
+use impasto::ResolvedRecipe;
+use impasto::fetch::release;
+use impasto::recipe::{Recipe, Start};
+
+use super::Order;
+use super::carried::{Place, bare_start, bare_weights, load_recipe};
+use super::file::file_name;
+use crate::engine::weights_file;
+use crate::failure::Failure;
+
+/// A resolved recipe and where its files lie.
+#[derive(Clone, Debug)]
+pub struct ResolvedOrder {
+    /// Every choice has its value; files are named without their folders.
+    pub recipe: ResolvedRecipe,
+    /// Whether the history of L-BFGS was named; the preset's is cut for large pictures.
+    history_is_given: bool,
+    /// The photo.
+    pub content: PathBuf,
+    /// The paintings.
+    pub styles: Vec<PathBuf>,
+    /// The picture to start from, where the recipe names a file.
+    pub start: Option<PathBuf>,
+    /// The weights: a name, or a path.
+    pub weights: String,
+    /// The file that the recipe was read from.
+    recipe_file: Option<PathBuf>,
+}
+
+impl Order {
+    /// Reads the recipe's file, lays the choices over it and resolves.
+    ///
+    /// A recipe names files without their folders, so that a picture does not tell of folders and a stranger's recipe does
+    /// not reach into them. Where they are not given beside it, they are looked for in the current folder, then
+    /// beside the recipe's file.
+    ///
+    /// # Errors
+    /// Every error of a recipe; a recipe file that cannot be read, or that names files in folders; no photo.
+    pub fn resolve(&self) -> Result<ResolvedOrder, Failure> {
+        let typed = &self.recipe;
+        let recipe_file = self.recipe_file.clone();
+        let carried = recipe_file.as_deref().map_or(Ok(Recipe::default()), load_recipe)?;
+        let place = Place { recipe: recipe_file.as_deref() };
+
+        let content = match (&self.content, &carried.content) {
+            (Some(content), _) => content.clone(),
+            (None, Some(name)) => place.find(name, "give CONTENT on the command line")?,
+            (None, None) => {
+                return Err(Failure::usage(
+                    "the photo is missing, for the recipe names none; give CONTENT before the options",
+                ));
+            }
+        };
+        let styles = match self.styles.is_empty() {
+            true => place.find_all(carried.styles.iter().flatten(), "give CONTENT and STYLE on the command line")?,
+            false => self.styles.clone(),
+        };
+        let start = match (&typed.init, &carried.init) {
+            (Some(Start::File(path)), _) => Some(path.clone()),
+            (None, Some(Start::File(path))) => {
+                Some(place.find(&path.to_string_lossy(), "give --init on the command line")?)
+            }
+            _ => None,
+        };
+        let weights = match (&typed.weights, &carried.weights) {
+            (Some(weights), _) => Some(weights.clone()),
+            (None, Some(name)) if !name.is_empty() && weights_file(name).is_some() && release(name).is_none() => {
+                let found = place.find(name, "give --weights on the command line")?;
+                Some(found.to_string_lossy().into_owned())
+            }
+            (None, carried) => carried.clone(),
+        };
+
+        let mut recipe = carried.varied_by(typed);
+        recipe.content = Some(file_name(&content));
+        recipe.styles = Some(styles.iter().map(|style| file_name(style)).collect());
+        if let Some(start) = &start {
+            recipe.init = Some(Start::File(PathBuf::from(bare_start(start)?)));
+        }
+        recipe.weights = weights.as_deref().map(bare_weights).transpose()?;
+        let history_is_given = recipe.history.is_some();
+        let recipe = recipe.resolve()?;
+        let weights = weights.unwrap_or_else(|| recipe.weights.clone());
+        Ok(ResolvedOrder { recipe, history_is_given, content, styles, start, weights, recipe_file })
+    }
+}
+
+impl ResolvedOrder {
+    /// What a run's folder says.
+    ///
+    /// # Errors
+    /// A recipe that cannot be.
+    pub fn of_run(
+        recipe: &ResolvedRecipe,
+        content: PathBuf,
+        styles: Vec<PathBuf>,
+        start: Option<PathBuf>,
+        weights: String,
+    ) -> Result<ResolvedOrder, Failure> {
+        // As untrusted as any recipe that was read.
+        let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
+        Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, weights, recipe_file: None })
+    }
+
+    /// The recipe for a picture of this size.
+    #[must_use]
+    pub fn recipe_at(&self, width: usize, height: usize) -> ResolvedRecipe {
+        match self.history_is_given {
+            true => self.recipe.clone(),
+            false => self.recipe.clone().with_affordable_history(width, height),
+        }
+    }
+
+    /// Every file that the run reads.
+    pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
+        let weights = weights_file(&self.weights);
+        let files = [Some(self.content.clone()), self.start.clone(), self.recipe_file.clone(), weights];
+        files.into_iter().flatten().chain(self.styles.clone())
+    }
+}
