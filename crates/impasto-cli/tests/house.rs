@@ -1,5 +1,5 @@
-//! The rules of the house that no compiler knows: where `unsafe` may stand, how long a file may be, and what readers of
-//! strangers' files may not say. They look at the whole repository, so they run in it and nowhere else.
+//! The rules of the house that no compiler knows: where `unsafe` may stand, which folder may use which, how long a file may
+//! be, and what readers of strangers' files may not say. They look at the whole repository, so they run in it and nowhere else.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,86 @@ const UNSAFE_FILES: [(&str, &str); 8] = [
 
 /// The only crate that need not forbid it.
 const UNSAFE_CRATE: &str = "crates/impasto-vgg";
+
+/// The rooms of each crate, folders and files right below `src`, with the floor that each stands on. A room may use what
+/// stands on a lower floor, and nothing on its own or above; `lib.rs` and `main.rs` alone see all.
+const ROOMS: [(&str, &[(&str, u8)]); 5] = [
+    (
+        "crates/impasto",
+        &[
+            ("control", 1),
+            ("disk", 1),
+            ("picture", 1),
+            ("recipe", 1),
+            ("image_file", 2),
+            ("objective", 2),
+            ("optimiser", 2),
+            ("run", 3),
+            ("selftest", 3),
+            ("record", 4),
+            ("weights", 4),
+        ],
+    ),
+    (
+        "crates/impasto-vgg",
+        &[
+            ("bfloat16", 1),
+            ("error", 1),
+            ("layers", 1),
+            ("history", 2),
+            ("profile", 2),
+            ("weights", 2),
+            ("engine", 3),
+            ("formats", 3),
+            ("fallback", 4),
+            ("normalise", 4),
+            ("plan", 4),
+            ("cpu", 5),
+            ("reference", 5),
+            ("verify", 6),
+        ],
+    ),
+    (
+        "crates/impasto-gpu",
+        &[
+            ("device", 1),
+            ("storage", 1),
+            ("adapter", 2),
+            ("faults", 2),
+            ("maps", 2),
+            ("pipelines", 2),
+            ("shape", 3),
+            ("stopwatch", 3),
+            ("weights", 3),
+            ("recorder", 4),
+            ("bindings", 5),
+            ("memory", 5),
+            ("shared", 5),
+            ("upload", 5),
+            ("history", 6),
+            ("sums", 6),
+            ("content", 7),
+            ("style", 7),
+            ("injection", 8),
+            ("walk", 9),
+            ("engine", 10),
+        ],
+    ),
+    (
+        "crates/impasto-job",
+        &[("failure", 1), ("machine", 1), ("pace", 1), ("engine", 2), ("order", 3), ("job", 4), ("runs", 4)],
+    ),
+    ("crates/impasto-cli", &[("args", 1), ("show", 1), ("ending", 2), ("interrupt", 2), ("commands", 3)]),
+];
+
+/// Which crate may use which: those named, and nothing else of ours.
+const CRATES: [(&str, &[&str]); 5] = [
+    ("crates/impasto-vgg", &["impasto_weights_early", "impasto_weights_middle", "impasto_weights_late"]),
+    ("crates/impasto-gpu", &["impasto_vgg"]),
+    ("crates/impasto", &["impasto_vgg"]),
+    ("crates/impasto-job", &["impasto", "impasto_vgg", "impasto_gpu"]),
+    ("crates/impasto-cli", &["impasto", "impasto_vgg", "impasto_job"]),
+];
 
 /// Lines of a file, at most. The house wants some 400; here is where it ends.
 const LENGTH_LIMIT: usize = 500;
@@ -130,6 +210,123 @@ fn every_other_crate_forbids_unsafe() {
             if source.path.starts_with(UNSAFE_CRATE) { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
         if !source.code().any(|(_, line)| line.trim() == wanted) {
             complaints.push(format!("{} does not say {wanted}", source.path));
+        }
+    }
+    report(complaints);
+}
+
+/// What a file of a crate uses of that crate: the first names behind `crate::`, each with its line. `super::` that leaves
+/// the file's room counts too.
+fn rooms_used<'source>(source: &'source Source, room: &str, depth: usize) -> Vec<(usize, &'source str)> {
+    let mut used = Vec::new();
+    for (number, line) in source.code() {
+        for path in line.split("crate::").skip(1) {
+            used.extend(first_names(path).into_iter().map(|name| (number, name)));
+        }
+        // Within a module of tests there is one step more.
+        let steps = line.matches("super::").count();
+        if steps >= depth + usize::from(line.starts_with(' ')) && !line.contains("crate::") {
+            let path = line.rsplit("super::").next().unwrap_or_default();
+            used.extend(first_names(path).into_iter().filter(|name| *name != "*").map(|name| (number, name)));
+        }
+    }
+    used.retain(|(_, name)| *name != room);
+    used
+}
+
+/// The name that a path begins with; of `{a::b, c}` both.
+fn first_names(path: &str) -> Vec<&str> {
+    let name = |path: &str| path.trim_start().find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    match path.strip_prefix('{') {
+        None => name(path).map(|end| &path[..end]).into_iter().collect(),
+        Some(list) => {
+            list.split(',').filter_map(|path| name(path).map(|end| path.trim_start().split_at(end).0)).collect()
+        }
+    }
+}
+
+/// What is wrong with the uses in one file of a crate with these rooms.
+fn storey_complaints(source: &Source, inside: &str, rooms: &[(&str, u8)]) -> Vec<String> {
+    let room = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+    if ["lib", "main"].contains(&room) {
+        return Vec::new();
+    }
+    let floor_of = |name: &str| rooms.iter().find(|(room, _)| *room == name).map(|(_, floor)| *floor);
+    let Some(floor) = floor_of(room) else {
+        return vec![format!("{}: the room {room} stands on no floor; give it one in ROOMS", source.path)];
+    };
+    // `picture/mod.rs` and `control.rs` are one step below the crate, `picture/colour.rs` two.
+    let depth = inside.trim_end_matches("/mod.rs").split('/').count();
+    let complaint = |(number, name): (usize, &str)| match floor_of(name) {
+        Some(other) if other < floor => None,
+        Some(other) => {
+            Some(format!("{}:{number}: {room}, on floor {floor}, uses {name} on floor {other}", source.path))
+        }
+        None => Some(format!("{}:{number}: {name} is no room; name the room that it stands in", source.path)),
+    };
+    rooms_used(source, room, depth).into_iter().filter_map(complaint).collect()
+}
+
+#[test]
+fn a_room_uses_only_what_stands_on_lower_floors() {
+    let mut complaints = Vec::new();
+    for source in sources() {
+        for (root, rooms) in ROOMS {
+            if let Some(inside) = source.path.strip_prefix(root).and_then(|path| path.strip_prefix("/src/")) {
+                complaints.extend(storey_complaints(&source, inside, rooms));
+            }
+        }
+    }
+    report(complaints);
+}
+
+#[test]
+fn a_use_of_an_upper_floor_is_seen() {
+    let rooms = [("picture", 1), ("recipe", 1), ("run", 2)];
+    let complaints = |inside: &str, line: &str| {
+        let source = Source { path: inside.to_owned(), lines: vec![line.to_owned()] };
+        storey_complaints(&source, inside, &rooms).len()
+    };
+    for (inside, line) in [
+        ("picture/colour.rs", "use crate::run::Scale;"),
+        ("picture/colour.rs", "pub use crate::recipe::Recipe;"),
+        ("picture/colour.rs", "    let scale = crate::run::Scale::default();"),
+        ("picture/colour.rs", "use crate::{picture::Picture, run::Scale};"),
+        ("picture/colour.rs", "use super::super::run::Scale;"),
+        ("picture/mod.rs", "use super::run::Scale;"),
+        ("picture/colour.rs", "use crate::Scale;"),
+        ("attic/dust.rs", "use std::fmt;"),
+    ] {
+        assert_eq!(complaints(inside, line), 1, "{inside}: {line}");
+    }
+    for (inside, line) in [
+        ("run/start.rs", "use crate::picture::Picture;"),
+        ("run/start.rs", "use super::scales::Scale;"),
+        ("picture/colour.rs", "use crate::picture::Picture; // as crate::run does"),
+        ("picture/mod.rs", "    use super::*;"),
+        ("lib.rs", "pub use crate::run::Scale;"),
+    ] {
+        assert_eq!(complaints(inside, line), 0, "{inside}: {line}");
+    }
+}
+
+#[test]
+fn a_crate_uses_only_the_crates_below_it() {
+    const OURS: &str = "impasto";
+    let mut complaints = Vec::new();
+    for source in sources() {
+        for (root, may) in CRATES {
+            if !source.path.starts_with(&format!("{root}/src/")) {
+                continue;
+            }
+            for (number, line) in source.code() {
+                let words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+                let code = line.split('"').step_by(2).any(|part| part.contains("::"));
+                let ours = words.filter(|word| word.starts_with(OURS) && line.contains(&format!("{word}::")));
+                for word in ours.filter(|word| code && !may.contains(word)) {
+                    complaints.push(format!("{}:{number}: uses {word}", source.path));
+                }
+            }
         }
     }
     report(complaints);

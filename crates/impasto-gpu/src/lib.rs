@@ -22,7 +22,6 @@ mod maps;
 mod memory;
 mod pipelines;
 mod recorder;
-mod session;
 mod shape;
 mod shared;
 mod stopwatch;
@@ -35,6 +34,5 @@ mod weights;
 
 pub use adapter::{Adapter, AdapterError, AdapterKind, GpuChoice, adapters, choose, may_have_hardware};
 pub use device::{Device, DeviceFault};
-pub use engine::GpuEngine;
+pub use engine::{GpuEngine, GpuSession};
 pub use faults::SimulatedFaults;
-pub use session::GpuSession;

@@ -1,7 +1,5 @@
 //! bfloat16: the upper half of an f32. Half the memory, every magnitude of an f32, and eight bits of precision.
 
-use crate::cpu::isa::bf16_bits;
-
 /// A number in bfloat16.
 ///
 /// ```
@@ -37,6 +35,16 @@ impl Bfloat16 {
     pub fn from_bits(bits: u16) -> Bfloat16 {
         Bfloat16(bits)
     }
+}
+
+/// `value` rounded to bfloat16 (nearest, ties to even), as the lower sixteen bits.
+#[inline]
+pub fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    if value.is_nan() {
+        return bits >> 16 | 0x40;
+    }
+    (bits + 0x7fff + (bits >> 16 & 1)) >> 16
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use impasto::presets::PRESETS;
 use serde_json::{Map, Value};
 
 /// Fields that are no choice of a preset.
-const NOT_CHOSEN: [&str; 5] = ["version", "engine", "content", "styles", "preset"];
+const NOT_CHOSEN: [&str; 6] = ["format", "version", "engine", "content", "styles", "preset"];
 
 /// Fields that a recipe has and the command line has no option for.
 const RECIPE_ALONE: [&str; 5] = ["blend_form", "content_form", "style_form", "tv_form", "style_fit"];
@@ -19,7 +19,7 @@ const HEAD: &str = "\
 What an option is where it is left out: the preset's value. `--preset` names one (the first column where it is not given;
 `texture`, `reconstruct` and `sweep` have presets of their own, as their `--help` says), and `impasto recipe --preset NAME`
 prints one as JSON. What each option means, `impasto paint --help` says; fields without `--` can be set in a JSON recipe alone,
-and `crates/impasto/src/recipe.rs` says what they mean. The history is cut for pictures that are too large for it.
+and `crates/impasto/src/recipe/mod.rs` says what they mean. The history is cut for pictures that are too large for it.
 
 This page is written from the presets by a test (`crates/impasto/tests/presets.rs`).
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use impasto::presets::PRESETS;
-use impasto::recipe::{Recipe, RecipeError, Size, Start, TotalVariationForm, parse_layers};
+use impasto::recipe::{FORMAT, Recipe, RecipeError, Size, Start, TotalVariationForm, parse_layers};
 use impasto::resolve::{ResolvedRecipe, style_shares};
 use impasto_vgg::{Layer, Pooling};
 
@@ -207,4 +207,88 @@ fn denoise_never_lowers_what_is_there_and_gives_way_to_a_tv_weight_typed_after_i
     }
     let mixed = with(|recipe| (recipe.denoise, recipe.tv_form) = (Some(1.0), Some(TotalVariationForm::Sum)));
     assert_eq!(mixed.resolve(), Err(RecipeError::DenoiseForm { preset: "default" }));
+}
+
+#[test]
+fn a_recipe_has_a_format_and_one_from_the_future_is_refused_by_both_numbers() {
+    let carried: serde_json::Value = serde_json::from_str(&of_preset("default").to_json()).unwrap();
+    assert_eq!(carried["format"], FORMAT);
+    // Before there was a number, a picture's recipe had a version; what is written by hand has neither.
+    for text in ["{\"version\": \"0.1.0\"}", "{}", "{\"format\": null}", "{\"format\": 1}"] {
+        assert_eq!(Recipe::from_json(text).unwrap().format, Some(1), "{text}");
+    }
+    let next = FORMAT + 1;
+    let future = format!("{{\"format\": {next}, \"version\": \"7.1.0\", \"glitter\": true}}");
+    let sentence = Recipe::from_json(&future).unwrap_err().to_string();
+    for part in [format!("has format {next}"), format!("formats up to {FORMAT};"), "7.1.0".to_owned()] {
+        assert!(sentence.contains(&part), "{sentence}");
+    }
+    for wrong in ["0", "-1", "1.5", "\"1\"", "[]"] {
+        let error = Recipe::from_json(&format!("{{\"format\": {wrong}}}")).unwrap_err();
+        assert!(error.to_string().contains("format"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn a_field_that_is_not_known_is_told_from_the_nearest_that_is() {
+    let nearest = |field: &str| match Recipe::from_json(&format!("{{\"{field}\": 1}}")) {
+        Err(RecipeError::UnknownField { nearest, .. }) => nearest,
+        other => panic!("{field}: {other:?}"),
+    };
+    for (typed, meant) in [
+        ("sise", "size"),
+        ("style-weight", "style_weight"),
+        ("styleWeight", "style_weight"),
+        ("iteration", "iterations"),
+        ("original_colours", "original_colors"),
+        ("content_layer", "content_layers"),
+    ] {
+        assert_eq!(nearest(typed).as_deref(), Some(meant), "{typed}");
+    }
+    assert_eq!(nearest("glitter"), None);
+    let sentence = Recipe::from_json("{\"sise\": 1}").unwrap_err().to_string();
+    assert!(sentence.contains("\"sise\"") && sentence.contains("\"size\""), "{sentence}");
+}
+
+/// What the schema says of a field, and what resolving says: at the ends of a range and beyond them.
+#[test]
+fn the_schema_has_every_field_and_the_ranges_that_are_checked() {
+    let schema = Recipe::json_schema();
+    let properties = schema["properties"].as_object().unwrap();
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(Recipe::default()) else { panic!() };
+    assert_eq!(properties.keys().collect::<Vec<_>>(), fields.keys().collect::<Vec<_>>());
+    assert_eq!(schema["additionalProperties"], false);
+    let accepts = |field: &str, value: f64| {
+        let number = if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value}") };
+        Recipe::from_json(&format!("{{\"{field}\": {number}}}")).and_then(|recipe| recipe.resolve()).is_ok()
+    };
+    let mut ranges = 0;
+    for (field, property) in properties {
+        assert!(property["description"].is_string(), "{field} is not explained");
+        for (end, outwards) in [("minimum", -1.0), ("maximum", 1.0)] {
+            let Some(bound) = property[end].as_f64() else { continue };
+            let beyond = bound + outwards * if bound == bound.trunc() { 1.0 } else { 0.001 * bound };
+            assert!(accepts(field, bound), "{field}: {bound} is in the schema's range");
+            assert!(!accepts(field, beyond), "{field}: {beyond} is beyond the schema's range");
+            ranges += 1;
+        }
+    }
+    assert!(ranges > 20, "{ranges}");
+}
+
+#[test]
+fn every_preset_and_every_name_of_a_choice_is_in_the_schema() {
+    let schema = Recipe::json_schema();
+    let property = |name: &str| schema["properties"][name].clone();
+    for preset in &PRESETS {
+        assert!(property("preset")["enum"].as_array().unwrap().contains(&preset.name.into()), "{}", preset.name);
+        let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(of_preset(preset.name)) else { panic!() };
+        for (field, value) in fields.iter().filter(|(_, value)| value.is_string()) {
+            let names = property(field)["enum"].clone();
+            assert!(names.is_null() || names.as_array().unwrap().contains(value), "{field}: {value}");
+        }
+        for layer in fields["style_layers"].as_object().unwrap().keys() {
+            assert!(!property("style_layers")["properties"][layer].is_null(), "{layer}");
+        }
+    }
 }

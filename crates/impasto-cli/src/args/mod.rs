@@ -90,11 +90,14 @@ pub enum Command {
     /// Print the recipe that a picture carries, or a preset's; `paint --recipe` repeats it
     Recipe {
         /// The picture
-        #[arg(value_name = "PICTURE", required_unless_present = "preset", conflicts_with = "preset")]
+        #[arg(value_name = "PICTURE", required_unless_present_any = ["preset", "schema"], conflicts_with = "preset")]
         picture: Option<PathBuf>,
         /// Print the recipe of a preset: every option's value where it is left out
         #[arg(long, value_name = "NAME")]
         preset: Option<String>,
+        /// Print the JSON schema of recipes, for editors and other programs: every field, its names and its range
+        #[arg(long, conflicts_with_all = ["picture", "preset"])]
+        schema: bool,
     },
     /// List, fetch, convert, normalise and verify the network's weights
     #[command(subcommand)]

@@ -7,10 +7,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use impasto::read::ReadLimits;
 use impasto::write::WriteOptions;
-use impasto_job::{Engines, Files};
+use impasto_job::Files;
 
 use super::DeviceArguments;
-use crate::show::Voice;
 
 /// How pictures are read and written.
 #[derive(Args, Clone, Debug, Default)]
@@ -64,16 +63,6 @@ pub struct RunningArguments {
 }
 
 impl RunningArguments {
-    /// The engines of a command that paints one picture.
-    pub fn engines_for_one(&self, voice: &Voice) -> Engines {
-        Engines::for_one_job(self.device.device, self.device.threads, voice.hearing())
-    }
-
-    /// The engines of a command that paints several.
-    pub fn engines_for_many(&self, voice: &Voice) -> Engines {
-        Engines::for_many_jobs(self.device.device, self.device.threads, voice.hearing())
-    }
-
     /// The same for one of several pictures: what is written of its run goes into a folder named after it.
     pub fn of_one(&self, output: &Path) -> RunningArguments {
         let log_dir = self.log_dir.as_ref().map(|folder| folder.join(output.file_stem().unwrap_or_default()));

@@ -3,6 +3,7 @@
 mod bench;
 mod devices;
 mod documents;
+mod engines;
 mod paint;
 mod plan;
 mod recipe;
@@ -33,7 +34,8 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
         Command::Plan(arguments) => plan::plan(arguments, &mut output),
         Command::Report(arguments) => report::report(arguments),
-        Command::Recipe { picture, preset } => recipe::recipe(picture.as_deref(), preset.clone(), &mut output),
+        Command::Recipe { schema: true, .. } => recipe::schema(&mut output),
+        Command::Recipe { picture, preset, .. } => recipe::recipe(picture.as_deref(), preset.clone(), &mut output),
         Command::Weights(command) => weights::weights(command, &mut output),
         Command::Selftest(arguments) => selftest::selftest(arguments, &mut output),
         Command::Devices(arguments) => devices::devices(arguments, &mut output),

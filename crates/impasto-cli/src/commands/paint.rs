@@ -16,6 +16,7 @@ use impasto_job::pace::Plan;
 use impasto_job::{Ending, Engines, Failure, Finished, Job, JobEvent, Prepared, Resumed};
 
 use crate::args::{PaintArguments, ResumeArguments, RunningArguments};
+use crate::commands::engines;
 use crate::interrupt;
 use crate::show::{Bar, DoneLine, Output, Preview, Show, Voice, forecast_sentence, say};
 
@@ -25,7 +26,7 @@ use crate::show::{Bar, DoneLine, Output, Preview, Show, Voice, forecast_sentence
 /// See [`Failure`]; being interrupted is one, after the picture so far was written.
 pub fn paint(arguments: &PaintArguments, output: Output) -> Result<(), Failure> {
     let voice = Voice::new(arguments.running.quiet);
-    let mut engines = arguments.running.engines_for_one(&voice);
+    let mut engines = engines::for_one(arguments.running.device, &voice);
     paint_on(&mut engines, &voice, arguments, output)
 }
 
@@ -54,7 +55,7 @@ pub fn resume(arguments: &ResumeArguments, output: Output) -> Result<(), Failure
         Resumed::Finished(run) => hand_over(*run, arguments, output),
         Resumed::Job(job) => {
             let voice = Voice::new(running.quiet);
-            carry_out(*job, &mut running.engines_for_one(&voice), &voice, running, output)
+            carry_out(*job, &mut engines::for_one(running.device, &voice), &voice, running, output)
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `impasto plan`: what `impasto paint` with the same options would take.
 
 use impasto::Scale;
-use impasto_job::{Engines, Failure, Job};
+use impasto_job::{Failure, Job};
 use serde::Serialize;
 
 use crate::args::PlanArguments;
+use crate::commands::engines;
 use crate::show::{Output, Voice, forecast_sentence, mib};
 
 /// What `plan --json` prints.
@@ -29,7 +30,7 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
     let mut job = Job::new(&arguments.order()?, &arguments.files.plain(None), None)?;
     job.memory_limit_bytes = arguments.memory_limit;
     let voice = Voice::new(arguments.json);
-    let mut engines = Engines::for_one_job(arguments.device.device, arguments.device.threads, voice.hearing());
+    let mut engines = engines::for_one(arguments.device, &voice);
     let prepared = job.prepare(&mut engines)?;
     let forecast = prepared.forecast()?;
     let full = prepared.full();

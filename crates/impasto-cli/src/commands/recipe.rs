@@ -1,4 +1,4 @@
-//! `impasto recipe`: the recipe that a picture carries, or that a preset is.
+//! `impasto recipe`: the recipe that a picture carries, or that a preset is; and what a recipe may have.
 
 use std::path::Path;
 
@@ -18,5 +18,15 @@ pub fn recipe(picture: Option<&Path>, preset: Option<String>, output: &mut Outpu
         None => Recipe { preset, ..Recipe::default() }.resolve()?.to_json(),
     };
     output.line(text.trim_end());
+    output.finish()
+}
+
+/// Prints the JSON schema of recipes.
+///
+/// # Errors
+/// Standard output could not be written.
+pub fn schema(output: &mut Output) -> Result<(), Failure> {
+    // Texts and numbers: this cannot fail.
+    output.line(&serde_json::to_string_pretty(&Recipe::json_schema()).unwrap_or_default());
     output.finish()
 }

@@ -17,6 +17,7 @@ use impasto_job::order::same_file;
 use impasto_job::{Failure, FailureKind};
 
 use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, SWEEP_PRESET, SweepArguments, Variation};
+use crate::commands::engines;
 use crate::commands::paint::paint_on;
 use crate::commands::texture::with_preset;
 use crate::show::{Output, Voice, say};
@@ -34,7 +35,7 @@ pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
     check_output(arguments, &cells)?;
     create_folder(&RealDisk, &folder).map_err(Failure::failed)?;
     let voice = Voice::new(arguments.running.quiet);
-    let mut engines = arguments.running.engines_for_many(&voice);
+    let mut engines = engines::for_many(arguments.running.device, &voice);
     for (place, cell) in cells.iter().enumerate() {
         let name = cell.path.display();
         if is_painted(cell) {

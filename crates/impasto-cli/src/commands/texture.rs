@@ -10,6 +10,7 @@ use crate::args::{
     KeepingArguments, PaintArguments, RECONSTRUCT_PRESET, RecipeArguments, ReconstructArguments, RunningArguments,
     TEXTURE_PRESET, TextureArguments,
 };
+use crate::commands::engines;
 use crate::commands::paint::{paint, paint_on};
 use crate::show::{Output, Voice};
 
@@ -42,7 +43,7 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
         return paint(&one(arguments.output.clone(), None), Output::default());
     }
     let voice = Voice::new(arguments.running.quiet);
-    let mut engines = arguments.running.engines_for_many(&voice);
+    let mut engines = engines::for_many(arguments.running.device, &voice);
     for (place, layer) in STYLE_LAYERS.iter().enumerate() {
         let share = 1.0 / (place + 1) as f64;
         let layers: Vec<String> = STYLE_LAYERS[..=place].iter().map(|layer| format!("{layer}={share}")).collect();
@@ -75,7 +76,7 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         return paint(&one(arguments.output.clone(), layer), Output::default());
     }
     let voice = Voice::new(arguments.running.quiet);
-    let mut engines = arguments.running.engines_for_many(&voice);
+    let mut engines = engines::for_many(arguments.running.device, &voice);
     for layer in CONTENT_LAYERS {
         let arguments = one(with_suffix(&arguments.output, layer), Some(layer.to_owned()));
         paint_on(&mut engines, &voice, &arguments, Output::default())?;

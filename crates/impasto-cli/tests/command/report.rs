@@ -7,7 +7,7 @@ use impasto::Recipe;
 use impasto::disk::RealDisk;
 use impasto::recorder::{begin_folder, write_record};
 use impasto::run_folder::{
-    FrameSchedule, Input, Inputs, LAYOUT, Machine, Metrics, Reading, RunOutcome, RunRecord, Saving, frame_path,
+    FORMAT, FrameSchedule, Input, Inputs, LAYOUT, Machine, Metrics, Reading, RunOutcome, RunRecord, Saving, frame_path,
 };
 use impasto_vgg::Layer;
 
@@ -25,6 +25,7 @@ fn record(name: &str) -> RunRecord {
     let recipe = recipe.resolve().unwrap();
     let content = impasto::Picture::filled(64, 48, [0.0; 3]).unwrap();
     RunRecord {
+        format: FORMAT,
         layout: LAYOUT,
         program: "0.1.0".to_owned(),
         started: "2026-11-24T22:10:03Z".to_owned(),

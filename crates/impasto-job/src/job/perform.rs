@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use impasto::run::{content_at, style_at};
-use impasto::run_folder::{INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
+use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{OutputFormat, WriteOptions, encode_picture};
 use impasto::{Control, Images, Iteration, Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
 
@@ -140,6 +140,7 @@ impl Prepared {
 /// What `run.json` says of a job.
 fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, scales: &[Scale]) -> RunRecord {
     RunRecord {
+        format: FORMAT,
         layout: LAYOUT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         started: now(),

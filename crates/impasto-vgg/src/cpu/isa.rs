@@ -168,16 +168,6 @@ pub(super) fn portable_mul_add_bf16<I: Isa>(isa: I, a: I::Vector, b: I::Vector, 
     isa.load(&sum_lanes)
 }
 
-/// `value` rounded to bfloat16 (nearest, ties to even), as the lower sixteen bits.
-#[inline]
-pub fn bf16_bits(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if value.is_nan() {
-        return bits >> 16 | 0x40;
-    }
-    (bits + 0x7fff + (bits >> 16 & 1)) >> 16
-}
-
 /// An instruction set that this processor has.
 #[derive(Clone, Copy, Debug)]
 pub enum InstructionSet {

@@ -12,7 +12,8 @@
 //! Operands are f32, or made of *parts* in bfloat16: one, the value rounded to eight bits; or two, which hold sixteen bits of
 //! it. The product of two such values is made of three: first by first, first by second, second by first.
 
-use super::isa::{InstructionSet, LANES, bf16_bits};
+use super::isa::{InstructionSet, LANES};
+use crate::bfloat16::bf16_bits;
 
 /// Output channels that are worked on at a time.
 pub const GROUP_CHANNELS: usize = 64;

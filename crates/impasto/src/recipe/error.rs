@@ -2,7 +2,17 @@
 
 use impasto_vgg::Layer;
 
-use super::RECIPE_LIMIT_BYTES;
+use super::{FORMAT, RECIPE_LIMIT_BYTES};
+
+/// What to do about a field that is not known.
+fn way_out(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => {
+            format!("the nearest that it knows is \"{nearest}\", so rename the field or remove it, or update impasto")
+        }
+        None => "update impasto or remove the field".to_owned(),
+    }
+}
 
 /// What is wrong with a recipe, in a sentence that names the option and the way out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -101,13 +111,27 @@ pub enum RecipeError {
     Json(String),
     /// A field from another version.
     #[error(
-        "the recipe, written by impasto {written_by}, has a field \"{field}\" that impasto {} does not know; update impasto or remove the field",
-        env!("CARGO_PKG_VERSION")
+        "the recipe, written by impasto {written_by}, has a field \"{field}\" that impasto {} does not know; {}",
+        env!("CARGO_PKG_VERSION"),
+        way_out(nearest.as_deref())
     )]
     UnknownField {
         /// The field.
         field: String,
-        /// The version that wrote it, or `of an unknown version`.
+        /// The version that wrote it, or `(unknown version)`.
+        written_by: String,
+        /// The known field whose name is nearest, where one is near.
+        nearest: Option<String>,
+    },
+    /// A recipe of a format that is yet to come.
+    #[error(
+        "the recipe, written by impasto {written_by}, has format {found}, and impasto {} reads formats up to {FORMAT}; update impasto",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Format {
+        /// Its format.
+        found: u64,
+        /// The version that wrote it, or `(unknown version)`.
         written_by: String,
     },
 }

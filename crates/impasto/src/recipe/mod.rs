@@ -17,17 +17,29 @@
 
 mod error;
 pub mod history;
+mod nearest;
 pub mod precision;
 pub mod presets;
 pub mod resolve;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use impasto_vgg::{Border, Layer, Pooling};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use error::RecipeError;
+pub use nearest::nearest;
+
+/// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
+/// another meaning; recipes of every format before are read as they were meant.
+pub const FORMAT: u32 = 1;
+
+/// The format of recipes from before there was a number.
+const FIRST_FORMAT: u32 = 1;
 
 /// The longest recipe text that is read, in bytes.
 pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;
@@ -48,7 +60,7 @@ pub enum Size {
 }
 
 /// Which optimiser moves the pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// L-BFGS: few evaluations, much memory.
@@ -58,7 +70,7 @@ pub enum OptimizerKind {
 }
 
 /// The arithmetic of the network's products, and how its maps are kept; sums are f32 or better in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
     /// f32 throughout.
@@ -89,7 +101,7 @@ pub enum Start {
 }
 
 /// How content and noise are mixed in [`Start::Blend`]; r is the noise ratio, mean the network's mean colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BlendForm {
     /// mean + r uniform(-20, 20) + (1 - r) (content - mean).
@@ -100,7 +112,7 @@ pub enum BlendForm {
 }
 
 /// How a content layer's distance becomes a loss; N channels, M positions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ContentForm {
     /// 1/2 sum (F - P)^2 (the paper, eq. 1, to the letter): grows with the picture.
@@ -112,7 +124,7 @@ pub enum ContentForm {
 }
 
 /// How a style layer's Gram matrices become a loss; g and a are the Gram matrices a position of picture and style.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StyleForm {
     /// 1/(4 N^2) sum (g - a)^2 (the paper, eq. 4, where both images have one size).
@@ -122,7 +134,7 @@ pub enum StyleForm {
 }
 
 /// How total variation is counted over all pairs of horizontal and vertical neighbours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TotalVariationForm {
     /// 1/2 sum of squared differences (jcjohnson/neural-style).
@@ -132,7 +144,7 @@ pub enum TotalVariationForm {
 }
 
 /// How a style image is brought to size before its statistics are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StyleFit {
     /// Its long edge becomes the picture's times the style scale; its proportions are kept.
@@ -152,9 +164,14 @@ pub enum StyleFit {
 /// assert_eq!(Recipe::from_json(&resolved.to_json())?.resolve()?, resolved);
 /// # Ok::<(), impasto::recipe::RecipeError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(deny_unknown_fields)]
 pub struct Recipe {
+    /// The format that the fields are of ([`FORMAT`]). A recipe that names a version and no format is of format 1; one that
+    /// names neither was written by hand, and is of the newest.
+    #[schemars(range(min = 1, max = FORMAT))]
+    pub format: Option<u32>,
     /// The version of impasto that wrote this recipe; said in errors, otherwise without effect.
     pub version: Option<String>,
     /// The engine that painted, as in `cpu avx512`; a note for people, without effect.
@@ -164,60 +181,80 @@ pub struct Recipe {
     /// The style images' file names.
     pub styles: Option<Vec<String>>,
     /// The preset that the other fields vary: one of [`PRESETS`](crate::recipe::presets::PRESETS).
+    #[schemars(schema_with = "schema::preset")]
     pub preset: Option<String>,
     /// Size of the picture.
+    #[schemars(schema_with = "schema::size")]
     pub size: Option<Size>,
     /// Evaluations of loss and gradient at the full size, steps that were taken back included.
+    #[schemars(range(min = 1))]
     pub iterations: Option<u32>,
     /// Sizes that the picture is painted at, each half of the next; 1 is the full size alone.
+    #[schemars(range(min = 1, max = 16))]
     pub levels: Option<u32>,
     /// Evaluations at each size but the full one.
+    #[schemars(range(min = 1))]
     pub coarse_iterations: Option<u32>,
     /// Which optimiser.
     pub optimizer: Option<OptimizerKind>,
     /// Adam's step, in units of 0..255.
+    #[schemars(range(min = 1e-6, max = 1e3))]
     pub learning_rate: Option<f64>,
     /// Steps that L-BFGS remembers.
+    #[schemars(range(min = 1, max = 1000))]
     pub history: Option<u32>,
     /// How much more L-BFGS expects coarse structure to move than fine: frequencies weigh f^-emphasis before any step
     /// has shown their stiffness; 0 for the textbook's L-BFGS. It changes how fast the loss falls, not the loss.
+    #[schemars(range(min = 0.0, max = 4.0))]
     pub coarse_emphasis: Option<f64>,
     /// Keep every pixel within 0..255 while optimising.
     pub clamp: Option<bool>,
     /// The picture to start from.
+    #[schemars(schema_with = "schema::start")]
     pub init: Option<Start>,
     /// Share of noise in a blend, 0..=1.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub noise_ratio: Option<f64>,
     /// How a blend is mixed.
     pub blend_form: Option<BlendForm>,
     /// Standard deviation of white noise, in units of 0..255.
+    #[schemars(range(min = 0.0, max = 1e3))]
     pub noise_deviation: Option<f64>,
     /// Seed of the noise.
     pub seed: Option<u64>,
     /// Factor of the content loss (the paper's alpha).
+    #[schemars(range(min = 0.0, max = 1e12))]
     pub content_weight: Option<f64>,
     /// Factor of the style loss (the paper's beta).
+    #[schemars(range(min = 0.0, max = 1e12))]
     pub style_weight: Option<f64>,
     /// Content layers with their weights.
+    #[schemars(schema_with = "schema::layers")]
     pub content_layers: Option<BTreeMap<Layer, f64>>,
     /// Style layers with their weights (the paper's w_l).
+    #[schemars(schema_with = "schema::layers")]
     pub style_layers: Option<BTreeMap<Layer, f64>>,
     /// Form of the content loss.
     pub content_form: Option<ContentForm>,
     /// Form of the style loss.
     pub style_form: Option<StyleForm>,
     /// Factor of the total variation.
+    #[schemars(range(min = 0.0, max = 1e12))]
     pub tv_weight: Option<f64>,
     /// Form of the total variation.
     pub tv_form: Option<TotalVariationForm>,
     /// How much more than the preset low-level noise is kept out: 0 no more, 1 as is usual. It stands for so many times the
     /// preset's `denoise_weight` on top of the preset's total variation; where `tv_weight` is more than that, it stays.
+    #[schemars(range(min = 0.0, max = 1e6))]
     pub denoise: Option<f64>,
     /// Factor of the mean squared excess of values outside 0..255.
+    #[schemars(range(min = 0.0, max = 1e12))]
     pub range_weight: Option<f64>,
     /// Pooling.
+    #[schemars(schema_with = "schema::pooling")]
     pub pool: Option<Pooling>,
     /// What lies beyond the picture's edge.
+    #[schemars(schema_with = "schema::border")]
     pub border: Option<Border>,
     /// Arithmetic of the network's products.
     pub precision: Option<PrecisionChoice>,
@@ -226,6 +263,7 @@ pub struct Recipe {
     /// How style images are brought to size.
     pub style_fit: Option<StyleFit>,
     /// Long edge of the style image as a multiple of the picture's: the scale of the brush.
+    #[schemars(range(min = 0.01, max = 100.0))]
     pub style_scale: Option<f64>,
     /// Shares of several style images, in their order; they are normalised to sum to 1. Empty for equal shares.
     pub style_blend: Option<Vec<f64>>,
@@ -243,17 +281,57 @@ impl Recipe {
         if text.len() > RECIPE_LIMIT_BYTES {
             return Err(RecipeError::TooLong { bytes: text.len() });
         }
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| RecipeError::Json(error.to_string()))?;
+        let value: Value = serde_json::from_str(text).map_err(|error| RecipeError::Json(error.to_string()))?;
         let Some(object) = value.as_object() else {
             return Err(RecipeError::Json("it is not a JSON object".into()));
         };
-        let known = serde_json::to_value(Recipe::default()).map_err(|error| RecipeError::Json(error.to_string()))?;
-        if let Some(field) = object.keys().find(|&field| known.get(field).is_none()) {
-            let written_by = object.get("version").and_then(|version| version.as_str()).unwrap_or("(unknown version)");
-            return Err(RecipeError::UnknownField { field: shorten(field), written_by: shorten(written_by) });
+        Recipe::from_object(object.clone())
+    }
+
+    /// Reads a recipe from a JSON object that was read already.
+    ///
+    /// # Errors
+    /// A format from the future; as [`Recipe::from_json`].
+    pub(crate) fn from_object(mut object: Map<String, Value>) -> Result<Recipe, RecipeError> {
+        let said_version = object.get("version").and_then(Value::as_str).map(shorten);
+        let written_by = || said_version.clone().unwrap_or_else(|| "(unknown version)".into());
+        let format = match object.get("format") {
+            None | Some(Value::Null) => {
+                if said_version.is_some() {
+                    FIRST_FORMAT
+                } else {
+                    FORMAT
+                }
+            }
+            Some(found) => match found.as_u64() {
+                Some(found) if found > u64::from(FORMAT) => {
+                    return Err(RecipeError::Format { found, written_by: written_by() });
+                }
+                Some(found) if found >= u64::from(FIRST_FORMAT) => found as u32,
+                _ => {
+                    return Err(RecipeError::Json(format!(
+                        "format {found} is no number from {FIRST_FORMAT} to {FORMAT}"
+                    )));
+                }
+            },
+        };
+        object.insert("format".to_owned(), format.into());
+        let known = fields()?;
+        if let Some(field) = object.keys().find(|&field| !known.contains(field)) {
+            return Err(RecipeError::UnknownField {
+                field: shorten(field),
+                written_by: written_by(),
+                nearest: nearest(field, known.iter().map(String::as_str)).map(str::to_owned),
+            });
         }
-        serde_json::from_value(value).map_err(|error| RecipeError::Json(error.to_string()))
+        serde_json::from_value(Value::Object(object)).map_err(|error| RecipeError::Json(error.to_string()))
+    }
+
+    /// The JSON schema of a recipe (draft 2020-12), for editors and front ends: every field with what it means, the names and
+    /// the range that it takes.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schema::of_recipe()
     }
 
     /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own.
@@ -272,6 +350,7 @@ impl Recipe {
             };
         }
         let mut varied = take!(
+            format,
             version,
             engine,
             content,
@@ -314,6 +393,14 @@ impl Recipe {
             varied.denoise = over.denoise;
         }
         varied
+    }
+}
+
+/// The names of all fields.
+fn fields() -> Result<Vec<String>, RecipeError> {
+    match serde_json::to_value(Recipe::default()) {
+        Ok(Value::Object(fields)) => Ok(fields.into_iter().map(|(field, _)| field).collect()),
+        other => Err(RecipeError::Json(format!("{other:?}"))),
     }
 }
 

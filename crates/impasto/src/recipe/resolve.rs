@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use impasto_vgg::{Border, Layer, Pooling};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::recipe::history::affordable_history;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
-    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit, StyleForm,
-    TotalVariationForm,
+    BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit,
+    StyleForm, TotalVariationForm,
 };
 
 /// The longest side that a picture may have, in pixels.
@@ -20,14 +21,16 @@ const SIDE_LIMIT_PX: u32 = 65_535;
 ///
 /// Fields are those of [`Recipe`], where they are explained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 #[expect(missing_docs, reason = "each field is documented once, in Recipe")]
 pub struct ResolvedRecipe {
+    pub format: u32,
     pub version: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub styles: Option<Vec<String>>,
     pub preset: String,
     pub size: Size,
@@ -87,6 +90,18 @@ impl ResolvedRecipe {
     }
 }
 
+/// A resolved recipe in `run.json` or in a checkpoint is read as any recipe is, of whatever format it is; who wrote it stays.
+impl TryFrom<Value> for ResolvedRecipe {
+    type Error = RecipeError;
+
+    fn try_from(value: Value) -> Result<ResolvedRecipe, RecipeError> {
+        let Value::Object(object) = value else { return Err(RecipeError::Json("it is not a JSON object".into())) };
+        let recipe = Recipe::from_object(object)?;
+        let resolved = recipe.resolve()?;
+        Ok(ResolvedRecipe { version: recipe.version.unwrap_or(resolved.version), ..resolved })
+    }
+}
+
 fn counted(weight: f64, layers: &BTreeMap<Layer, f64>) -> Vec<(Layer, f64)> {
     layers.iter().map(|(&layer, &share)| (layer, share)).filter(|&(_, share)| weight > 0.0 && share > 0.0).collect()
 }
@@ -117,6 +132,7 @@ impl Recipe {
     fn over(&self, preset: &Preset) -> Result<ResolvedRecipe, RecipeError> {
         let (tv_weight, tv_form) = self.total_variation(preset)?;
         Ok(ResolvedRecipe {
+            format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             engine: self.engine.clone(),
             content: self.content.clone(),

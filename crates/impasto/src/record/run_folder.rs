@@ -30,6 +30,14 @@ pub use metrics::{Metrics, last_metrics, read_metrics};
 /// The layout that this program writes, and the only one that it reads.
 pub const LAYOUT: u32 = 1;
 
+/// The format of `run.json` that this program writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The format of a `run.json` from before there was a number.
+fn first_format() -> u32 {
+    1
+}
+
 /// What the run is.
 pub const RECORD: &str = "run.json";
 /// A line an accepted evaluation.
@@ -49,7 +57,10 @@ const RECORD_LIMIT_MIB: u64 = (4 * RECIPE_LIMIT_BYTES as u64).div_ceil(1 << 20);
 /// `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// [`LAYOUT`].
+    /// [`FORMAT`], of the fields of this file.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// [`LAYOUT`], of the folder.
     pub layout: u32,
     /// The version of impasto that began the run.
     pub program: String,
@@ -215,6 +226,14 @@ pub enum RunFolderError {
         /// Its layout.
         found: u64,
     },
+    /// A `run.json` of a format that is yet to come.
+    #[error("{} has format {found}, and this impasto reads formats up to {FORMAT}; use the version that began the run", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
     /// The folder is somebody's.
     #[error("the folder {} has other things in it ({found}); give a new folder or an empty one", folder.display())]
     NotEmpty {
@@ -272,7 +291,11 @@ pub fn read_record(folder: &Path) -> Result<RunRecord, RunFolderError> {
         |error: serde_json::Error| RunFolderError::Record { path: path.clone(), reason: error.to_string() };
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(unreadable)?;
     match value.get("layout").and_then(serde_json::Value::as_u64) {
-        Some(found) if found != u64::from(LAYOUT) => Err(RunFolderError::Layout { path, found }),
+        Some(found) if found != u64::from(LAYOUT) => return Err(RunFolderError::Layout { path, found }),
+        _ => {}
+    }
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(found) if found > u64::from(FORMAT) => Err(RunFolderError::Format { path, found }),
         _ => serde_json::from_value(value).map_err(unreadable),
     }
 }

@@ -34,6 +34,14 @@ const MAGIC: &[u8; 16] = b"impasto checkpnt";
 /// The version of the layout that this program writes, and the only one that it reads.
 const LAYOUT_VERSION: u64 = 2;
 
+/// The format of the header that this program writes, and the newest that it reads.
+const FORMAT: u32 = 1;
+
+/// The format of a header from before there was a number.
+fn first_format() -> u32 {
+    1
+}
+
 /// Names of the two generations in a run's folder.
 pub const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
 
@@ -89,12 +97,22 @@ pub struct Checkpoint {
 
 #[derive(Serialize, Deserialize)]
 struct Header {
+    /// [`FORMAT`].
+    #[serde(default = "first_format")]
+    format: u32,
     program: String,
     recipe: serde_json::Value,
     place: Place,
     losses: Option<Losses>,
     width: usize,
     height: usize,
+}
+
+/// As much of a header as every format has.
+#[derive(Deserialize)]
+struct HeaderFormat {
+    #[serde(default = "first_format")]
+    format: u32,
 }
 
 /// A checkpoint that could not be read.
@@ -113,6 +131,14 @@ pub enum CheckpointError {
         path: PathBuf,
         /// The layout's version.
         found: u64,
+    },
+    /// A header of a format that is yet to come.
+    #[error("{} has format {found}, and this impasto reads formats up to {FORMAT}; go on with the version that began the run", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
     },
     /// Written by another version, whose numbers may differ.
     #[error("{} was written by impasto {found}, and this is {}; go on with the version that began the run", path.display(), env!("CARGO_PKG_VERSION"))]
@@ -140,6 +166,7 @@ impl Snapshot<'_> {
     /// What the target reports.
     pub fn write(&self, target: &mut dyn io::Write) -> io::Result<()> {
         let header = Header {
+            format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             recipe: serde_json::to_value(self.recipe)?,
             place: self.place,
@@ -186,7 +213,12 @@ impl Checkpoint {
         }
         let mut state = StateReader::new(summed);
         state.bytes(MAGIC.len() + 8).map_err(damaged)?;
-        let header = read_header(&mut state).map_err(damaged)?;
+        let header = header_text(&mut state).map_err(damaged)?;
+        let format: HeaderFormat = serde_json::from_slice(header).map_err(|_| damaged(Damaged))?;
+        if format.format > FORMAT {
+            return Err(CheckpointError::Format { path: path.to_owned(), found: format.format });
+        }
+        let header: Header = serde_json::from_slice(header).map_err(|_| damaged(Damaged))?;
         if header.program != env!("CARGO_PKG_VERSION") {
             let found = header.program.chars().filter(|letter| !letter.is_control()).take(40).collect();
             return Err(CheckpointError::Program { path: path.to_owned(), found });
@@ -209,9 +241,9 @@ impl Checkpoint {
     }
 }
 
-fn read_header(state: &mut StateReader<'_>) -> Result<Header, Damaged> {
+fn header_text<'bytes>(state: &mut StateReader<'bytes>) -> Result<&'bytes [u8], Damaged> {
     let length = state.count(HEADER_LIMIT_BYTES)?;
-    serde_json::from_slice(state.bytes(length as usize)?).map_err(|_| Damaged)
+    state.bytes(length as usize)
 }
 
 fn read_body(header: Header, mut state: StateReader<'_>) -> Result<Checkpoint, Damaged> {
@@ -294,5 +326,6 @@ fn evaluations_told(path: &Path) -> Option<u32> {
     let mut state = StateReader::new(&beginning);
     let is_ours = state.bytes(MAGIC.len()).ok()? == MAGIC && state.count(u64::MAX).ok()? == LAYOUT_VERSION;
     is_ours.then_some(())?;
-    read_header(&mut state).ok().map(|header| header.place.evaluations)
+    let header: Header = serde_json::from_slice(header_text(&mut state).ok()?).ok()?;
+    Some(header.place.evaluations)
 }

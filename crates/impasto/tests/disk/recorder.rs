@@ -10,8 +10,8 @@ use impasto::picture::Picture;
 use impasto::recipe::{Recipe, Size, parse_layers};
 use impasto::recorder::{Recorder, Resumption, begin_folder, write_record};
 use impasto::run_folder::{
-    FrameSchedule, Input, Inputs, LAYOUT, METRICS, Machine, Metrics, Reading, RunRecord, Saving, frame_path, frames,
-    last_metrics, read_metrics, read_record,
+    FORMAT, FrameSchedule, Input, Inputs, LAYOUT, METRICS, Machine, Metrics, Reading, RunRecord, Saving, frame_path,
+    frames, last_metrics, read_metrics, read_record,
 };
 use impasto::write::OutputFormat;
 use impasto::write::{WriteOptions, encode_picture};
@@ -35,6 +35,7 @@ fn record(evaluations: u32, frames: FrameSchedule) -> RunRecord {
     let recipe = recipe.resolve().unwrap();
     let input = |name: &str| Input { name: name.to_owned(), file: name.into(), sha256: String::new() };
     RunRecord {
+        format: FORMAT,
         layout: LAYOUT,
         program: "0".to_owned(),
         started: "2026-11-24T12:00:00Z".to_owned(),

@@ -1,6 +1,7 @@
 //! Every operation of every instruction set that the processor has, against plain arithmetic.
 
 use super::*;
+use crate::bfloat16::bf16_bits;
 
 /// A factor that leaves bits which bfloat16 has no room for.
 const MORE_THAN_ONE: f32 = 1.0 + 1.0 / 1024.0;

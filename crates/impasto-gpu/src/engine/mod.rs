@@ -1,5 +1,7 @@
 //! The engine: a device with its pipelines and weights, and the sessions that share them.
 
+mod session;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -10,9 +12,10 @@ use crate::device::{Device, DeviceFault};
 use crate::faults::SimulatedFaults;
 use crate::history::{GpuHistory, HistoryShape};
 use crate::memory::{Footprint, candidates};
-use crate::session::GpuSession;
 use crate::shared::Shared;
 use crate::walk::Walk;
+
+pub use session::GpuSession;
 
 /// Bytes of pairs from which on a history is worth its way to the device and back: as much as an H100 and the sixteen cores
 /// beside it take the same time for.

@@ -9,8 +9,8 @@ use impasto_vgg::{
     Strategy,
 };
 
+use super::GpuEngine;
 use crate::device::DeviceFault;
-use crate::engine::GpuEngine;
 use crate::storage::Storage;
 use crate::walk::Walk;
 
