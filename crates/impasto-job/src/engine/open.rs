@@ -17,14 +17,15 @@ pub type Voice = Arc<dyn Fn(&str) + Send + Sync>;
 /// Bytes that style images' moments may take between jobs: those of some fifty images at one size each.
 const MOMENTS_LIMIT_BYTES: u64 = 256 << 20;
 
+/// Opens an engine on these weights.
+type Opener = Box<dyn FnMut(&Arc<Weights>) -> Result<Box<dyn Engine>, Failure> + Send>;
+
 /// The engines of a front end's jobs: the one that is open stays so for the next job on the same weights.
 ///
 /// For one job after another ([`Engines::for_many_jobs`]) weights stay transformed, and the moments of style images are
 /// remembered, so that only the first job waits for them. The answers are the same bits either way.
 pub struct Engines {
-    device: DeviceChoice,
-    threads: Option<usize>,
-    voice: Voice,
+    opener: Opener,
     moments: Option<Arc<MomentsMemory>>,
     open: Option<Open>,
 }
@@ -62,14 +63,24 @@ impl Engines {
     /// should know.
     #[must_use]
     pub fn for_one_job(device: DeviceChoice, threads: Option<usize>, voice: Voice) -> Engines {
-        Engines { device, threads, voice, moments: None, open: None }
+        let opener: Opener = Box::new(move |weights| open_engine(weights, threads, device, &voice, false));
+        Engines { opener, moments: None, open: None }
     }
 
     /// As [`Engines::for_one_job`], for several jobs one after another: what the first has prepared stays.
     #[must_use]
     pub fn for_many_jobs(device: DeviceChoice, threads: Option<usize>, voice: Voice) -> Engines {
+        Engines::opened_by(move |weights| open_engine(weights, threads, device, &voice, true))
+    }
+
+    /// Engines of a front end's own making, for several jobs one after another; the moments of style images are remembered
+    /// before them.
+    #[must_use]
+    pub fn opened_by(
+        opener: impl FnMut(&Arc<Weights>) -> Result<Box<dyn Engine>, Failure> + Send + 'static,
+    ) -> Engines {
         let moments = Some(Arc::new(MomentsMemory::new(MOMENTS_LIMIT_BYTES)));
-        Engines { moments, ..Engines::for_one_job(device, threads, voice) }
+        Engines { opener: Box::new(opener), moments, open: None }
     }
 
     /// The engine on the weights that a recipe names, with what a person should know about them.
@@ -84,12 +95,10 @@ impl Engines {
         // The one before goes first, so that there are never two networks in memory.
         self.close();
         let (loaded, notes) = load_weights(weights)?;
+        let opened = (self.opener)(&loaded)?;
         let engine: Arc<dyn Engine> = match &self.moments {
-            None => Arc::from(open_engine(&loaded, self.threads, self.device, &self.voice, false)?),
-            Some(moments) => {
-                let inner = open_engine(&loaded, self.threads, self.device, &self.voice, true)?;
-                Arc::new(RememberingEngine::new(inner, Arc::clone(moments)))
-            }
+            None => Arc::from(opened),
+            Some(moments) => Arc::new(RememberingEngine::new(opened, Arc::clone(moments))),
         };
         if let Some(weights) = key {
             self.open = Some(Open { weights, engine: Arc::clone(&engine), notes: notes.clone() });
@@ -117,7 +126,7 @@ impl Engines {
 impl fmt::Debug for Engines {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weights = self.open.as_ref().map(|open| &open.weights);
-        formatter.debug_struct("Engines").field("device", &self.device).field("open", &weights).finish_non_exhaustive()
+        formatter.debug_struct("Engines").field("open", &weights).finish_non_exhaustive()
     }
 }
 

@@ -21,6 +21,7 @@ use super::portable::Portable;
 use super::tiles::{TileOperands, TilePlace};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512, BF16, PLAIN, TILES, made_by_amd};
+use crate::bfloat16::bf16_bits;
 use crate::engine::Precision;
 use crate::error::EngineError;
 

@@ -46,7 +46,8 @@ pub struct TilePlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::isa::{InstructionSet, Isa, LANES, Task, bf16_bits};
+    use crate::bfloat16::bf16_bits;
+    use crate::cpu::isa::{InstructionSet, Isa, LANES, Task};
     use crate::cpu::panels::GROUP_BLOCKS;
 
     struct Products<'a> {

@@ -1,0 +1,31 @@
+//! The smallest front end: paints PHOTO after PAINTING into OUTPUT, and says each evaluation's loss.
+//!
+//! ```sh
+//! cargo run --release -p impasto-job --example paint -- photo.jpg painting.jpg painted.png 256
+//! ```
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use impasto::{Control, Recipe};
+use impasto_job::{DeviceChoice, Engines, Failure, Files, Job, JobEvent, Order};
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [photo, painting, output, size] = &arguments[..] else {
+        return Err(Failure::usage("give a photo, a painting, the picture to write, and its size in pixels"));
+    };
+    let recipe = Recipe { size: Some(size.parse()?), ..Recipe::default() };
+    let order = Order { content: Some(photo.into()), styles: vec![painting.into()], recipe, recipe_file: None };
+    let files = Files { output: Some(output.into()), ..Files::default() };
+    let job = Job::new(&order, &files, None)?;
+
+    let mut engines = Engines::for_one_job(DeviceChoice::Auto, None, Arc::new(|note: &str| eprintln!("{note}")));
+    let finished = job.prepare(&mut engines)?.perform(&mut |event| {
+        if let JobEvent::Iteration { progress, .. } = event {
+            println!("{} {:.4e}", progress.evaluations, progress.loss);
+        }
+        Control::Continue
+    })?;
+    finished.failure().map_or(Ok(()), Err)
+}
