@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kills runs at random moments until KILLS of them were killed, in slices of 100 with a seed each, and goes on with every one:
-# each has to end in the same bytes as the run that was never stopped. Figures go to docs/reliability.md.
+# each has to end in the same bytes as the run that was never stopped. The last figures stand in docs/reliability.md, each series in docs/records/.
 #
 #     scripts/kill_series.sh [KILLS] [FIRST_SEED]
 set -euo pipefail

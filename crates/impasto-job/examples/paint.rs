@@ -11,8 +11,11 @@ use impasto::{Control, Recipe};
 use impasto_job::{DeviceChoice, Engines, Failure, Files, Job, JobEvent, Order};
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [photo, painting, output, size] = &arguments[..] else {
+    paint(&std::env::args().skip(1).collect::<Vec<_>>())
+}
+
+pub fn paint(arguments: &[String]) -> Result<(), Failure> {
+    let [photo, painting, output, size] = arguments else {
         return Err(Failure::usage("give a photo, a painting, the picture to write, and its size in pixels"));
     };
     let recipe = Recipe { size: Some(size.parse()?), ..Recipe::default() };
@@ -20,7 +23,7 @@ fn main() -> Result<(), Failure> {
     let files = Files { output: Some(output.into()), ..Files::default() };
     let job = Job::new(&order, &files, None)?;
 
-    let mut engines = Engines::for_one_job(DeviceChoice::Auto, None, Arc::new(|note: &str| eprintln!("{note}")));
+    let mut engines = Engines::for_one_job(DeviceChoice::Cpu, None, Arc::new(|note: &str| eprintln!("{note}")));
     let finished = job.prepare(&mut engines)?.perform(&mut |event| {
         if let JobEvent::Iteration { progress, .. } = event {
             println!("{} {:.4e}", progress.evaluations, progress.loss);

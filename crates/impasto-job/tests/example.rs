@@ -2,29 +2,19 @@
 
 mod workshop;
 
-use std::path::PathBuf;
-use std::process::Command;
+#[path = "../examples/paint.rs"]
+#[expect(dead_code, reason = "its main is not called")]
+mod example;
 
 use workshop::Workshop;
-
-/// The example beside this test: cargo builds both.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(std::path::Path::parent).unwrap();
-    folder.join("examples").join(format!("paint{}", std::env::consts::EXE_SUFFIX))
-}
 
 #[test]
 fn the_example_paints() {
     let workshop = Workshop::new();
-    let painted = Command::new(example())
-        .args([workshop.path("photo.png"), workshop.path("painting.png"), workshop.path("painted.png"), "32".into()])
-        .env("VK_DRIVER_FILES", "/nonexistent/driver.json")
-        .output()
-        .unwrap();
-    assert!(painted.status.success(), "{}", String::from_utf8_lossy(&painted.stderr));
+    let names = ["photo.png", "painting.png", "painted.png"].map(|name| workshop.path(name).display().to_string());
+    let arguments: Vec<String> = names.into_iter().chain(["32".to_owned()]).collect();
+    example::paint(&arguments).unwrap();
     assert!(workshop.path("painted.png").exists());
-    assert!(String::from_utf8_lossy(&painted.stdout).lines().count() > 10);
-    let wrong = Command::new(example()).output().unwrap();
-    assert!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("give a photo"));
+    let missing = example::paint(&[]).unwrap_err();
+    assert!(missing.sentence.starts_with("give a photo"), "{missing}");
 }

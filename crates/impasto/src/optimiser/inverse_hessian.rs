@@ -16,7 +16,7 @@
 //! Done like this, a history of 100 pairs is read 400 times in single dependent sweeps. Here each loop is two sweeps over
 //! all pairs at once, chunk by chunk: one for the scalar products with what q was before the loop, one for the sum.
 //! What lies between, s_i y_j of every older i and newer j, is kept in a small table. Pairs are kept in bfloat16: half the
-//! memory and half the time, and as many evaluations (docs/performance.md). H is that of the rounded pairs, exactly. Where an
+//! memory and half the time, and as many evaluations (docs/records/2026-11-24-optimiser.md). H is that of the rounded pairs, exactly. Where an
 //! engine keeps a copy of the pairs ([`InverseHessian::attach`]), q goes there, and comes back as H g; the host meanwhile
 //! learns, and makes y P y.
 

@@ -6,7 +6,7 @@ use crate::recipe::PrecisionChoice;
 
 /// The precision of a scale. `is_full` says whether it is the full size: what coarser ones paint is a start, for which
 /// bfloat16 products both ways will do. At the full size they cost in progress what they gain in time, and on the way back
-/// alone they cost nothing (docs/performance.md).
+/// alone they cost nothing (docs/records/2026-11-24-optimiser.md).
 pub fn precision_of(choice: PrecisionChoice, engine: &dyn Engine, is_full: bool) -> Precision {
     let description = engine.describe();
     match choice {

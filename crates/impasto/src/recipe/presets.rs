@@ -126,7 +126,7 @@ const DEFAULT: Preset = Preset {
     iterations: 80,
     levels: 2,
     coarse_iterations: 120,
-    // As many evaluations as with 100, nearly, and much less work beside them (docs/performance.md).
+    // As many evaluations as with 100, nearly, and much less work beside them (docs/records/2026-11-24-optimiser.md).
     history: 40,
     style_weight: 75.0,
     tv_weight: 6.0,
@@ -135,7 +135,7 @@ const DEFAULT: Preset = Preset {
     range_weight: 40.0,
     pool: Pooling::Average,
     border: Border::Replicate,
-    // On three pairs where f32 ends, in less time (docs/performance.md). The presets that reproduce others' settings stay
+    // On three pairs where f32 ends, in less time (docs/records/2026-11-26-precision-auto.md). The presets that reproduce others' settings stay
     // in f32, whose digits people compare.
     precision: PrecisionChoice::Auto,
     ..AUTHORS

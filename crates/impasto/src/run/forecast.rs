@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn what_does_not_grow_with_the_picture_is_not_scaled() {
         let sample = |side: usize, seconds| Sample { pixels: side * side, seconds };
-        // An H100's evaluations at 256, 512 and 2048 (docs/performance.md).
+        // An H100's evaluations at 256, 512 and 2048 (docs/records/2026-11-26-gpu-h100.md).
         let pace = Pace::between(sample(256, 0.0055), sample(512, 0.01165));
         assert!((pace.seconds(2048 * 2048) - 0.137).abs() < 0.01, "{pace:?}");
         // Something else was at work: the larger one counts.
