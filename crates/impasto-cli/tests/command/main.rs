@@ -12,6 +12,8 @@ mod full_disk;
 mod interrupt;
 mod json;
 #[cfg(unix)]
+mod kept_formats;
+#[cfg(unix)]
 mod kill;
 mod log_dir;
 mod measure;
