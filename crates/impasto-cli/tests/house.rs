@@ -224,7 +224,7 @@ fn rooms_used<'source>(source: &'source Source, room: &str, depth: usize) -> Vec
             used.extend(first_names(path).into_iter().map(|name| (number, name)));
         }
         // Within a module of tests there is one step more.
-        let steps = line.matches("super::").count();
+        let steps = (1..).take_while(|&steps| line.contains(&"super::".repeat(steps))).count();
         if steps >= depth + usize::from(line.starts_with(' ')) && !line.contains("crate::") {
             let path = line.rsplit("super::").next().unwrap_or_default();
             used.extend(first_names(path).into_iter().filter(|name| *name != "*").map(|name| (number, name)));
@@ -236,13 +236,11 @@ fn rooms_used<'source>(source: &'source Source, room: &str, depth: usize) -> Vec
 
 /// The name that a path begins with; of `{a::b, c}` both.
 fn first_names(path: &str) -> Vec<&str> {
-    let name = |path: &str| path.trim_start().find(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    match path.strip_prefix('{') {
-        None => name(path).map(|end| &path[..end]).into_iter().collect(),
-        Some(list) => {
-            list.split(',').filter_map(|path| name(path).map(|end| path.trim_start().split_at(end).0)).collect()
-        }
-    }
+    let name = |path: &'_ str| -> usize {
+        path.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(path.len())
+    };
+    let list = path.strip_prefix('{').map_or(vec![path], |list| list.split(',').collect());
+    list.into_iter().map(str::trim_start).map(|path| &path[..name(path)]).filter(|name| !name.is_empty()).collect()
 }
 
 /// What is wrong with the uses in one file of a crate with these rooms.
@@ -295,6 +293,7 @@ fn a_use_of_an_upper_floor_is_seen() {
         ("picture/colour.rs", "use super::super::run::Scale;"),
         ("picture/mod.rs", "use super::run::Scale;"),
         ("picture/colour.rs", "use crate::Scale;"),
+        ("picture/colour.rs", "    use crate::{Scale, picture::Picture};"),
         ("attic/dust.rs", "use std::fmt;"),
     ] {
         assert_eq!(complaints(inside, line), 1, "{inside}: {line}");

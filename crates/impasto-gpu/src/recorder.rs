@@ -13,7 +13,7 @@ use std::time::Instant;
 use impasto_vgg::EngineError;
 use impasto_vgg::profile::LayerTime;
 
-use crate::device::Device;
+use crate::device::{Device, DeviceFault};
 use crate::faults::FaultClock;
 use crate::pipelines::PARAMETER_BYTES;
 use crate::stopwatch::{Label, Stopwatch};
@@ -305,7 +305,7 @@ impl Recorder {
         }
         let result = match slice.get_mapped_range() {
             Ok(view) => with(&view),
-            Err(error) => return Err(self.device.error(&crate::DeviceFault::Refused { reason: error.to_string() })),
+            Err(error) => return Err(self.device.error(&DeviceFault::Refused { reason: error.to_string() })),
         };
         buffer.unmap();
         Ok(result)

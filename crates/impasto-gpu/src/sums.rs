@@ -140,9 +140,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::adapter::{GpuChoice, adapters, choose};
     use crate::faults::FaultClock;
     use crate::recorder::Pace;
-    use crate::{GpuChoice, adapters, choose};
 
     /// Chunk after chunk of ones, each less than half a bit of the total: plain f32 would lose them all.
     #[test]
