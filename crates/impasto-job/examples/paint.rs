@@ -14,6 +14,7 @@ fn main() -> Result<(), Failure> {
     paint(&std::env::args().skip(1).collect::<Vec<_>>())
 }
 
+/// Paints what the arguments say: PHOTO PAINTING OUTPUT SIZE.
 pub fn paint(arguments: &[String]) -> Result<(), Failure> {
     let [photo, painting, output, size] = arguments else {
         return Err(Failure::usage("give a photo, a painting, the picture to write, and its size in pixels"));

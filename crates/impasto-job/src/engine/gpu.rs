@@ -6,7 +6,7 @@ use impasto::selftest::{EMBEDDED_GOLDEN, GoldenFile};
 use impasto_gpu::{Adapter, AdapterError, Device, GpuChoice, GpuEngine, adapters, choose, may_have_hardware};
 use impasto_vgg::{Engine, Weights};
 
-use super::Row;
+use super::row::Row;
 use crate::failure::Failure;
 
 /// Every GPU, in the order of their numbers; `auto` takes the first or none.

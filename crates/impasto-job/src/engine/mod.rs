@@ -8,12 +8,14 @@ mod open;
 #[cfg(all(feature = "gpu", debug_assertions))]
 mod rehearsal;
 mod remembered;
+mod row;
 mod weights;
 mod words;
 
 pub use device::DeviceChoice;
-pub use listing::{Listing, Row, list};
+pub use listing::{Listing, list};
 pub use open::{Engines, Voice, open_cpu, open_engine};
 pub use remembered::{MomentsMemory, RememberingEngine};
+pub use row::Row;
 pub use weights::{load_weights, weights_file};
 pub use words::{engine_note, precision_note};

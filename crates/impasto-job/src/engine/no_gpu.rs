@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use impasto_vgg::{Engine, Weights};
 
-use super::Row;
+use super::row::Row;
 use crate::failure::Failure;
 
 /// Refuses.

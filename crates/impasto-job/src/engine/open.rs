@@ -7,8 +7,10 @@ use std::time::SystemTime;
 
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Weights};
 
+use super::device::DeviceChoice;
+use super::gpu;
 use super::remembered::{MomentsMemory, RememberingEngine};
-use super::{DeviceChoice, gpu, load_weights, weights_file};
+use super::weights::{load_weights, weights_file};
 use crate::failure::Failure;
 
 /// Is told what a person should know of an engine at any time, from any thread: that a GPU is left alone, or failed.

@@ -10,12 +10,30 @@ use impasto::run_folder::{
 };
 use impasto::{Outcome, ResolvedRecipe};
 
-use super::KeepIn;
 use crate::failure::Failure;
 use crate::machine::now;
 
 /// Seconds between checkpoints where nothing else is asked for.
 const CHECKPOINT_EVERY_S: f64 = 30.0;
+
+/// A folder that a run is kept in, and what is written there on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeepIn {
+    /// The folder: new, empty, or of the same run not finished yet, which is gone on with.
+    pub folder: PathBuf,
+    /// Pictures on the way; `None` for the preset's own, which has some with `tutorial` alone.
+    pub frames: Option<FrameSchedule>,
+    /// Seconds between checkpoints; `None` for 30, or longer where the disk is slow.
+    pub checkpoint_every_s: Option<f64>,
+}
+
+impl KeepIn {
+    /// A folder with nothing but checkpoints on the way.
+    #[must_use]
+    pub fn folder(folder: &Path) -> KeepIn {
+        KeepIn { folder: folder.to_owned(), frames: None, checkpoint_every_s: None }
+    }
+}
 
 /// Where a run shall be kept.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 //! ```
 
 mod board;
+mod event;
 mod finished;
 mod forecast;
 mod handle;
@@ -19,10 +20,9 @@ mod recording;
 mod resume;
 mod writing;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use impasto::read::ReadLimits;
-use impasto::run_folder::FrameSchedule;
 use impasto::write::WriteOptions;
 
 use crate::failure::Failure;
@@ -30,11 +30,11 @@ use crate::order::{Order, ResolvedOrder};
 use keeping::Keeping;
 use writing::Writing;
 
+pub use event::{JobEvent, Observer};
 pub use finished::{Ending, Finished};
 pub use handle::{Handle, NewestPicture};
-pub use images::ReadImages;
-pub use keeping::folder_failure;
-pub use perform::JobEvent;
+pub use keeping::{KeepIn, folder_failure};
+
 pub use prepared::Prepared;
 pub use resume::{FinishedRun, Resumed};
 
@@ -47,25 +47,6 @@ pub struct Files {
     pub write: WriteOptions,
     /// What an image may ask for.
     pub read: ReadLimits,
-}
-
-/// A folder that a run is kept in, and what is written there on the way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeepIn {
-    /// The folder: new, empty, or of the same run not finished yet, which is gone on with.
-    pub folder: PathBuf,
-    /// Pictures on the way; `None` for the preset's own, which has some with `tutorial` alone.
-    pub frames: Option<FrameSchedule>,
-    /// Seconds between checkpoints; `None` for 30, or longer where the disk is slow.
-    pub checkpoint_every_s: Option<f64>,
-}
-
-impl KeepIn {
-    /// A folder with nothing but checkpoints on the way.
-    #[must_use]
-    pub fn folder(folder: &Path) -> KeepIn {
-        KeepIn { folder: folder.to_owned(), frames: None, checkpoint_every_s: None }
-    }
 }
 
 /// What is painted, from which files, to which.

@@ -7,8 +7,9 @@ use impasto::recorder::Recorder;
 use impasto::{Control, Event, Rejection};
 
 use super::board::Board;
+use super::event::{JobEvent, Observer};
 use super::handle::Handle;
-use super::perform::{JobEvent, Observer};
+
 use crate::pace::Progress;
 
 /// A loss that is so many times the last good one is said to have exploded.
