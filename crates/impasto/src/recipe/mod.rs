@@ -20,6 +20,7 @@ pub mod history;
 pub mod precision;
 pub mod presets;
 pub mod resolve;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use impasto_vgg::{Border, Layer, Pooling};
 use serde::{Deserialize, Serialize};
 
 pub use error::RecipeError;
+pub use text::{NoText, text_from_bytes};
 
 /// The longest recipe text that is read, in bytes.
 pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;

@@ -24,7 +24,8 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
 use super::compose::{Channels, Orientation, Raster, Samples};
-use super::header::Format;
+use super::profile::ColourSpace;
+use super::sniff::Format;
 use super::{Failure, MISSING_PARTS, ReadLimits, filled};
 pub(super) use outline::Outline;
 use outline::{Frame, Stored};
@@ -59,7 +60,7 @@ pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Ras
         channels,
         samples: Samples::Bits8(samples),
         is_premultiplied: false,
-        profile: outline.profile(),
+        colours: ColourSpace::of(outline.profile()),
         orientation: outline.exif.map_or(Orientation::Upright, Orientation::from_exif_block),
         remarks: if is_whole { Vec::new() } else { vec![MISSING_PARTS.into()] },
     })
