@@ -149,7 +149,7 @@ mod tests {
         [&(body.len() as u32).to_be_bytes()[..], name, body, &[0; 4]].concat()
     }
 
-    fn words(chunks: &[Vec<u8>]) -> String {
+    fn words(chunks: &[&[u8]]) -> String {
         let said = read_chunks(&[&[0; 8][..], &chunks.concat(), &chunk(b"IDAT", &[])].concat());
         match said.colours {
             None | Some(ColourSpace::Profile(_)) => said.remark.unwrap_or_else(|| "profile".into()),
@@ -163,24 +163,24 @@ mod tests {
         let gamma = |gamma: u32| chunk(b"gAMA", &gamma.to_be_bytes());
         let (linear, srgb, profile) = (gamma(100_000), chunk(b"sRGB", &[0]), chunk(b"iCCP", b"x"));
         let code = |code: [u8; 4]| chunk(b"cICP", &code);
-        assert_eq!(words(&[linear.clone()]), "the gamma of its gAMA chunk (1)");
-        assert_eq!(words(&[linear.clone(), srgb.clone()]), "profile");
-        assert_eq!(words(&[profile.clone(), linear.clone()]), "profile");
-        assert_eq!(words(&[profile.clone(), code([12, 13, 0, 1])]), "the colours of its cICP chunk");
-        assert_eq!(words(&[profile.clone(), code(SRGB_CODE)]), "sRGB");
-        assert!(words(&[code([9, 16, 0, 1])]).contains("HDR"));
-        assert!(words(&[code([1, 13, 1, 1])]).contains("not heeded"));
+        assert_eq!(words(&[&linear]), "the gamma of its gAMA chunk (1)");
+        assert_eq!(words(&[&linear, &srgb]), "profile");
+        assert_eq!(words(&[&profile, &linear]), "profile");
+        assert_eq!(words(&[&profile, &code([12, 13, 0, 1])]), "the colours of its cICP chunk");
+        assert_eq!(words(&[&profile, &code(SRGB_CODE)]), "sRGB");
+        assert!(words(&[&code([9, 16, 0, 1])]).contains("HDR"));
+        assert!(words(&[&code([1, 13, 1, 1])]).contains("not heeded"));
         // Near sRGB's, as most programs write it beside sRGB; and numbers that are none.
-        assert_eq!(words(&[gamma(45_455)]), "profile");
-        assert_eq!(words(&[gamma(47_000)]), "profile");
-        assert_eq!(words(&[gamma(55_556)]), "the gamma of its gAMA chunk (0.55556)");
-        assert!(words(&[gamma(0)]).contains("makes no sense"));
+        assert_eq!(words(&[&gamma(45_455)]), "profile");
+        assert_eq!(words(&[&gamma(47_000)]), "profile");
+        assert_eq!(words(&[&gamma(55_556)]), "the gamma of its gAMA chunk (0.55556)");
+        assert!(words(&[&gamma(0)]).contains("makes no sense"));
         // Behind the pixels they mean nothing, and cut off they are none.
-        assert_eq!(words(&[chunk(b"IDAT", &[]), linear.clone()]), "profile");
+        assert_eq!(words(&[&chunk(b"IDAT", &[]), &linear]), "profile");
         assert!(read_chunks(&[&[0; 8][..], &linear[..10]].concat()).colours.is_none());
         let colours = |numbers: [u32; 8]| chunk(b"cHRM", &numbers.map(u32::to_be_bytes).concat());
-        assert_eq!(words(&[colours(SRGB_COLOURS), gamma(45_455)]), "profile");
+        assert_eq!(words(&[&colours(SRGB_COLOURS), &gamma(45_455)]), "profile");
         let adobe = [31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6_000];
-        assert_eq!(words(&[colours(adobe)]), "the colours of its cHRM chunk");
+        assert_eq!(words(&[&colours(adobe)]), "the colours of its cHRM chunk");
     }
 }

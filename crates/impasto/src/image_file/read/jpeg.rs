@@ -75,11 +75,12 @@ fn read_samples(
     limits: &ReadLimits,
 ) -> Result<(Vec<u8>, bool), Failure> {
     let is_everyday = is_everyday(outline, frame, stored);
-    if is_everyday && outline.is_whole {
-        if let Ok(samples) = everyday(bytes, frame, stored, true, limits) {
-            return Ok((samples, true));
-        }
-        // What one decoder cannot read may be sound all the same.
+    // What this decoder cannot read may be sound all the same.
+    if is_everyday
+        && outline.is_whole
+        && let Ok(samples) = everyday(bytes, frame, stored, true, limits)
+    {
+        return Ok((samples, true));
     }
     let read = general::coefficients(bytes, frame)?;
     match read.failure {
