@@ -51,6 +51,19 @@ def without(data, wanted):
     return out + data[place:]
 
 
+def scan_in_another_order():
+    """Three scans' components interleaved as blue, red, green in a frame of red, green, blue."""
+    red, green, blue = photo.split()
+    ppm = io.BytesIO()
+    Image.merge("RGB", (blue, red, green)).save(ppm, "PPM")
+    made = ["cjpeg", "-quality", "90", "-rgb", "-sample", "1x1"]
+    data = bytearray(subprocess.run(made, input=ppm.getvalue(), stdout=subprocess.PIPE, check=True).stdout)
+    # The scan's header: its length, three components of a number and tables each.
+    start = data.index(b"\xff\xda") + 5
+    data[start : start + 6 : 2] = b"BRG"
+    return bytes(data)
+
+
 def exif(kind, order, value):
     """An EXIF block of one entry, the orientation, as a value of that type."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
@@ -75,6 +88,9 @@ def make():
     data = jpeg(photo)
     end = 4 + struct.unpack(">H", data[4:6])[0]
     (folder / "jfif_and_adobe.jpg").write_bytes(data[:end] + adobe + data[end:])
+    # What a film's pictures leave out, and an order that the standard does not have, but files do.
+    (folder / "no_codes.jpg").write_bytes(without(data, 0xC4))
+    (folder / "scan_order.jpg").write_bytes(scan_in_another_order())
     (folder / "inks.jpg").write_bytes(jpeg(photo.convert("CMYK")))
     photo.save(folder / "two_pictures.mpo.jpg", "MPO", save_all=True, append_images=[turned], quality=90)
     (folder / "motion.jpg").write_bytes(jpeg(photo) + b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(range(256)) * 4)
@@ -112,7 +128,7 @@ REFUSED = {"iphone_cgbi", "sensor_inside", "small", "cut"}
 
 def right(path):
     name = path.stem
-    if name in ("gama_linear16", "bmp24_reserved", "page_inside", "pyramid_big"):
+    if name in ("gama_linear16", "bmp24_reserved", "page_inside", "pyramid_big", "scan_order"):
         # The picture that they hold by their specifications, which Pillow does not read of them.
         return photo
     image = Image.open(path)

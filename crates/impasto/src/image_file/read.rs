@@ -19,6 +19,7 @@ mod frames;
 mod guard;
 mod header;
 mod jpeg;
+mod mend;
 mod pages;
 mod profile;
 mod recipe_text;
@@ -32,6 +33,7 @@ use crate::disk::{DiskError, read_file};
 use crate::picture::Picture;
 use compose::{Raster, compose};
 use header::declared_size;
+use mend::mended;
 use sniff::{Format, Stranger, sniff};
 
 pub use recipe_text::{decode_recipe, read_recipe};
@@ -171,7 +173,7 @@ pub enum ReadError {
         needed_mib: u64,
     },
     /// The decoder gave up in a way of its own.
-    #[error("{} made the {format} decoder fail, so it is probably damaged; convert it to PNG with another program",
+    #[error("{} made the {format} decoder fail, so it is damaged or of a rare kind; convert it to PNG with another program",
         path.display())]
     Decoder {
         /// The file.
@@ -258,10 +260,11 @@ fn decode_with(
     limits: &ReadLimits,
 ) -> Result<ReadPicture, ReadError> {
     let decoded = guard::run(|| {
+        let bytes = mended(format, bytes);
         // The header comes first, before any decoder sees the bytes.
-        let (width, height) = declared_size(format, bytes)?;
+        let (width, height) = declared_size(format, &bytes)?;
         limits.check(width, height)?;
-        compose(decoder(format, bytes, limits)?)
+        compose(decoder(format, &bytes, limits)?)
     });
     let stopped = |stopped| match stopped {
         guard::Stopped::Panicked => ReadError::Decoder { path: name.to_owned(), format: format.name() },
@@ -333,7 +336,7 @@ mod tests {
             decode_with(panics, Format::Gif, b"GIF89a\x01\0\x01\0", Path::new("planted.gif"), &ReadLimits::default());
         assert_eq!(
             read.unwrap_err().to_string(),
-            "planted.gif made the GIF decoder fail, so it is probably damaged; convert it to PNG with another program"
+            "planted.gif made the GIF decoder fail, so it is damaged or of a rare kind; convert it to PNG with another program"
         );
     }
 

@@ -3,7 +3,8 @@
 //! | file | read by |
 //! | --- | --- |
 //! | one scan of all components, or progressive; brightness not coarser than the colours | zune-jpeg |
-//! | other samplings, several scans that are not progressive, arithmetic coding, numbers that mean RGB, no marker at the end | `general` |
+//! | other samplings, several scans that are not progressive, components in another order, arithmetic coding, no tables of
+//! codes, numbers that mean RGB, no marker at the end | `general` |
 //! | 12 bits, lossless, hierarchical, JPEG-LS | refused by name (`outline`) |
 //!
 //! `scripts/jpeg_matrix.sh` holds both to what libjpeg-turbo makes of hundreds of kinds of files.
@@ -15,6 +16,7 @@ mod general;
 mod huffman;
 mod outline;
 mod pixels;
+mod standard;
 mod tables;
 
 use zune_core::bytestream::ZCursor;
@@ -111,8 +113,11 @@ fn is_everyday(outline: &Outline, frame: &Frame, stored: Stored) -> bool {
         }),
         _ => others.iter().all(|other| (other.across, other.down) == (first.across, first.down)),
     };
-    let has_plain_scans = frame.process.is_progressive
-        || outline.scans.first().is_some_and(|count| usize::from(*count) == frame.components.len());
+    let place = |id: u8| frame.components.iter().position(|component| component.id == id);
+    let is_in_order = |scan: &&[u8]| scan.chunks_exact(2).map(|part| place(part[0])).is_sorted();
+    let is_single = outline.scans.first().is_some_and(|scan| scan.len() == 2 * frame.components.len());
+    let has_plain_scans =
+        (frame.process.is_progressive || is_single) && outline.scans.iter().all(|scan| is_in_order(scan));
     // It takes three components for colour differences but where Adobe's segment says otherwise, whatever else is said.
     let has_plain_colours = match stored {
         Stored::Rgb => outline.adobe_transform == Some(0),

@@ -41,6 +41,15 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Resul
     })
 }
 
+/// Makes a bitmap opaque whose fourth channel is zero throughout: programs leave it so, and mean no transparency.
+fn heed_no_empty_alpha(raster: &mut Raster) {
+    let (Channels::RgbAlpha, Samples::Bits8(samples)) = (raster.channels, &mut raster.samples) else { return };
+    if samples.iter().skip(3).step_by(4).all(|alpha| *alpha == 0) {
+        samples.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+        raster.remarks.push("its transparency would hide all of it and was ignored".into());
+    }
+}
+
 /// Adds what the decoders do not hand on: the meaning of a PNG's colours, and that a picture moves.
 fn with_what_chunks_say(mut raster: Raster, format: Format, bytes: &[u8]) -> Raster {
     let frames = match format {
@@ -51,6 +60,10 @@ fn with_what_chunks_say(mut raster: Raster, format: Format, bytes: &[u8]) -> Ras
             raster.colours = said.colours.unwrap_or(raster.colours);
             raster.remarks.extend(said.remark);
             said.frames
+        }
+        Format::Bmp => {
+            heed_no_empty_alpha(&mut raster);
+            None
         }
         _ => None,
     };
@@ -136,7 +149,7 @@ fn failure(error: ImageError) -> Failure {
         error => error.to_string(),
     };
     // Some decoders have an error of their own for the end of the file.
-    let is_truncated = ["unexpected end", "end of file", "unexpected eof"];
+    let is_truncated = ["unexpected end", "end of file", "unexpected eof", "insufficientinput"];
     if is_truncated.iter().any(|words| text.to_lowercase().contains(words)) {
         Failure::Truncated
     } else {

@@ -4,7 +4,7 @@
 use std::io::{Cursor, ErrorKind};
 
 use tiff::decoder::ifd::Value;
-use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
 
@@ -44,6 +44,11 @@ fn decode_first_page(bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failur
 fn read(mut decoder: Decoder<Cursor<&[u8]>>, limits: &ReadLimits, palette: Option<&[u16]>) -> Result<Raster, Failure> {
     let (width, height) = decoder.dimensions().map_err(failure)?;
     let (width, height) = limits.check(width.into(), height.into())?;
+    // The crate fails at these (0.11.3).
+    let has_planes = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).ok().flatten() == Some(2);
+    if has_planes && decoder.get_chunk_type() == ChunkType::Tile {
+        return Err(Failure::Unsupported("tiles of each colour by itself".into()));
+    }
     let (mut channels, bits) = channels(decoder.colortype().map_err(failure)?)?;
     // What a fourth (or second) channel is: 1, an alpha that the colours were multiplied by; 2, one that they were not.
     let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();

@@ -40,8 +40,8 @@ pub(in super::super) struct Outline<'bytes> {
     pub(in super::super) size: Option<(u64, u64)>,
     /// Number and body of the first frame header.
     frame: Option<(u8, &'bytes [u8])>,
-    /// How many components each scan has.
-    pub(super) scans: Vec<u8>,
+    /// The components of each scan: two bytes each, the first the component's number.
+    pub(super) scans: Vec<&'bytes [u8]>,
     /// Whether JFIF's segment is there: its three components are brightness and two colour differences.
     has_jfif_segment: bool,
     /// The transform that Adobe's segment names, where it is there. Its programs store inks inverted.
@@ -83,7 +83,9 @@ impl<'bytes> Outline<'bytes> {
             let Some((segment, behind)) = segment(rest) else { break };
             rest = behind;
             match (marker, segment) {
-                (0xda, [components, ..]) => outline.scans.push(*components),
+                (0xda, [count, components @ ..]) => {
+                    outline.scans.push(&components[..components.len().min(2 * usize::from(*count))]);
+                }
                 // Frame headers: bits a sample, height, width. c4, c8 and cc are others' numbers; f7 is JPEG-LS.
                 (
                     0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7,
@@ -214,10 +216,13 @@ mod tests {
 
     #[test]
     fn an_outline_is_read() {
-        let scan = [0xff, 0xda, 0, 3, 1, 1, 2, 0xff, 0, 3, 0xff, 0xd3, 4];
+        let scan = [0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 1, 2, 0xff, 0, 3, 0xff, 0xd3, 4];
         let whole = [&[0xff, 0xd8][..], &frame(0xc0, 8), &scan, &[0xff, 0xff, 0xd9]].concat();
         let outline = Outline::of(&whole);
-        assert_eq!((outline.size, outline.is_whole, outline.scans.as_slice()), (Some((0x304, 0x102)), true, &[1][..]));
+        assert_eq!(
+            (outline.size, outline.is_whole, outline.scans.as_slice()),
+            (Some((0x304, 0x102)), true, &[&[1, 0][..]][..])
+        );
         for cut in 0..whole.len() {
             assert!(!Outline::of(&whole[..cut]).is_whole, "{cut}");
         }

@@ -2,11 +2,11 @@
 
 use super::arithmetic::Conditioning;
 use super::huffman::Table;
+use super::standard::standard_tables;
 use super::{BLOCK, ZIGZAG};
 use crate::image_file::read::Failure;
 
 /// The tables as they are where a scan begins.
-#[derive(Default)]
 pub(super) struct Tables {
     pub(super) quantisation: [Option<[u16; BLOCK]>; 4],
     /// Codes of first coefficients, and of all others.
@@ -17,6 +17,18 @@ pub(super) struct Tables {
 
 fn wrong(what: &str) -> Failure {
     Failure::Damaged(format!("its {what} make no sense"))
+}
+
+impl Default for Tables {
+    fn default() -> Tables {
+        let [[first, first_of_colours], [others, others_of_colours]] = standard_tables();
+        Tables {
+            quantisation: [None; 4],
+            first: [first, first_of_colours, None, None],
+            others: [others, others_of_colours, None, None],
+            conditioning: Conditioning::default(),
+        }
+    }
 }
 
 impl Tables {
