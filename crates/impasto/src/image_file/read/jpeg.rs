@@ -116,8 +116,7 @@ fn is_everyday(outline: &Outline, frame: &Frame, stored: Stored) -> bool {
     let place = |id: u8| frame.components.iter().position(|component| component.id == id);
     let is_in_order = |scan: &&[u8]| scan.chunks_exact(2).map(|part| place(part[0])).is_sorted();
     let is_single = outline.scans.first().is_some_and(|scan| scan.len() == 2 * frame.components.len());
-    let has_plain_scans =
-        (frame.process.is_progressive || is_single) && outline.scans.iter().all(|scan| is_in_order(scan));
+    let has_plain_scans = (frame.process.is_progressive || is_single) && outline.scans.iter().all(is_in_order);
     // It takes three components for colour differences but where Adobe's segment says otherwise, whatever else is said.
     let has_plain_colours = match stored {
         Stored::Rgb => outline.adobe_transform == Some(0),
