@@ -82,7 +82,11 @@ def make():
     ):
         (folder / f"{name}.jpg").write_bytes(soi + segment(0xE1, exif(kind, order, value)) + flat[2:])
     # The components' numbers are the letters R, G and B, and nothing else says so.
-    (folder / "rgb_numbers.jpg").write_bytes(without(cjpeg("-rgb"), 0xEE))
+    numbered = without(cjpeg("-rgb"), 0xEE)
+    (folder / "rgb_numbers.jpg").write_bytes(numbered)
+    # With JFIF's segment they are brightness and colours, whatever their numbers.
+    jfif = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+    (folder / "jfif_and_numbers.jpg").write_bytes(soi + jfif + numbered[2:])
     # JFIF says brightness and colours, Adobe's segment says RGB: libjpeg takes JFIF's word.
     adobe = segment(0xEE, b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 0]))
     data = jpeg(photo)

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use impasto::read::{ReadError, ReadLimits, decode_picture};
 
-/// Levels of 0..=255 that a file may be off in the mean.
-const TOLERANCE: f64 = 2.5;
+/// Levels of 0..=255 that a file may be off in the mean: both round, and no more.
+const TOLERANCE: f64 = 0.5;
 
 /// Width, height and RGB pixels of a PPM or PGM file as djpeg writes them: no comments, 255 levels.
 fn pixels(bytes: &[u8]) -> (usize, usize, Vec<u8>) {

@@ -3,8 +3,7 @@
 //! | file | read by |
 //! | --- | --- |
 //! | one scan of all components, or progressive; brightness not coarser than the colours | zune-jpeg |
-//! | other samplings, several scans that are not progressive, components in another order, arithmetic coding, no tables of
-//! codes, numbers that mean RGB, no marker at the end | `general` |
+//! | all else that libjpeg-turbo reads: samplings, orders, arithmetic coding, words at odds, no codes, no end | `general` |
 //! | 12 bits, lossless, hierarchical, JPEG-LS | refused by name (`outline`) |
 //!
 //! `scripts/jpeg_matrix.sh` holds both to what libjpeg-turbo makes of hundreds of kinds of files.
@@ -117,10 +116,11 @@ fn is_everyday(outline: &Outline, frame: &Frame, stored: Stored) -> bool {
     let is_in_order = |scan: &&[u8]| scan.chunks_exact(2).map(|part| place(part[0])).is_sorted();
     let is_single = outline.scans.first().is_some_and(|scan| scan.len() == 2 * frame.components.len());
     let has_plain_scans = (frame.process.is_progressive || is_single) && outline.scans.iter().all(is_in_order);
-    // It takes three components for colour differences but where Adobe's segment says otherwise, whatever else is said.
+    // It takes three components for RGB by Adobe's word or by their numbers, whatever JFIF's segment says.
+    let takes_rgb = outline.adobe_transform == Some(0) || frame.components.iter().map(|part| part.id).eq(*b"RGB");
     let has_plain_colours = match stored {
-        Stored::Rgb => outline.adobe_transform == Some(0),
-        Stored::YCbCr => outline.adobe_transform != Some(0),
+        Stored::Rgb => takes_rgb,
+        Stored::YCbCr => !takes_rgb,
         Stored::Ycck => outline.adobe_transform == Some(2),
         Stored::Grey | Stored::Cmyk => true,
     };
