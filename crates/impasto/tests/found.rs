@@ -166,3 +166,19 @@ fn a_jpeg_without_its_end_is_whole_if_all_its_rows_are_there() {
     let error = read("cut.jpg").unwrap_err();
     assert!(matches!(error, ReadError::Truncated { .. }), "{error}");
 }
+
+#[test]
+fn scans_without_number_are_refused() {
+    // A scan more is sound: it brings the same again. Each of these takes a few bytes and all of the picture.
+    let bytes = std::fs::read(folder().join("arithmetic.jpg")).unwrap();
+    let scan = bytes.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+    let (start, rest) = bytes.split_at(scan);
+    let header_end = 2 + usize::from(rest[3]);
+    for (count, is_read) in [(3, true), (600, false)] {
+        let many = [start, &rest[..header_end].repeat(count), &rest[header_end..]].concat();
+        match decode_picture(&many, Path::new("it"), &ReadLimits::default()) {
+            Ok(read) => assert!(is_read && read.picture.width == 96, "{count}"),
+            Err(error) => assert!(!is_read && error.to_string().contains("(more than 500 scans)"), "{error}"),
+        }
+    }
+}

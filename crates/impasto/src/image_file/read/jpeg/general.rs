@@ -10,6 +10,9 @@ use super::outline::{Component, Frame, next_marker, segment};
 use super::tables::Tables;
 use crate::image_file::read::{Failure, filled};
 
+/// Scans of a file that are read: a few bytes can make one over all of the picture, and no program writes a hundred.
+const MOST_SCANS: usize = 500;
+
 /// The coefficients of one component.
 pub(super) struct Grid {
     /// Blocks that hold some of the picture, across and down.
@@ -103,7 +106,7 @@ impl From<NoCode> for Failure {
 impl Reader<'_> {
     fn read(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut rest = bytes.get(2..).unwrap_or_default();
-        let mut has_frame = false;
+        let (mut has_frame, mut scans) = (false, 0);
         while let Some((marker, behind)) = next_marker(rest) {
             rest = behind;
             match marker {
@@ -124,8 +127,14 @@ impl Reader<'_> {
                 },
                 0xc0..=0xc2 | 0xc9 | 0xca if has_frame => return Err(damaged("it has two frame headers")),
                 0xc0..=0xc2 | 0xc9 | 0xca => has_frame = true,
+                0xda if scans == MOST_SCANS => {
+                    return Err(Failure::Unsupported(format!("more than {MOST_SCANS} scans")));
+                }
                 0xda if !has_frame => return Err(damaged("a scan comes before its frame header")),
-                0xda => rest = self.scan(body, rest)?,
+                0xda => {
+                    scans += 1;
+                    rest = self.scan(body, rest)?;
+                }
                 _ => {}
             }
         }
