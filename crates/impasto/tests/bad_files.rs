@@ -184,7 +184,8 @@ fn sizes_beyond_the_limits_are_refused_from_the_header() {
         assert!(matches!(error, ReadError::Pixels { limit: 256, .. }), "{extension}: {error}");
         assert!(error.to_string().contains("--max-megapixels"), "{error}");
     }
-    for extension in ["png", "bmp", "tif", "gif", "jpg"] {
+    // (A GIF's screen of no rows holds its picture all the same: `mended.rs`.)
+    for extension in ["png", "bmp", "tif", "jpg"] {
         let error = decode(&declaring(extension, 16, 0)).unwrap_err();
         assert!(matches!(error, ReadError::Side { height: 0, .. }), "{extension}: {error}");
     }

@@ -287,7 +287,8 @@ fn a_gif_gives_its_first_frame_on_white() {
     let white = [255u8; 3];
     let expected = [white, white, white, white, [200, 0, 0], white].concat();
     assert_eq!(read.picture.to_rgb8(), expected);
-    assert_eq!(read.notes, ["test: its transparent parts were put on white"]);
+    let moves = "test: it is an animation, of which the first picture was taken";
+    assert_eq!(read.notes, [moves, "test: its transparent parts were put on white"]);
 }
 
 /// An EXIF block that holds an orientation and nothing else.

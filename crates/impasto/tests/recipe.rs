@@ -1,9 +1,11 @@
 //! Recipes: presets hold the numbers of their sources, every error names its option, and JSON goes round.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use impasto::presets::PRESETS;
-use impasto::recipe::{FORMAT, Recipe, RecipeError, Size, Start, TotalVariationForm, parse_layers};
+use impasto::read::decode_recipe;
+use impasto::recipe::{FORMAT, Recipe, RecipeError, Size, Start, TotalVariationForm, parse_layers, text_from_bytes};
 use impasto::resolve::{ResolvedRecipe, style_shares};
 use impasto_vgg::{Layer, Pooling};
 
@@ -291,4 +293,27 @@ fn every_preset_and_every_name_of_a_choice_is_in_the_schema() {
             assert!(!property("style_layers")["properties"][layer].is_null(), "{layer}");
         }
     }
+}
+
+#[test]
+fn a_recipe_is_read_however_its_text_was_saved() {
+    let text = "{\"seed\": 7}\r\n";
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let ways: [Vec<u8>; 4] = [
+        [&b"\xef\xbb\xbf"[..], text.as_bytes()].concat(),
+        [&b"\xff\xfe"[..], &units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>()].concat(),
+        [&b"\xfe\xff"[..], &units.iter().flat_map(|unit| unit.to_be_bytes()).collect::<Vec<u8>>()].concat(),
+        units.iter().flat_map(|unit| unit.to_le_bytes()).collect(),
+    ];
+    for way in ways {
+        let read = decode_recipe(&way, Path::new("it.recipe.json")).unwrap();
+        assert_eq!(Recipe::from_json(&read).unwrap().seed, Some(7), "{:x?}", &way[..4]);
+        // As `--recipe FILE` does.
+        assert_eq!(text_from_bytes(&way).unwrap(), read);
+    }
+    let error = decode_recipe(b"\xff\xfe{\0\"", Path::new("it.recipe.json")).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the recipe in it.recipe.json cannot be read (it is not text in UTF-8 or UTF-16)"),
+        "{error}"
+    );
 }

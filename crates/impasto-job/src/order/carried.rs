@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use impasto::disk::read_file;
 use impasto::fetch::release;
 use impasto::read::read_recipe;
-use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start};
+use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start, text_from_bytes};
 
 use super::file::file_name;
 use crate::engine::weights_file;
@@ -16,7 +16,7 @@ pub fn load_recipe(path: &Path) -> Result<Recipe, Failure> {
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     let text = if is_json {
         let bytes = read_file(path, (RECIPE_LIMIT_BYTES as u64).div_ceil(1 << 20)).map_err(Failure::failed)?;
-        String::from_utf8(bytes)
+        text_from_bytes(&bytes)
             .map_err(|_| Failure::file(path, "is not a text; give a recipe in JSON, or a picture"))?
     } else {
         read_recipe(path).map_err(Failure::failed)?

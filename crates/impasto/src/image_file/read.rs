@@ -12,13 +12,19 @@
 //!
 //! **Architecture Invariant:** no byte of an image reaches a decoder but through [`decode_picture`].
 
+mod chunks;
 mod compose;
+mod directory;
+mod frames;
 mod guard;
 mod header;
 mod jpeg;
+mod mend;
+mod pages;
 mod profile;
 mod recipe_text;
 mod simple;
+mod sniff;
 mod tiff;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +32,9 @@ use std::path::{Path, PathBuf};
 use crate::disk::{DiskError, read_file};
 use crate::picture::Picture;
 use compose::{Raster, compose};
-use header::{Format, declared_size, sniff};
+use header::declared_size;
+use mend::mended;
+use sniff::{Format, Stranger, sniff};
 
 pub use recipe_text::{decode_recipe, read_recipe};
 
@@ -95,6 +103,13 @@ pub enum ReadError {
         /// What it is, with its article.
         kind: &'static str,
     },
+    /// What a camera's sensor saw, which is no picture yet.
+    #[error("{} is a raw photo; develop it first, with the camera's program or another, and give the PNG, TIFF or JPEG",
+        path.display())]
+    RawPhoto {
+        /// The file.
+        path: PathBuf,
+    },
     /// A side of no pixels, or of more than the limit.
     #[error("{} says it has {width} x {height} pixels, but a side may have 1 to {limit_px}; scale it first",
         path.display())]
@@ -139,8 +154,8 @@ pub enum ReadError {
         reason: String,
     },
     /// A variety of its format that is not read.
-    #[error("{} is a {format} file of a kind that impasto does not read ({reason}); convert it to PNG or JPEG first",
-        path.display())]
+    #[error("{} is a {format} file of a kind that impasto does not read ({reason}); save it anew, as PNG or as an ordinary \
+        JPEG", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -158,13 +173,20 @@ pub enum ReadError {
         needed_mib: u64,
     },
     /// The decoder gave up in a way of its own.
-    #[error("{} made the {format} decoder fail, so it is probably damaged; convert it to PNG with another program",
+    #[error("{} made the {format} decoder fail, so it is damaged or of a rare kind; convert it to PNG with another program",
         path.display())]
     Decoder {
         /// The file.
         path: PathBuf,
         /// Its format.
         format: &'static str,
+    },
+    /// The system gave no thread for the decoder to run on.
+    #[error("{} could not be read because the system lets this program start no more threads; raise the limit (ulimit -u, or \
+        that of its container), or end other programs", path.display())]
+    Threads {
+        /// The file.
+        path: PathBuf,
     },
     /// A picture that carries no recipe.
     #[error("{} carries no recipe; give a picture that impasto painted, or the .recipe.json that lies beside it",
@@ -191,6 +213,7 @@ enum Failure {
     Truncated,
     Damaged(String),
     Unsupported(String),
+    RawPhoto,
     Memory { needed_bytes: u64 },
 }
 
@@ -213,8 +236,9 @@ pub fn decode_picture(bytes: &[u8], name: &Path, limits: &ReadLimits) -> Result<
     }
     let format = match sniff(bytes) {
         Ok(format) => format,
-        Err(Some(kind)) => return Err(ReadError::UnknownKind { path: name.to_owned(), kind }),
-        Err(None) => return Err(ReadError::NotAnImage { path: name.to_owned() }),
+        Err(Stranger::Raw) => return Err(ReadError::RawPhoto { path: name.to_owned() }),
+        Err(Stranger::Known(kind)) => return Err(ReadError::UnknownKind { path: name.to_owned(), kind }),
+        Err(Stranger::Unknown) => return Err(ReadError::NotAnImage { path: name.to_owned() }),
     };
     let decoder = match format {
         Format::Jpeg => jpeg::decode,
@@ -236,13 +260,17 @@ fn decode_with(
     limits: &ReadLimits,
 ) -> Result<ReadPicture, ReadError> {
     let decoded = guard::run(|| {
+        let bytes = mended(format, bytes);
         // The header comes first, before any decoder sees the bytes.
-        let (width, height) = declared_size(format, bytes)?;
+        let (width, height) = declared_size(format, &bytes)?;
         limits.check(width, height)?;
-        compose(decoder(format, bytes, limits)?)
+        compose(decoder(format, &bytes, limits)?)
     });
-    let failed = || ReadError::Decoder { path: name.to_owned(), format: format.name() };
-    let (picture, remarks) = decoded.map_err(|_| failed())?.map_err(|failure| failure.name(name, format, limits))?;
+    let stopped = |stopped| match stopped {
+        guard::Stopped::Panicked => ReadError::Decoder { path: name.to_owned(), format: format.name() },
+        guard::Stopped::NoThread => ReadError::Threads { path: name.to_owned() },
+    };
+    let (picture, remarks) = decoded.map_err(stopped)?.map_err(|failure| failure.name(name, format, limits))?;
     let notes = remarks.into_iter().map(|remark| format!("{}: {remark}", name.display())).collect();
     Ok(ReadPicture { picture, notes })
 }
@@ -271,6 +299,7 @@ impl Failure {
             Failure::Truncated => ReadError::Truncated { path },
             Failure::Damaged(reason) => ReadError::Damaged { path, format, reason: one_line(&reason) },
             Failure::Unsupported(reason) => ReadError::Unsupported { path, format, reason: one_line(&reason) },
+            Failure::RawPhoto => ReadError::RawPhoto { path },
             Failure::Memory { needed_bytes } => ReadError::Memory { path, needed_mib: needed_bytes.div_ceil(1 << 20) },
         }
     }
@@ -307,7 +336,7 @@ mod tests {
             decode_with(panics, Format::Gif, b"GIF89a\x01\0\x01\0", Path::new("planted.gif"), &ReadLimits::default());
         assert_eq!(
             read.unwrap_err().to_string(),
-            "planted.gif made the GIF decoder fail, so it is probably damaged; convert it to PNG with another program"
+            "planted.gif made the GIF decoder fail, so it is damaged or of a rare kind; convert it to PNG with another program"
         );
     }
 

@@ -22,6 +22,7 @@ pub mod precision;
 pub mod presets;
 pub mod resolve;
 mod schema;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub const FORMAT: u32 = 1;
 
 /// The format of recipes from before there was a number.
 const FIRST_FORMAT: u32 = 1;
+pub use text::{NoText, text_from_bytes};
 
 /// The longest recipe text that is read, in bytes.
 pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;

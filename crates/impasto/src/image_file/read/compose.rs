@@ -2,11 +2,13 @@
 //!
 //! All in one pass over the rows, so that the samples and the picture are the only large things in memory.
 
-use image::metadata::Orientation as ExifOrientation;
-
-use super::profile::Conversion;
+use super::directory::Directory;
+use super::profile::{ColourSpace, Conversion};
 use super::{Failure, filled};
 use crate::picture::Picture;
+
+/// EXIF's and TIFF's tag of the orientation.
+const ORIENTATION: u64 = 0x112;
 
 /// What a decoder hands on.
 pub(super) struct Raster {
@@ -19,8 +21,8 @@ pub(super) struct Raster {
     pub(super) samples: Samples,
     /// Whether the colours have been multiplied by the alpha already.
     pub(super) is_premultiplied: bool,
-    /// The ICC profile.
-    pub(super) profile: Option<Vec<u8>>,
+    /// What the colours mean.
+    pub(super) colours: ColourSpace,
     pub(super) orientation: Orientation,
     /// What the user should know, each a sentence without the file's name and a full stop.
     pub(super) remarks: Vec<String>,
@@ -129,7 +131,7 @@ pub(super) enum Orientation {
 
 impl Orientation {
     /// From EXIF's number; what is not 1 to 8 means upright.
-    pub(super) fn from_exif_number(number: u16) -> Orientation {
+    pub(super) fn from_exif_number(number: u64) -> Orientation {
         match number {
             2 => Orientation::MirroredAcross,
             3 => Orientation::UpsideDown,
@@ -146,8 +148,12 @@ impl Orientation {
     pub(super) fn from_exif_block(block: &[u8]) -> Orientation {
         // Some programs keep the marker of JPEG's segment in front.
         let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-        let number = ExifOrientation::from_exif_chunk(block).map_or(1, ExifOrientation::to_exif);
-        Orientation::from_exif_number(number.into())
+        if !matches!(block, [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..]) {
+            return Orientation::Upright;
+        }
+        // A number of 16 bits by its specification; phones write it in 8 and in 32 as well.
+        let number = Directory::first(block).and_then(|directory| directory.value(ORIENTATION)).unwrap_or(1);
+        Orientation::from_exif_number(number)
     }
 
     /// Size of the upright picture, and where its plane has the stored pixel (x, y): at start + x * across + y * down.
@@ -177,11 +183,12 @@ struct Layout {
 
 /// The picture of a decoder's samples, and the decoder's remarks with our own.
 pub(super) fn compose(raster: Raster) -> Result<(Picture, Vec<String>), Failure> {
-    let Raster { width, height, channels, samples, is_premultiplied, profile, orientation, mut remarks } = raster;
+    let Raster { width, height, channels, samples, is_premultiplied, colours: meaning, orientation, mut remarks } =
+        raster;
     if samples.len() != width * height * channels.count() {
         return Err(Failure::Damaged("its decoder gave another number of samples than the size asks for".into()));
     }
-    let conversion = profile.as_deref().and_then(|profile| Conversion::new(profile, channels, &mut remarks));
+    let conversion = Conversion::new(&meaning, channels, &mut remarks);
     if channels == Channels::Cmyk && conversion.is_none() {
         remarks
             .push("its four inks were turned into colours without a profile of the press, so they are a guess".into());

@@ -10,6 +10,23 @@ use moxcms::{ColorProfile, DataColorSpace, Layout, ProfileText, TransformF32Exec
 use super::compose::Channels;
 use super::{Failure, PROFILE_LIMIT_BYTES, one_line};
 
+/// What a file says its colours mean.
+pub(super) enum ColourSpace {
+    /// sRGB, or nothing.
+    Srgb,
+    /// An ICC profile.
+    Profile(Vec<u8>),
+    /// What a file describes in other ways, and in words.
+    Described(Box<ColorProfile>, String),
+}
+
+impl ColourSpace {
+    /// Of a file that has a profile, or none.
+    pub(super) fn of(profile: Option<Vec<u8>>) -> ColourSpace {
+        profile.map_or(ColourSpace::Srgb, ColourSpace::Profile)
+    }
+}
+
 /// Conversion of a file's colours to sRGB.
 pub(super) struct Conversion {
     transform: Arc<TransformF32Executor>,
@@ -18,8 +35,16 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// The conversion that the profile asks for; `None` where there is nothing to convert.
-    pub(super) fn new(profile: &[u8], channels: Channels, remarks: &mut Vec<String>) -> Option<Conversion> {
+    /// The conversion that is asked for; `None` where there is nothing to convert.
+    pub(super) fn new(colours: &ColourSpace, channels: Channels, remarks: &mut Vec<String>) -> Option<Conversion> {
+        match colours {
+            ColourSpace::Srgb => None,
+            ColourSpace::Profile(profile) => Conversion::of_profile(profile, channels, remarks),
+            ColourSpace::Described(source, words) => Conversion::from_source(source, words, channels, remarks),
+        }
+    }
+
+    fn of_profile(profile: &[u8], channels: Channels, remarks: &mut Vec<String>) -> Option<Conversion> {
         if profile.len() > PROFILE_LIMIT_BYTES {
             remarks.push("its colour profile is too large and was ignored".into());
             return None;
@@ -28,6 +53,15 @@ impl Conversion {
             remarks.push("its colour profile cannot be read and was ignored".into());
             return None;
         };
+        Conversion::from_source(&source, &name(&source), channels, remarks)
+    }
+
+    fn from_source(
+        source: &ColorProfile,
+        name: &str,
+        channels: Channels,
+        remarks: &mut Vec<String>,
+    ) -> Option<Conversion> {
         let (layout, profile_channels) = match (source.color_space, channels) {
             (DataColorSpace::Gray, Channels::Grey | Channels::GreyAlpha) => (Layout::Gray, 1),
             // Grey is a colour too: its three parts are equal.
@@ -51,7 +85,7 @@ impl Conversion {
         if conversion.changes_nothing() {
             return None;
         }
-        remarks.push(format!("its colours were converted from {} to sRGB", name(&source)));
+        remarks.push(format!("its colours were converted from {name} to sRGB"));
         Some(conversion)
     }
 

@@ -3,10 +3,11 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::header::{Format, sniff};
+use super::sniff::{Format, sniff};
 use super::{ReadError, ReadLimits, guard, one_line};
 use crate::disk::{DiskError, read_file};
 use crate::image_file::write::{RECIPE_KEYWORD, sidecar_path};
+use crate::recipe::text_from_bytes;
 
 /// Longest recipe that is read.
 const TEXT_LIMIT_MIB: u64 = 1;
@@ -38,12 +39,11 @@ pub fn read_recipe(path: &Path) -> Result<String, ReadError> {
 /// [`ReadError::NoRecipe`] where they are neither, or [`ReadError::RecipeText`].
 pub fn decode_recipe(bytes: &[u8], name: &Path) -> Result<String, ReadError> {
     if sniff(bytes) == Ok(Format::Png) {
-        recipe_in_png(bytes, name)
-    } else if bytes.trim_ascii_start().first() == Some(&b'{') {
-        recipe_in_text(bytes, name)
-    } else {
-        Err(ReadError::NoRecipe { path: name.to_owned() })
+        return recipe_in_png(bytes, name);
     }
+    // Its first letter, behind whatever mark of its encoding.
+    let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf\xff\xfe\0".contains(byte));
+    if start == Some(&b'{') { recipe_in_text(bytes, name) } else { Err(ReadError::NoRecipe { path: name.to_owned() }) }
 }
 
 fn recipe_in_text(bytes: &[u8], path: &Path) -> Result<String, ReadError> {
@@ -51,7 +51,7 @@ fn recipe_in_text(bytes: &[u8], path: &Path) -> Result<String, ReadError> {
     if bytes.len() as u64 > TEXT_LIMIT_MIB << 20 {
         return Err(wrong("it is longer than 1 MiB"));
     }
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| wrong("it is not text"))
+    text_from_bytes(bytes).map_err(|error| wrong(&error.to_string()))
 }
 
 /// The text of a PNG's recipe chunk, wherever in the file it stands.
@@ -76,7 +76,8 @@ fn recipe_in_png(bytes: &[u8], path: &Path) -> Result<String, ReadError> {
     });
     let wrong = |reason: String| ReadError::RecipeText { path: path.to_owned(), reason };
     match found {
-        Err(guard::Stopped) => Err(wrong("its decoder failed".into())),
+        Err(guard::Stopped::Panicked) => Err(wrong("its decoder failed".into())),
+        Err(guard::Stopped::NoThread) => Err(ReadError::Threads { path: path.to_owned() }),
         Ok(Err(error)) => Err(wrong(one_line(&error.to_string()))),
         Ok(Ok(None)) => Err(ReadError::NoRecipe { path: path.to_owned() }),
         Ok(Ok(Some(text))) => recipe_in_text(text.as_bytes(), path),

@@ -9,8 +9,12 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder, ImageError, ImageResult, Limits};
 
+use super::chunks::read_chunks;
 use super::compose::{Channels, Orientation, Raster, Samples};
-use super::header::{Format, has_whole_webp_chunks, is_webp_cut};
+use super::frames::{first_frame_remark, gif_frames, webp_frames};
+use super::header::{has_whole_webp_chunks, is_webp_cut};
+use super::profile::ColourSpace;
+use super::sniff::Format;
 use super::{DECODER_LIMIT_BYTES, EXIF_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failure> {
@@ -29,11 +33,42 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Resul
     };
     let has_data_beside = format != Format::WebP || has_whole_webp_chunks(bytes);
     let read = opened.map_err(failure).and_then(|decoder| read(decoder, has_data_beside, limits));
+    let read = read.map(|raster| with_what_chunks_say(raster, format, bytes));
     read.map_err(|failure| match failure {
         // The decoder of WebP calls what is cut off damaged.
         Failure::Damaged(_) if format == Format::WebP && is_webp_cut(bytes) => Failure::Truncated,
         failure => failure,
     })
+}
+
+/// Makes a bitmap opaque whose fourth channel is zero throughout: programs leave it so, and mean no transparency.
+fn heed_no_empty_alpha(raster: &mut Raster) {
+    let (Channels::RgbAlpha, Samples::Bits8(samples)) = (raster.channels, &mut raster.samples) else { return };
+    if samples.iter().skip(3).step_by(4).all(|alpha| *alpha == 0) {
+        samples.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+        raster.remarks.push("its transparency would hide all of it and was ignored".into());
+    }
+}
+
+/// Adds what the decoders do not hand on: the meaning of a PNG's colours, and that a picture moves.
+fn with_what_chunks_say(mut raster: Raster, format: Format, bytes: &[u8]) -> Raster {
+    let frames = match format {
+        Format::Gif => gif_frames(bytes),
+        Format::WebP => webp_frames(bytes),
+        Format::Png => {
+            let said = read_chunks(bytes);
+            raster.colours = said.colours.unwrap_or(raster.colours);
+            raster.remarks.extend(said.remark);
+            said.frames
+        }
+        Format::Bmp => {
+            heed_no_empty_alpha(&mut raster);
+            None
+        }
+        _ => None,
+    };
+    raster.remarks.extend(first_frame_remark(frames));
+    raster
 }
 
 /// Reads a picture, and its EXIF data and profile where they may be asked for.
@@ -61,6 +96,7 @@ fn read(
         Ok(None) | Err(_) => Orientation::Upright,
     };
     let profile = if has_data_beside { decoder.icc_profile().unwrap_or_default() } else { None };
+    let colours = ColourSpace::of(profile);
     let (channels, is_16_bit) = match decoder.color_type() {
         ColorType::L8 => (Channels::Grey, false),
         ColorType::La8 => (Channels::GreyAlpha, false),
@@ -100,7 +136,7 @@ fn read(
     } else {
         Samples::Bits8(buffer)
     };
-    Ok(Raster { width, height, channels, samples, is_premultiplied: false, profile, orientation, remarks })
+    Ok(Raster { width, height, channels, samples, is_premultiplied: false, colours, orientation, remarks })
 }
 
 fn failure(error: ImageError) -> Failure {
@@ -113,7 +149,7 @@ fn failure(error: ImageError) -> Failure {
         error => error.to_string(),
     };
     // Some decoders have an error of their own for the end of the file.
-    let is_truncated = ["unexpected end", "end of file", "unexpected eof"];
+    let is_truncated = ["unexpected end", "end of file", "unexpected eof", "insufficientinput"];
     if is_truncated.iter().any(|words| text.to_lowercase().contains(words)) {
         Failure::Truncated
     } else {

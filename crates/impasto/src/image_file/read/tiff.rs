@@ -1,18 +1,30 @@
-//! TIFF, by the tiff crate: grey, grey with alpha, colour, colour with alpha, CMYK and palettes, in whole numbers of 1 to
+//! TIFF, the largest of its pages, by the tiff crate: grey, grey with alpha, colour, colour with alpha, CMYK and palettes, in whole numbers of 1 to
 //! 32 bits or floating point, in strips, tiles or planes.
 
 use std::io::{Cursor, ErrorKind};
 
 use tiff::decoder::ifd::Value;
-use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::compose::{Channels, Orientation, Raster, Samples};
-use super::header::{Format, TiffEntry};
+use super::directory::Directory;
+use super::pages::choose_page;
+use super::profile::ColourSpace;
+use super::sniff::Format;
 use super::{DECODER_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
 
 pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failure> {
+    let page = choose_page(bytes)?;
+    // The crate begins with the first page, so that the page becomes it.
+    let moved = (!page.is_first).then(|| page.directory.as_first());
+    let mut raster = decode_first_page(moved.as_deref().unwrap_or(bytes), limits)?;
+    raster.remarks.extend(page.remark);
+    Ok(raster)
+}
+
+fn decode_first_page(bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failure> {
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failure)?;
     let meaning = decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).map_err(failure)?;
     if meaning != Some(PhotometricInterpretation::RGBPalette.to_u16()) {
@@ -21,7 +33,8 @@ pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Ras
     // The crate does not decode palettes, but their indices are laid out as greys are: so it is told that they are.
     let colours = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(failure)?;
     let mut as_grey = bytes.to_vec();
-    TiffEntry::find(bytes, Tag::PhotometricInterpretation.to_u16().into())
+    Directory::first(bytes)
+        .and_then(|directory| directory.find(Tag::PhotometricInterpretation.to_u16().into()))
         .and_then(|entry| entry.set_short(&mut as_grey, PhotometricInterpretation::BlackIsZero.to_u16()))
         .ok_or(Failure::Truncated)?;
     let decoder = Decoder::new(Cursor::new(as_grey.as_slice())).map_err(failure)?;
@@ -31,6 +44,11 @@ pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Ras
 fn read(mut decoder: Decoder<Cursor<&[u8]>>, limits: &ReadLimits, palette: Option<&[u16]>) -> Result<Raster, Failure> {
     let (width, height) = decoder.dimensions().map_err(failure)?;
     let (width, height) = limits.check(width.into(), height.into())?;
+    // The crate fails at these (0.11.3).
+    let has_planes = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).ok().flatten() == Some(2);
+    if has_planes && decoder.get_chunk_type() == ChunkType::Tile {
+        return Err(Failure::Unsupported("tiles of each colour by itself".into()));
+    }
     let (mut channels, bits) = channels(decoder.colortype().map_err(failure)?)?;
     // What a fourth (or second) channel is: 1, an alpha that the colours were multiplied by; 2, one that they were not.
     let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
@@ -78,15 +96,15 @@ fn read(mut decoder: Decoder<Cursor<&[u8]>>, limits: &ReadLimits, palette: Optio
             None
         }
     };
-    let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation).ok().flatten().unwrap_or(1);
+    let orientation = decoder.find_tag_unsigned::<u32>(Tag::Orientation).ok().flatten().unwrap_or(1);
     Ok(Raster {
         width,
         height,
         channels,
         samples,
         is_premultiplied: extra.first() == Some(&1),
-        profile,
-        orientation: Orientation::from_exif_number(orientation),
+        colours: ColourSpace::of(profile),
+        orientation: Orientation::from_exif_number(orientation.into()),
         remarks,
     })
 }
