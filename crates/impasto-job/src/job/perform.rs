@@ -6,7 +6,7 @@ use std::path::Path;
 use impasto::run::{content_at, style_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{OutputFormat, WriteOptions, encode_picture};
-use impasto::{Control, Images, Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
+use impasto::{Images, Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
 
 use super::Job;
 use super::board::Board;

@@ -12,6 +12,7 @@
 //!
 //! **Architecture Invariant:** no byte of an image reaches a decoder but through [`decode_picture`].
 
+mod channels;
 mod chunks;
 mod compose;
 mod directory;
@@ -20,8 +21,10 @@ mod guard;
 mod header;
 mod jpeg;
 mod mend;
+mod numbers;
 mod pages;
 mod profile;
+mod raster;
 mod recipe_text;
 mod simple;
 mod sniff;
@@ -31,9 +34,10 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{DiskError, read_file};
 use crate::picture::Picture;
-use compose::{Raster, compose};
+use compose::compose;
 use header::declared_size;
 use mend::mended;
+use raster::Raster;
 use sniff::{Format, Stranger, sniff};
 
 pub use recipe_text::{decode_recipe, read_recipe};

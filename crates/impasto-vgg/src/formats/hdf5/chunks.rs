@@ -4,9 +4,32 @@ use std::collections::BTreeSet;
 
 use super::super::budget::{Budget, NESTING_LIMIT, Size, count};
 use super::super::source::{Fields, Source};
-use super::dataset::{ChunkIndex, ChunkedLayout};
 use super::object::{NOWHERE, expect, table};
 use crate::weights::WeightsError;
+
+/// How a chunked dataset finds its chunks.
+#[derive(Clone, Debug)]
+pub struct ChunkedLayout {
+    /// Sides of a chunk, as many as the dataset has.
+    pub sides: Vec<u64>,
+    /// Where its index lies.
+    pub address: u64,
+    /// Of which kind that is.
+    pub index: ChunkIndex,
+}
+
+/// The kinds of index that are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChunkIndex {
+    /// A B-tree of version 1.
+    Tree,
+    /// There is one chunk; its length where it went through filters, and the filters that were left out.
+    Single(Option<(u64, u32)>),
+    /// The chunks stand in a row.
+    InARow,
+    /// A table of as many entries as there are chunks.
+    FixedArray,
+}
 
 /// Charged for a chunk: itself and its corner, in a list that grows by doubling, and its place in a set.
 const CHUNK_BYTES: u64 = 384;

@@ -17,7 +17,7 @@ use flate2::read::ZlibDecoder;
 use super::super::budget::{Budget, NESTING_LIMIT, Size, count};
 use super::super::element::{Element, Kind, read_values};
 use super::super::source::{Fields, Source};
-use super::chunks::{Chunk, chunks};
+use super::chunks::{Chunk, ChunkIndex, ChunkedLayout, chunks};
 use super::object::{DATASPACE, DATATYPE, EXTERNAL_FILES, FILTERS, LAYOUT, Message, NOWHERE, message};
 use crate::weights::WeightsError;
 
@@ -47,30 +47,6 @@ enum Layout {
     Compact(Vec<u8>),
     Contiguous { address: u64, len: u64 },
     Chunked(ChunkedLayout),
-}
-
-/// How a chunked dataset finds its chunks.
-#[derive(Clone, Debug)]
-pub struct ChunkedLayout {
-    /// Sides of a chunk, as many as the dataset has.
-    pub sides: Vec<u64>,
-    /// Where its index lies.
-    pub address: u64,
-    /// Of which kind that is.
-    pub index: ChunkIndex,
-}
-
-/// The kinds of index that are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChunkIndex {
-    /// A B-tree of version 1.
-    Tree,
-    /// There is one chunk; its length where it went through filters, and the filters that were left out.
-    Single(Option<(u64, u32)>),
-    /// The chunks stand in a row.
-    InARow,
-    /// A table of as many entries as there are chunks.
-    FixedArray,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

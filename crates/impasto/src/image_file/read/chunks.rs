@@ -8,7 +8,7 @@ use moxcms::{
     TransferCharacteristics,
 };
 
-use super::header::big_endian;
+use super::numbers::big_endian;
 use super::profile::ColourSpace;
 
 /// The colours of sRGB, as a cHRM chunk has them: x and y of white, red, green and blue, times 100,000.

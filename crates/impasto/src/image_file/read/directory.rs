@@ -7,7 +7,7 @@
 //! BigTIFF  offset of directory at 8, 8 bytes; count 8; entry 20 = tag 2, type 2, count 8, value 8; next 8
 //! ```
 
-use super::header::ordered;
+use super::numbers::ordered;
 
 /// Entries of a directory that are looked at; real ones have some dozens.
 const MOST_ENTRIES: u64 = 4096;

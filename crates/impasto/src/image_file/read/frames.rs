@@ -1,6 +1,6 @@
 //! Whether a GIF or a WebP moves: of an animation the first picture is taken, and that is said.
 
-use super::header::little_endian;
+use super::numbers::little_endian;
 
 /// What is said of an animation.
 pub(super) fn first_frame_remark(frames: Option<u64>) -> Option<String> {

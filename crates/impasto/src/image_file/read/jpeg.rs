@@ -24,8 +24,9 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::compose::{Channels, Orientation, Raster, Samples};
+use super::channels::Channels;
 use super::profile::ColourSpace;
+use super::raster::{Orientation, Raster, Samples};
 use super::sniff::Format;
 use super::{Failure, MISSING_PARTS, ReadLimits, filled};
 pub(super) use outline::Outline;

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use super::frames::gif_picture;
-use super::header::{big_endian, little_endian};
+use super::numbers::{big_endian, little_endian};
 use super::sniff::Format;
 
 /// The file as it should be; as it is where nothing of the kind is wrong.

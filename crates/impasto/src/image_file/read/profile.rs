@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, ProfileText, TransformF32Executor, TransformOptions};
 
-use super::compose::Channels;
+use super::channels::Channels;
 use super::{Failure, PROFILE_LIMIT_BYTES, one_line};
 
 /// What a file says its colours mean.

@@ -9,11 +9,12 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder, ImageError, ImageResult, Limits};
 
+use super::channels::Channels;
 use super::chunks::read_chunks;
-use super::compose::{Channels, Orientation, Raster, Samples};
 use super::frames::{first_frame_remark, gif_frames, webp_frames};
 use super::header::{has_whole_webp_chunks, is_webp_cut};
 use super::profile::ColourSpace;
+use super::raster::{Orientation, Raster, Samples};
 use super::sniff::Format;
 use super::{DECODER_LIMIT_BYTES, EXIF_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
 

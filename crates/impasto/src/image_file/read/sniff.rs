@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes: an image that is read, or what else, so that a refusal names it.
 
-use super::header::little_endian;
+use super::numbers::little_endian;
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
 
-use super::compose::{Channels, Orientation, Raster, Samples};
+use super::channels::Channels;
 use super::directory::Directory;
 use super::pages::choose_page;
 use super::profile::ColourSpace;
+use super::raster::{Orientation, Raster, Samples};
 use super::sniff::Format;
 use super::{DECODER_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
 
