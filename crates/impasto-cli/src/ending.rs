@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use impasto_job::{Failure, FailureKind};
 
+use crate::interrupt;
 use crate::show::say;
 
 /// Says the sentence and gives the exit status.
@@ -12,7 +13,7 @@ pub fn report(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure.kind {
         FailureKind::Failed => 1,
         FailureKind::Usage => 2,
-        FailureKind::Interrupted => 130,
+        FailureKind::Interrupted => interrupt::status(),
     })
 }
 

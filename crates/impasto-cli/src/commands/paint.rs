@@ -4,7 +4,7 @@
 //!   options, --recipe  -->  Job        every error of a choice, the output's name and folder: said first
 //!   a run's folder     -->  Job
 //!   Job, engines       -->  Prepared   notes and a forecast are shown
-//!   Prepared           -->  events     shown; Ctrl-C stops it       -->  the last line, the exit status
+//!   Prepared           -->  events     shown; a signal stops it     -->  the last line, the exit status
 //! ```
 
 use std::time::Instant;
@@ -161,6 +161,7 @@ fn finish(show: Show, finished: &Finished) -> Result<(), Failure> {
         seconds: finished.seconds,
         peak_mib: peak_mib(),
     };
-    show.finish(&done)?;
-    finished.failure().map_or(Ok(()), Err)
+    // That a run was stopped is said rather than that the terminal, by which it was, takes no last line.
+    let shown = show.finish(&done);
+    finished.failure().map_or(shown, Err)
 }

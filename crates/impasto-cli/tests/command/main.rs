@@ -23,6 +23,8 @@ mod report;
 #[cfg(unix)]
 mod runs;
 #[cfg(unix)]
+mod signals;
+#[cfg(unix)]
 mod stopped_sweep;
 #[cfg(target_os = "linux")]
 mod system_calls;
