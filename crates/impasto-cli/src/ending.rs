@@ -42,7 +42,7 @@ mod tests {
         let sentence = |typed: &[&str]| usage_failure(&Arguments::try_parse_from(typed).unwrap_err()).sentence;
         let unknown = sentence(&["impasto", "paint", "--sise", "12"]);
         assert!(unknown.contains("--sise") && unknown.contains("--size"), "{unknown}");
-        let missing = sentence(&["impasto", "paint", "photo.png", "painting.png"]);
+        let missing = sentence(&["impasto", "texture", "painting.png"]);
         assert!(missing.contains("--output"), "{missing}");
         for sentence in [unknown, missing] {
             assert!(!sentence.contains('\n') && !sentence.contains("Usage"), "{sentence}");

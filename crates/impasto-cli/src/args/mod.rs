@@ -128,8 +128,8 @@ pub struct PaintArguments {
     /// The painting, or several to be mixed; may be left out where --recipe names them
     #[arg(value_name = "STYLE")]
     pub styles: Vec<PathBuf>,
-    /// The picture to write: .png, .jpg, .webp or .tif; may be left out with --run-dir
-    #[arg(short, long, value_name = "FILE", required_unless_present = "run_dir")]
+    /// The picture to write: .png, .jpg, .webp or .tif [default: PHOTO-PAINTING.png, by their names; with --run-dir none]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What is asked of the method.
     #[command(flatten)]

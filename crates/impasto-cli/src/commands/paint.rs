@@ -41,7 +41,15 @@ pub fn paint_on(
     output: Output,
 ) -> Result<(), Failure> {
     let keep = arguments.keeping.keep_in()?;
-    let job = Job::new(&arguments.order()?, &arguments.files.plain(arguments.output.clone()), keep.as_ref())?;
+    let order = arguments.order()?;
+    let mut files = arguments.files.plain(arguments.output.clone());
+    if files.output.is_none() && keep.is_none() {
+        let name = order.resolve()?.picture_name().ok_or_else(|| {
+            Failure::usage("the current folder has a thousand pictures of these images; give a name with --output")
+        })?;
+        (files.output, files.has_made_name) = (Some(name), true);
+    }
+    let job = Job::new(&order, &files, keep.as_ref())?;
     carry_out(job, engines, voice, &arguments.running, output)
 }
 

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// Calls this with the number of each signal that comes, on a thread of its own.
@@ -17,6 +18,8 @@ pub fn watch(mut tell: impl FnMut(u8) + Send + 'static) -> io::Result<()> {
         caught.push(SIGHUP);
     }
     let mut signals = Signals::new(caught)?;
+    // A file longer than `ulimit -f` shall be an error of the write, which has a way out, and not the program's end.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             tell(u8::try_from(signal).unwrap_or_default());

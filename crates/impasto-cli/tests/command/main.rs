@@ -17,6 +17,8 @@ mod kept_formats;
 mod kill;
 mod log_dir;
 mod measure;
+#[cfg(unix)]
+mod output_places;
 mod paint;
 mod recipes;
 mod report;
