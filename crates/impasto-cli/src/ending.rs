@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use impasto_job::{Failure, FailureKind};
 
+use crate::interrupt;
 use crate::show::say;
 
 /// Says the sentence and gives the exit status.
@@ -12,7 +13,7 @@ pub fn report(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure.kind {
         FailureKind::Failed => 1,
         FailureKind::Usage => 2,
-        FailureKind::Interrupted => 130,
+        FailureKind::Interrupted => interrupt::status(),
     })
 }
 
@@ -41,7 +42,7 @@ mod tests {
         let sentence = |typed: &[&str]| usage_failure(&Arguments::try_parse_from(typed).unwrap_err()).sentence;
         let unknown = sentence(&["impasto", "paint", "--sise", "12"]);
         assert!(unknown.contains("--sise") && unknown.contains("--size"), "{unknown}");
-        let missing = sentence(&["impasto", "paint", "photo.png", "painting.png"]);
+        let missing = sentence(&["impasto", "texture", "painting.png"]);
         assert!(missing.contains("--output"), "{missing}");
         for sentence in [unknown, missing] {
             assert!(!sentence.contains('\n') && !sentence.contains("Usage"), "{sentence}");

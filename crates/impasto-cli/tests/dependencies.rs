@@ -22,8 +22,7 @@ fn repository() -> Option<PathBuf> {
 /// What a command of cargo says; `None`, and a word about it, where it cannot be asked.
 fn cargo(arguments: &[&str]) -> Option<String> {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let said =
-        Command::new(program).args(arguments).args(["--locked"]).current_dir(repository()?).output();
+    let said = Command::new(program).args(arguments).args(["--locked"]).current_dir(repository()?).output();
     let said = said.ok().filter(|said| said.status.success());
     if said.is_none() {
         println!("skipped: `cargo {}` does not answer", arguments.join(" "));

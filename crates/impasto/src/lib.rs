@@ -71,7 +71,7 @@ pub use control::Control;
 #[doc(hidden)]
 pub use disk::crc32c;
 pub use disk::digest;
-pub use image_file::{read, write};
+pub use image_file::{read, rescue, write};
 pub use objective::loss;
 pub use optimiser::{Rejection, adam, diagonal, lbfgs, preconditioner, pyramid, state};
 pub use picture::{Picture, resize, sheet};

@@ -39,7 +39,8 @@ Environment:
   ALL_PROXY, HTTPS_PROXY, HTTP_PROXY     the proxy of `weights fetch`, but for the hosts of NO_PROXY
   SSL_CERT_FILE=FILE                     certificates that `weights fetch` trusts instead of Mozilla's
 
-Exit status: 0 done; 1 something failed; 2 the command line or the recipe is wrong; 130 interrupted.";
+Exit status: 0 done; 1 something failed; 2 the command line or the recipe is wrong; 130 interrupted,
+143 or 129 by SIGTERM or SIGHUP.";
 
 /// Paint a photo in the style of a painting.
 ///
@@ -61,7 +62,7 @@ pub struct Arguments {
 pub enum Command {
     /// Paint a photo in the style of one painting or several
     ///
-    /// Ctrl-C stops after the running evaluation and writes the picture so far.
+    /// Ctrl-C (SIGTERM and SIGHUP too) stops after the running evaluation and writes the picture so far.
     #[command(allow_negative_numbers = true)]
     Paint(Box<PaintArguments>),
     /// Paint a picture with a style image's texture and nothing else (figure 1 of the paper, above)
@@ -127,8 +128,8 @@ pub struct PaintArguments {
     /// The painting, or several to be mixed; may be left out where --recipe names them
     #[arg(value_name = "STYLE")]
     pub styles: Vec<PathBuf>,
-    /// The picture to write: .png, .jpg, .webp or .tif; may be left out with --run-dir
-    #[arg(short, long, value_name = "FILE", required_unless_present = "run_dir")]
+    /// The picture to write: .png, .jpg, .webp or .tif [default: PHOTO-PAINTING.png, by their names; with --run-dir none]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What is asked of the method.
     #[command(flatten)]

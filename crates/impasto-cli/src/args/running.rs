@@ -34,7 +34,7 @@ impl FileArguments {
     pub fn plain(&self, output: Option<PathBuf>) -> Files {
         let write = WriteOptions { bits: if self.depth == "16" { 16 } else { 8 }, jpeg_quality: self.quality };
         let read = ReadLimits { megapixels: self.max_megapixels, lenient: self.lenient, ..ReadLimits::default() };
-        Files { output, write, read }
+        Files { output, has_made_name: false, write, read }
     }
 }
 

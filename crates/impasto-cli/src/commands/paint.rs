@@ -4,7 +4,7 @@
 //!   options, --recipe  -->  Job        every error of a choice, the output's name and folder: said first
 //!   a run's folder     -->  Job
 //!   Job, engines       -->  Prepared   notes and a forecast are shown
-//!   Prepared           -->  events     shown; Ctrl-C stops it       -->  the last line, the exit status
+//!   Prepared           -->  events     shown; a signal stops it     -->  the last line, the exit status
 //! ```
 
 use std::time::Instant;
@@ -41,7 +41,15 @@ pub fn paint_on(
     output: Output,
 ) -> Result<(), Failure> {
     let keep = arguments.keeping.keep_in()?;
-    let job = Job::new(&arguments.order()?, &arguments.files.plain(arguments.output.clone()), keep.as_ref())?;
+    let order = arguments.order()?;
+    let mut files = arguments.files.plain(arguments.output.clone());
+    if files.output.is_none() && keep.is_none() {
+        let name = order.resolve()?.picture_name().ok_or_else(|| {
+            Failure::usage("the current folder has a thousand pictures of these images; give a name with --output")
+        })?;
+        (files.output, files.has_made_name) = (Some(name), true);
+    }
+    let job = Job::new(&order, &files, keep.as_ref())?;
     carry_out(job, engines, voice, &arguments.running, output)
 }
 
@@ -161,6 +169,7 @@ fn finish(show: Show, finished: &Finished) -> Result<(), Failure> {
         seconds: finished.seconds,
         peak_mib: peak_mib(),
     };
-    show.finish(&done)?;
-    finished.failure().map_or(Ok(()), Err)
+    // That a run was stopped is said rather than that the terminal, by which it was, takes no last line.
+    let shown = show.finish(&done);
+    finished.failure().map_or(shown, Err)
 }

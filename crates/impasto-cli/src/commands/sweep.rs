@@ -8,10 +8,10 @@
 
 use std::path::{Path, PathBuf};
 
-use impasto::disk::{RealDisk, check_writable, create_folder, remove_file_if_present};
+use impasto::disk::{RealDisk, Way, check_writable, create_folder, remove_file_if_present};
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::sheet::{Cell, sheet};
-use impasto::write::{OutputFormat, WriteOptions, write_picture};
+use impasto::write::{OutputFormat, WriteOptions, check_picture_writable, write_picture};
 use impasto::{Recipe, ResolvedRecipe};
 use impasto_job::order::same_file;
 use impasto_job::{Failure, FailureKind};
@@ -32,8 +32,11 @@ const MOST_CELLS: usize = 1000;
 pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
     let cells = plan(arguments)?;
     let folder = pictures_folder(&arguments.output);
-    check_output(arguments, &cells)?;
+    let way = check_output(arguments, &cells)?;
     create_folder(&RealDisk, &folder).map_err(Failure::failed)?;
+    // Their names too, before the first is painted.
+    cells.iter().try_for_each(|cell| check_writable(&cell.path, 0).map(drop)).map_err(Failure::failed)?;
+    way.note(&arguments.output).iter().for_each(|note| report(arguments, note));
     let voice = Voice::new(arguments.running.quiet);
     let mut engines = engines::for_many(arguments.running.device, &voice);
     for (place, cell) in cells.iter().enumerate() {
@@ -177,7 +180,7 @@ fn pictures_folder(output: &Path) -> PathBuf {
 }
 
 /// Everything about the sheet's file that can be said before hours of work.
-fn check_output(arguments: &SweepArguments, cells: &[Planned]) -> Result<(), Failure> {
+fn check_output(arguments: &SweepArguments, cells: &[Planned]) -> Result<Way, Failure> {
     let output = arguments.output.as_path();
     OutputFormat::from_path(output).map_err(Failure::usage)?;
     let mut inputs = std::iter::once(&arguments.content).chain(&arguments.styles);
@@ -196,7 +199,7 @@ fn check_output(arguments: &SweepArguments, cells: &[Planned]) -> Result<(), Fai
             twice[0].display()
         )));
     }
-    check_writable(output, 0).map_err(Failure::failed)
+    check_picture_writable(output, 0).map_err(Failure::failed)
 }
 
 fn write_sheet(arguments: &SweepArguments, cells: &[Planned]) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use impasto::write::{WriteError, check_picture_writable};
 use impasto_job::Failure;
 
 use crate::args::{
@@ -42,6 +43,7 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
     if !arguments.all_layers {
         return paint(&one(arguments.output.clone(), None), Output::default());
     }
+    check_names(&arguments.output, &STYLE_LAYERS)?;
     let voice = Voice::new(arguments.running.quiet);
     let mut engines = engines::for_many(arguments.running.device, &voice);
     for (place, layer) in STYLE_LAYERS.iter().enumerate() {
@@ -75,6 +77,7 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         let layer = arguments.layer.map(|layer| layer.name().to_owned());
         return paint(&one(arguments.output.clone(), layer), Output::default());
     }
+    check_names(&arguments.output, &CONTENT_LAYERS)?;
     let voice = Voice::new(arguments.running.quiet);
     let mut engines = engines::for_many(arguments.running.device, &voice);
     for layer in CONTENT_LAYERS {
@@ -82,6 +85,16 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         paint_on(&mut engines, &voice, &arguments, Output::default())?;
     }
     Ok(())
+}
+
+/// Says before the first of several pictures is painted what stands in the way of the last.
+fn check_names(output: &Path, layers: &[&str]) -> Result<(), Failure> {
+    layers.iter().try_for_each(|layer| {
+        check_picture_writable(&with_suffix(output, layer), 0).map(drop).map_err(|error| match error {
+            WriteError::Extension { .. } => Failure::usage(error),
+            error => Failure::failed(error),
+        })
+    })
 }
 
 /// How one picture's run goes, where it is the only one or one of several.

@@ -184,7 +184,9 @@ fn check_target(target: &Path, source: Option<&Path>) -> Result<(), Failure> {
             target.display()
         )));
     }
-    check_writable(target, LARGEST_FILE_BYTES).map_err(Failure::failed)
+    let way = check_writable(target, LARGEST_FILE_BYTES).map_err(Failure::failed)?;
+    way.note(target).iter().for_each(|note| say(note));
+    Ok(())
 }
 
 fn write(weights: &Weights, target: &Path, stored_as: StoredAs) -> Result<(), Failure> {

@@ -90,7 +90,7 @@ fn outputs() {
     let mut cases = vec![
         (2, "which format", paint("out.gif")),
         (2, "which format", paint("out")),
-        (2, "--output", vec!["paint", "photo.png", "painting.png"]),
+        (1, "does not exist", vec!["paint", "photo.png", "missing.png"]),
         (2, "would overwrite the input photo.png", paint("photo.png")),
         (2, "would overwrite the input painting.png", paint("./painting.png")),
         (1, "does not exist", paint("nowhere/out.png")),

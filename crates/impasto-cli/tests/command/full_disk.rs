@@ -103,6 +103,8 @@ fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
     assert_eq!(status, Some(1), "{said}");
     let last = said.lines().last().unwrap();
     assert!(last.contains(RESULT) && last.contains("No space left") && last.contains("impasto resume"), "{said}");
+    assert!(last.contains("temporary/result-rescued.png"), "what is painted is not lost: {said}");
+    assert!(workshop.path("temporary/result-rescued.png").exists());
     let found = newest(&workshop.path("disk/run"));
     assert!(found.newest.is_some() && found.refused.is_empty(), "the last good checkpoint is whole");
     // With no room it says so before it works; with room it goes on.

@@ -17,11 +17,15 @@ mod kept_formats;
 mod kill;
 mod log_dir;
 mod measure;
+#[cfg(unix)]
+mod output_places;
 mod paint;
 mod recipes;
 mod report;
 #[cfg(unix)]
 mod runs;
+#[cfg(unix)]
+mod signals;
 #[cfg(unix)]
 mod stopped_sweep;
 #[cfg(target_os = "linux")]

@@ -34,6 +34,7 @@ impl Workshop {
     /// A fresh folder with `photo.png` and `painting.png`.
     pub fn new() -> Workshop {
         let workshop = Workshop { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(workshop.path("temporary")).unwrap();
         workshop.draw("photo.png", 40, 30, 1);
         workshop.draw("painting.png", 36, 44, 5);
         workshop
@@ -60,6 +61,8 @@ impl Workshop {
         command.args(arguments).current_dir(self.folder.path()).env_remove("IMPASTO_ISA").env_remove("RUST_BACKTRACE");
         // What this machine has fetched is nothing to a test.
         command.env("IMPASTO_CACHE", self.path("cache"));
+        // Nor does a picture that is rescued stay on it.
+        command.env("TMPDIR", self.path("temporary"));
         // Nor are its GPUs, but to the tests that are about them.
         command.env("VK_DRIVER_FILES", NO_DRIVER).env("VK_ICD_FILENAMES", NO_DRIVER);
         command

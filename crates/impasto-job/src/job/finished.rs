@@ -13,7 +13,7 @@ pub enum Ending {
     Done,
     /// Stopped; the picture is the one so far.
     Interrupted,
-    /// The engine could not go on; the picture is the one so far.
+    /// The engine could not go on, and the picture is the one so far; or it could not be written where it was asked for.
     Failed,
 }
 
@@ -24,11 +24,14 @@ pub struct Finished {
     pub outcome: Outcome,
     /// The recipe that the picture carries.
     pub recipe: ResolvedRecipe,
-    /// Where the picture is: the file that was asked for, else the one in the run's folder.
+    /// Where the picture is: the file that was asked for, else the one in the run's folder. Where the disk took neither, a
+    /// PNG of a new name beside it or in the folder for temporary files.
     pub output: PathBuf,
+    /// Why the picture could not be written everywhere where it was asked for, as a sentence.
+    pub unwritten: Option<String>,
     /// Seconds from the job's preparation until the picture was on disk.
     pub seconds: f64,
-    /// How the run is gone on with, where it is kept, as half a sentence.
+    /// How the run is gone on with, where it is kept and not finished, as half a sentence.
     pub way_on: Option<String>,
 }
 
@@ -38,6 +41,7 @@ impl Finished {
     pub fn ending(&self) -> Ending {
         match &self.outcome.failure {
             Some(_) => Ending::Failed,
+            None if self.unwritten.is_some() => Ending::Failed,
             None if self.outcome.interrupted => Ending::Interrupted,
             None => Ending::Done,
         }
@@ -48,6 +52,16 @@ impl Finished {
     pub fn failure(&self) -> Option<Failure> {
         let way_on = self.way_on.as_ref().map_or(String::new(), |way_on| format!("; {way_on}"));
         let (evaluations, output) = (self.outcome.evaluations, self.output.display());
+        if let Some(unwritten) = &self.unwritten {
+            let stopped = match (&self.outcome.failure, self.outcome.interrupted) {
+                (Some(failure), _) => format!("{failure}; "),
+                (None, true) => "interrupted; ".to_owned(),
+                (None, false) => String::new(),
+            };
+            return Some(Failure::failed(format_args!(
+                "{stopped}{unwritten}; the picture, of {evaluations} evaluations, is {output}{way_on}"
+            )));
+        }
         if let Some(failure) = &self.outcome.failure {
             return Some(Failure::failed(format_args!(
                 "{failure}; the picture so far, of {evaluations} evaluations, is {output}{way_on}"

@@ -43,6 +43,9 @@ pub use resume::{FinishedRun, Resumed};
 pub struct Files {
     /// The picture to write, .png, .jpg, .webp or .tif; may be left out where the run is kept in a folder.
     pub output: Option<PathBuf>,
+    /// Whether `output` is [`ResolvedOrder::picture_name`], so that the picture takes the next number where a file of that name
+    /// has come meanwhile.
+    pub has_made_name: bool,
     /// How it is written.
     pub write: WriteOptions,
     /// What an image may ask for.
@@ -71,7 +74,8 @@ impl Job {
         let order = order.resolve()?;
         let keeping = keep.map(|keep| Keeping::of_options(keep, &order.recipe.preset)).transpose()?;
         let run = keep.map(|keep| keep.folder.clone());
-        let writing = Writing { given: files.output.clone(), run, options: files.write };
+        let (given, made_of) = (files.output.clone(), files.has_made_name.then(|| order.picture_stem()));
+        let writing = Writing { given, made_of, run, options: files.write };
         writing.check(&order)?;
         Ok(Job { order, limits: files.read, writing, keeping, memory_limit_bytes: None, log_dir: None })
     }

@@ -72,19 +72,24 @@ impl Prepared {
         if let Some(sentence) = board.end(&outcome) {
             observer(JobEvent::Note(&sentence));
         }
-        job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|error| match &kept {
+        let written = job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|failure| match &kept {
             Some(kept) => Failure::failed(format_args!(
-                "{error}; then `impasto resume {}` goes on from the last checkpoint",
-                kept.folder().display()
+                "{failure}; then {} goes on from the last checkpoint",
+                resume(kept.folder())
             )),
-            None => Failure::failed(error),
+            None => failure,
         })?;
-        let way_on = kept.as_ref().map(|kept| way_on(kept.folder(), is_kept, &outcome));
-        if let Some(kept) = kept.filter(|_| !outcome.interrupted && outcome.failure.is_none()) {
-            kept.finish(&outcome, seconds)?;
-        }
-        let (output, seconds) = (job.writing.path(), started.elapsed().as_secs_f64());
-        Ok(Finished { outcome, recipe, output, seconds, way_on })
+        let is_done = !outcome.interrupted && outcome.failure.is_none();
+        let is_in_place = written.trouble.as_ref().is_none_or(|trouble| trouble.is_in_run);
+        let way_on = match kept {
+            Some(kept) if is_done && is_in_place => kept.finish(&outcome, seconds).map(|()| None)?,
+            Some(kept) if is_done => Some(format!("{} goes on from the last checkpoint", resume(kept.folder()))),
+            Some(kept) => Some(way_on(kept.folder(), is_kept, &outcome)),
+            None => None,
+        };
+        let unwritten = written.trouble.map(|trouble| trouble.error.to_string());
+        let (output, seconds) = (written.place, started.elapsed().as_secs_f64());
+        Ok(Finished { outcome, recipe, output, unwritten, seconds, way_on })
     }
 
     /// Takes the folder that the run is kept in, if it is.
@@ -139,9 +144,14 @@ fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe,
     Ok(())
 }
 
+/// The command that goes on with a run.
+fn resume(folder: &Path) -> String {
+    format!("`impasto resume {}`", folder.display())
+}
+
 /// How a run that has stopped is gone on with.
 fn way_on(folder: &Path, is_kept: bool, outcome: &Outcome) -> String {
-    let resume = format!("`impasto resume {}`", folder.display());
+    let resume = resume(folder);
     if is_kept {
         return format!("{resume} goes on");
     }

@@ -39,7 +39,7 @@ impl Job {
         let (engine, mut notes) = engines.open(&self.order.weights)?;
         let images = self.read_images(&mut notes)?;
         let scales = impasto::scales(&self.order.recipe, images.content.width, images.content.height);
-        self.writing.check_scales(&scales)?;
+        notes.extend(self.writing.check_scales(&scales)?);
         let full = scales[scales.len() - 1];
         let recipe = self.order.recipe_at(full.width, full.height);
         let (asked_limit, handle) = (self.memory_limit_bytes, Handle::default());

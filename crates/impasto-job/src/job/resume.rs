@@ -67,7 +67,7 @@ impl Job {
         let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, weights)?;
         let given = output.map(Path::to_owned).or_else(|| record.output.clone());
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
-        let writing = Writing { given, run: Some(folder.to_owned()), options };
+        let writing = Writing { given, made_of: None, run: Some(folder.to_owned()), options };
         writing.check(&order)?;
         let (megapixels, lenient) = (record.reading.megapixels, record.reading.lenient);
         let limits = ReadLimits { megapixels, lenient, ..ReadLimits::default() };

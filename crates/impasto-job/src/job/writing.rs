@@ -1,12 +1,13 @@
 //! Where and how the picture will be written, and everything about it that can be said before any work.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use impasto::Scale;
-use impasto::disk::{RealDisk, check_writable};
+use impasto::disk::{RealDisk, free_name};
 use impasto::picture::Picture;
+use impasto::rescue::rescue_picture;
 use impasto::run_folder::{RESULT, look};
-use impasto::write::{OutputFormat, WriteError, WriteOptions, sidecar_path, write_picture};
+use impasto::write::{OutputFormat, WriteError, WriteOptions, check_picture_writable, sidecar_path, write_picture};
 
 use super::keeping::folder_failure;
 use crate::failure::Failure;
@@ -17,6 +18,8 @@ use crate::order::{ResolvedOrder, same_file};
 pub struct Writing {
     /// The file that was asked for.
     pub given: Option<PathBuf>,
+    /// Where the name was made, what it was made of: the picture takes the next number where a file has come meanwhile.
+    pub made_of: Option<String>,
     /// The folder of the run, where it is kept.
     pub run: Option<PathBuf>,
     /// How.
@@ -27,11 +30,6 @@ impl Writing {
     /// The files that will be written, the one that people are told of first.
     pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
         self.given.clone().into_iter().chain(self.run.as_ref().map(|run| run.join(RESULT)))
-    }
-
-    /// The file that people are told of.
-    pub fn path(&self) -> PathBuf {
-        self.paths().next().unwrap_or_default()
     }
 
     /// Everything about the output that can be said before any work.
@@ -48,7 +46,7 @@ impl Writing {
                     )));
                 }
             }
-            check_writable(path, 0).map_err(Failure::failed)?;
+            check_picture_writable(path, 0).map_err(Failure::failed)?;
         }
         match &self.run {
             Some(run) => look(run).map(drop).map_err(folder_failure),
@@ -56,8 +54,9 @@ impl Writing {
         }
     }
 
-    /// What can be said of the picture's size before the run: the formats, the disk of the file that was asked for.
-    pub fn check_scales(&self, scales: &[Scale]) -> Result<(), Failure> {
+    /// What can be said of the picture's size before the run: the formats, the disk of the file that was asked for. Gives what
+    /// a person should know of how it will be written.
+    pub fn check_scales(&self, scales: &[Scale]) -> Result<Vec<String>, Failure> {
         let full = scales[scales.len() - 1];
         for path in self.paths() {
             let format = OutputFormat::from_path(&path).map_err(Failure::usage)?;
@@ -66,10 +65,10 @@ impl Writing {
                 error => Failure::failed(error),
             })?;
         }
-        match &self.given {
-            Some(path) => check_writable(path, self.bytes(full)).map_err(Failure::failed),
-            None => Ok(()),
-        }
+        let Some(path) = &self.given else { return Ok(Vec::new()) };
+        let way = check_picture_writable(path, self.bytes(full)).map_err(Failure::failed)?;
+        let named = format!("the picture will be {}; -o gives it another name", path.display());
+        Ok(way.note(path).into_iter().chain(self.made_of.as_ref().map(|_| named)).collect())
     }
 
     /// Bytes of the picture: uncompressed, and as much again for the headers.
@@ -77,11 +76,62 @@ impl Writing {
         3 * full.width as u64 * full.height as u64 * u64::from(self.options.bits) / 8 + (64 << 10)
     }
 
-    /// Writes the picture.
+    /// Writes the picture everywhere, and where one place fails, to the others nevertheless; if it is nowhere then, beside the
+    /// first of them or in the folder for temporary files.
     ///
     /// # Errors
-    /// What the disk refuses.
-    pub fn write(&self, picture: &Picture, recipe: &str) -> Result<(), WriteError> {
-        self.paths().try_for_each(|path| write_picture(&RealDisk, &path, picture, self.options, Some(recipe)))
+    /// There is no place for it.
+    pub fn write(&self, picture: &Picture, recipe: &str) -> Result<Written, Failure> {
+        let (mut places, mut failed) = (Vec::new(), None);
+        let result = self.run.as_ref().map(|run| run.join(RESULT));
+        for path in self.paths().map(|path| self.spared(path)) {
+            match write_picture(&RealDisk, &path, picture, self.options, Some(recipe)) {
+                Ok(()) => places.push(path),
+                Err(error) => failed = failed.or(Some((path, error))),
+            }
+        }
+        let Some((path, error)) = failed else { return Ok(Written { place: first(places), trouble: None }) };
+        let is_in_run = result.is_some_and(|result| places.contains(&result));
+        if places.is_empty() {
+            places.extend(rescue_picture(&RealDisk, &path, picture, self.options, recipe));
+        }
+        match places.is_empty() {
+            false => Ok(Written { place: first(places), trouble: Some(Trouble { error, is_in_run }) }),
+            true => Err(Failure::failed(format_args!(
+                "{error}; nor did the folder or {} take it under another name",
+                std::env::temp_dir().display()
+            ))),
+        }
     }
+
+    /// The name, or the next that is free where it was made and may not be another's.
+    fn spared(&self, path: PathBuf) -> PathBuf {
+        match &self.made_of {
+            Some(stem) if Some(&path) == self.given.as_ref() && path.symlink_metadata().is_ok() => {
+                free_name(path.parent().unwrap_or(Path::new("")), stem, "png").unwrap_or(path)
+            }
+            _ => path,
+        }
+    }
+}
+
+/// The place that people are told of.
+fn first(places: Vec<PathBuf>) -> PathBuf {
+    places.into_iter().next().unwrap_or_default()
+}
+
+/// A picture that is on the disk.
+pub struct Written {
+    /// Where.
+    pub place: PathBuf,
+    /// Why that is not, or not only, where it was asked for.
+    pub trouble: Option<Trouble>,
+}
+
+/// A place that a picture could not be written to.
+pub struct Trouble {
+    /// What the disk refused.
+    pub error: WriteError,
+    /// Whether the picture is whole in the run's folder.
+    pub is_in_run: bool,
 }

@@ -3,6 +3,7 @@
 
 mod carried;
 mod file;
+mod name;
 mod resolved;
 
 use std::path::PathBuf;

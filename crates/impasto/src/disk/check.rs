@@ -1,54 +1,64 @@
 //! What can be said of a place before anything is written there.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Disk, DiskError, MIB, RealDisk, TEMPORARY_END, TEMPORARY_START, create_beside, folder_of};
+use super::error::reason;
+use super::place::{behind_links, forbids_replacing, hindrance, open_over};
+use super::room::check_room;
+use super::{Disk, DiskError, RealDisk, TEMPORARY_END, TEMPORARY_START, Way, create_beside, folder_of};
 
-/// Says, before hours of work, whether a file of that many bytes can be written there: the folder exists and takes
-/// files, nothing but a file is in the way, the disk has room. Temporary files that a killed process left are removed.
+/// Says, before hours of work, whether a file of that many bytes can be written there, and how: the folder exists and takes
+/// files, nothing but a file is in the way and that can be replaced or at least written, the name is not too long, the disk
+/// has room. Of a symbolic link the file is meant that it leads to. Temporary files that a killed process left are removed.
 ///
 /// # Errors
 /// [`DiskError`] with what stands in the way.
-pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<(), DiskError> {
-    if path.file_name().is_none() || fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(DiskError::NotAFile { path: path.to_owned() });
+pub fn check_writable(path: &Path, needed_bytes: u64) -> Result<Way, DiskError> {
+    let target = behind_links(path);
+    let path = || path.to_owned();
+    let held_bytes = match fs::metadata(&target) {
+        Ok(found) if !found.is_file() => return Err(DiskError::NotAFile { path: path() }),
+        Ok(found) => Some(found.len()),
+        // A folder that is missing, or a file in its place, is said below.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
+        // A name too long, links in a circle.
+        Err(source) => return Err(DiskError::FileUnwritable { path: path(), source }),
+    };
+    if target.file_name().is_none() {
+        return Err(DiskError::NotAFile { path: path() });
     }
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = folder_of(&target);
     if !folder.is_dir() {
-        return Err(DiskError::NoFolder { path: path.to_owned(), folder: folder.to_owned() });
+        return Err(DiskError::NoFolder { path: path(), folder: folder.to_owned() });
     }
     remove_abandoned(folder);
-    // Permissions say too little (a read-only disk, a quota, root): only trying tells.
-    let tried = create_beside(&RealDisk, folder).and_then(|(temporary, file)| {
-        drop(file);
-        RealDisk.remove(&temporary)
-    });
-    tried.map_err(|source| DiskError::FolderUnwritable { path: path.to_owned(), folder: folder.to_owned(), source })?;
-    match free_bytes(folder) {
-        Some(free) if free < needed_bytes => Err(DiskError::NoSpace {
-            path: path.to_owned(),
-            needed_mib: needed_bytes.div_ceil(MIB),
-            free_mib: free / MIB,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Bytes that this user may still write on the folder's disk; `None` where the system does not say.
-#[must_use]
-fn free_bytes(folder: &Path) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let disk = rustix::fs::statvfs(folder).ok()?;
-        disk.f_bavail.checked_mul(disk.f_frsize)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = folder;
-        None
-    }
+    // Permissions say too little (a read-only disk, root): only trying tells.
+    let tried = match create_beside(&RealDisk, folder) {
+        Ok((temporary, file)) => {
+            drop(file);
+            let has_room = check_room(&path(), &temporary, needed_bytes, 0);
+            let removed = RealDisk.remove(&temporary);
+            has_room?;
+            removed
+        }
+        Err(error) => Err(error),
+    };
+    let reason = match (tried, held_bytes) {
+        (Ok(()), None) => return Ok(Way::Replace),
+        (Ok(()), Some(_)) => match hindrance(&target) {
+            Some(reason) => reason,
+            None => return Ok(Way::Replace),
+        },
+        (Err(error), Some(_)) if forbids_replacing(&error) => reason(&error),
+        (Err(source), _) => {
+            return Err(DiskError::FolderUnwritable { path: path(), folder: folder.to_owned(), source });
+        }
+    };
+    open_over(&target).map_err(|source| DiskError::FileUnwritable { path: path(), source })?;
+    check_room(&path(), &target, needed_bytes, held_bytes.unwrap_or_default().max(1))?;
+    Ok(Way::WriteOver { reason })
 }
 
 /// Whether a file of this name is one that is being written, or that a killed process has left.

@@ -60,6 +60,36 @@ pub enum DiskError {
         /// What the system said.
         source: io::Error,
     },
+    /// The system does not let the file be written: it may neither be replaced nor written over, or have no such name.
+    #[error("{} cannot be written ({}); choose another name", path.display(), reason(source))]
+    FileUnwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk does not set the space aside that will be needed, as by a quota.
+    #[error("{} needs {needed_mib} MiB, and its disk does not give them ({}); make room or choose another place",
+        path.display(), reason(source))]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Space needed, in MiB.
+        needed_mib: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Files of this process may not be so long.
+    #[error("{} needs {needed_mib} MiB, and files may have {limit_kib} KiB here; raise that limit with ulimit -f",
+        path.display())]
+    FileSizeLimit {
+        /// The file.
+        path: PathBuf,
+        /// Its size, in MiB.
+        needed_mib: u64,
+        /// The limit, in KiB.
+        limit_kib: u64,
+    },
     /// Less space than will be needed.
     #[error("{} needs {needed_mib} MiB but its disk has {free_mib} MiB free; make room or choose another place",
         path.display())]
@@ -75,6 +105,15 @@ pub enum DiskError {
     #[error("{} could not be written ({}) and is as it was before; make room or choose another place",
         path.display(), reason(source))]
     Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that could only be written over was not written to its end.
+    #[error("{} could not be written to its end ({}) and is half the old file and half the new; make room or choose another place",
+        path.display(), reason(source))]
+    HalfWritten {
         /// The file.
         path: PathBuf,
         /// What the system said.

@@ -9,7 +9,8 @@
 //! 4. fsync the folder                                                     the switch is on the disk now
 //! ```
 //!
-//! Where a step fails the temporary file is removed and the old file is still there. A process that is killed leaves at
+//! A file that can be written but not replaced ([`Way`]) is written over where it stands, and then alone it may be half for
+//! a moment. Where a step fails the temporary file is removed and the old file is still there. A process that is killed leaves at
 //! most its temporary file, which is locked while its writer lives; [`check_writable`] removes those that nobody holds.
 //!
 //! The steps run on a [`Disk`], so that tests can put a disk in its place that fails, tears, drops and reorders writes.
@@ -23,19 +24,26 @@ pub mod digest;
 mod error;
 mod lock;
 mod log;
+mod new_file;
 mod partial;
+mod place;
 mod real;
+mod room;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use place::forbids_replacing;
+
 pub use check::{check_writable, is_temporary, remove_abandoned};
 pub use error::DiskError;
 pub use lock::Lock;
 pub use log::Log;
+pub use new_file::{free_name, write_new_file};
 pub(crate) use partial::PartialFile;
+pub use place::{Way, behind_links};
 pub use real::RealDisk;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
@@ -51,6 +59,15 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the system says.
     fn open_end(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+
+    /// Opens a file that is there, for writing over it from its start.
+    ///
+    /// # Errors
+    /// As the system says; a disk on which every file can be replaced need not have it.
+    fn open_over(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Gives the file `from` the name `to`, in one step; a file of that name is replaced and hands on its permissions.
     ///
@@ -130,13 +147,22 @@ pub(crate) fn stage_written<'disk>(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> Result<StagedFile<'disk>, DiskError> {
-    // A symbolic link stays a link: the file that it leads to is replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // A symbolic link stays a link: the file that it leads to is replaced, or made.
+    let target = behind_links(path);
     let unwritten = |source| DiskError::Unwritten { path: path.to_owned(), source };
-    let (temporary, mut file) = create_beside(disk, folder_of(&target)).map_err(unwritten)?;
+    let (temporary, mut file) = match create_beside(disk, folder_of(&target)) {
+        Ok(created) => created,
+        Err(error) if forbids_replacing(&error) && disk.open_over(&target).is_ok() => {
+            let mut bytes = Vec::new();
+            write(&mut bytes).map_err(unwritten)?;
+            return Ok(StagedFile { disk, staged: Some(Staged::InMemory(bytes)), target, path: path.to_owned() });
+        }
+        Err(error) => return Err(unwritten(error)),
+    };
     let written = write_whole(file.as_mut(), write).map_err(unwritten);
     // Dropped on the way out, this removes the temporary file.
-    let staged = StagedFile { disk, temporary: Some(temporary), _held: file, target, path: path.to_owned() };
+    let staged = Some(Staged::Beside { temporary, _held: file });
+    let staged = StagedFile { disk, staged, target, path: path.to_owned() };
     written.map(|()| staged)
 }
 
@@ -167,7 +193,8 @@ pub fn create_folder(disk: &dyn Disk, folder: &Path) -> Result<(), DiskError> {
 /// [`DiskError::Unwritten`] where it is still there.
 pub fn remove_file_if_present(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
     match disk.remove(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+        // What has a name that no file can have is not there either.
+        Err(source) if !matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename) => {
             Err(DiskError::Unwritten { path: path.to_owned(), source })
         }
         _ => Ok(()),
@@ -177,37 +204,77 @@ pub fn remove_file_if_present(disk: &dyn Disk, path: &Path) -> Result<(), DiskEr
 /// A new file, whole and on the disk, that waits beside the one that it will replace. Dropped, it is removed.
 pub struct StagedFile<'disk> {
     disk: &'disk dyn Disk,
-    /// `None` once it has its final name.
-    temporary: Option<PathBuf>,
-    /// Open until the end, since the lock that tells others that its writer lives goes with it.
-    _held: Box<dyn OpenFile>,
+    /// `None` once it is in its place.
+    staged: Option<Staged>,
     /// Where it goes, links resolved.
     target: PathBuf,
     /// Where it goes, as the caller named it.
     path: PathBuf,
 }
 
+/// Where a file waits.
+enum Staged {
+    /// Beside the one that it will replace.
+    Beside {
+        temporary: PathBuf,
+        /// Open until the end, since the lock that tells others that its writer lives goes with it.
+        _held: Box<dyn OpenFile>,
+    },
+    /// Nowhere else, for its folder takes no files; the file there is written over.
+    InMemory(Vec<u8>),
+}
+
 impl StagedFile<'_> {
-    /// Puts the new file in the old one's place.
+    /// Puts the new file in the old one's place, or writes the old one over where it cannot be replaced.
     ///
     /// # Errors
-    /// [`DiskError::Unwritten`] where the old one is still there, [`DiskError::Unconfirmed`] where the new one is.
+    /// [`DiskError::Unwritten`] where the old one is still there, [`DiskError::Unconfirmed`] where the new one is, and
+    /// [`DiskError::HalfWritten`] where the old one was being written over.
     pub fn commit(mut self) -> Result<(), DiskError> {
-        if let Some(temporary) = &self.temporary {
-            self.disk
-                .replace(temporary, &self.target)
-                .map_err(|source| DiskError::Unwritten { path: self.path.clone(), source })?;
+        let unwritten = |source| DiskError::Unwritten { path: self.path.clone(), source };
+        match &self.staged {
+            Some(Staged::InMemory(bytes)) => self.write_over(self.disk.open_over(&self.target), bytes)?,
+            Some(Staged::Beside { temporary, .. }) => match self.disk.replace(temporary, &self.target) {
+                Ok(()) => self.staged = None,
+                Err(error) if forbids_replacing(&error) => match self.disk.open_over(&self.target) {
+                    Ok(over) => self.write_over(Ok(over), &fs::read(temporary).map_err(unwritten)?)?,
+                    Err(_) => return Err(unwritten(error)),
+                },
+                Err(error) => return Err(unwritten(error)),
+            },
+            None => {}
         }
-        self.temporary = None;
         self.disk
             .sync_folder(folder_of(&self.target))
             .map_err(|source| DiskError::Unconfirmed { path: self.path.clone(), source })
     }
+
+    /// Writes these bytes over a file that was opened for it.
+    fn write_over(&self, over: io::Result<Box<dyn OpenFile>>, bytes: &[u8]) -> Result<(), DiskError> {
+        let mut over = over.map_err(|source| DiskError::Unwritten { path: self.path.clone(), source })?;
+        // Cut last: a disk that is full may still take what replaces as many bytes.
+        let written = write_whole_over(over.as_mut(), bytes);
+        written.map_err(|source| DiskError::HalfWritten { path: self.path.clone(), source })
+    }
+}
+
+fn write_whole_over(over: &mut dyn OpenFile, mut bytes: &[u8]) -> io::Result<()> {
+    let length_bytes = bytes.len() as u64;
+    while !bytes.is_empty() {
+        match over.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written.min(bytes.len())..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    over.cut(length_bytes)?;
+    over.sync()
 }
 
 impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
+        if let Some(Staged::Beside { temporary, .. }) = &self.staged {
             // The error that led here is the one to report; a temporary file that stays is removed at the next start.
             let _ = self.disk.remove(temporary);
         }

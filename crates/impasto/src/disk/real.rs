@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::place::open_over;
 use super::{Disk, OpenFile};
 
 /// The machine's own disk.
@@ -23,6 +24,10 @@ impl Disk for RealDisk {
 
     fn open_end(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
         Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+    }
+
+    fn open_over(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        Ok(Box::new(open_over(path)?))
     }
 
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {

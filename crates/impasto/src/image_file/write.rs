@@ -19,7 +19,7 @@ use moxcms::ColorProfile;
 use tiff::encoder::{Compression, Predictor, TiffEncoder, colortype};
 use tiff::tags::Tag;
 
-use crate::disk::{Disk, DiskError, remove_file_if_present, stage_file};
+use crate::disk::{Disk, DiskError, StagedFile, Way, behind_links, check_writable, remove_file_if_present, stage_file};
 use crate::picture::Picture;
 
 /// Keyword of the PNG text chunk that holds the recipe.
@@ -154,6 +154,20 @@ pub fn sidecar_path(picture: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Says, before hours of work, whether a picture of that many bytes can be written there, its recipe beside it where its
+/// format cannot carry it, and how.
+///
+/// # Errors
+/// [`WriteError`] with what stands in the way.
+pub fn check_picture_writable(path: &Path, needed_bytes: u64) -> Result<Way, WriteError> {
+    if OutputFormat::from_path(path)? != OutputFormat::Png {
+        for sidecar in sidecars(path) {
+            check_writable(&sidecar, 0)?;
+        }
+    }
+    Ok(check_writable(path, needed_bytes)?)
+}
+
 /// Writes the picture, in the format that the path says, with its recipe in it or beside it.
 ///
 /// The file is the old one or the new one at any moment ([`crate::disk`]). A sidecar is never found beside a picture
@@ -170,18 +184,24 @@ pub fn write_picture(
 ) -> Result<(), WriteError> {
     let format = OutputFormat::from_path(path)?;
     let bytes = encode_picture(picture, format, options, recipe)?;
-    let sidecar = sidecar_path(path);
+    let sidecars = sidecars(path);
     let staged_picture = stage_file(disk, path, &bytes)?;
-    let staged_recipe = match recipe {
-        Some(recipe) if format != OutputFormat::Png => Some(stage_file(disk, &sidecar, recipe.as_bytes())?),
-        _ => None,
-    };
-    remove_file_if_present(disk, &sidecar)?;
-    staged_picture.commit()?;
-    if let Some(staged) = staged_recipe {
-        staged.commit()?;
+    let mut staged_recipes = Vec::new();
+    if let Some(recipe) = recipe.filter(|_| format != OutputFormat::Png) {
+        for sidecar in &sidecars {
+            staged_recipes.push(stage_file(disk, sidecar, recipe.as_bytes())?);
+        }
     }
-    Ok(())
+    sidecars.iter().try_for_each(|sidecar| remove_file_if_present(disk, sidecar))?;
+    staged_picture.commit()?;
+    Ok(staged_recipes.into_iter().try_for_each(StagedFile::commit)?)
+}
+
+/// Where the recipe of a picture may lie: beside it, and for a symbolic link beside the picture that it leads to as well, which
+/// both are asked for their recipe.
+fn sidecars(picture: &Path) -> Vec<PathBuf> {
+    let named = [Some(picture.to_owned()), picture.is_symlink().then(|| behind_links(picture))];
+    named.into_iter().flatten().map(|picture| sidecar_path(&picture)).collect()
 }
 
 /// The picture as the bytes of a file; of the formats only PNG takes the recipe in.

@@ -4,4 +4,7 @@
 mod checkpoints;
 mod faulty;
 mod files;
+mod new_files;
+#[cfg(target_os = "linux")]
+mod places;
 mod recorder;

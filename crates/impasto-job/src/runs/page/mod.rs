@@ -41,7 +41,7 @@ pub struct WrittenPage {
 pub fn write_page(folder: &Path, output: &Path, most_pictures: usize, edge_px: usize) -> Result<WrittenPage, Failure> {
     check_name(output)?;
     let record = read_record(folder).map_err(Failure::failed)?;
-    check_writable(output, 0).map_err(Failure::failed)?;
+    let way = check_writable(output, 0).map_err(Failure::failed)?;
     let metrics = read_metrics(folder).map_err(Failure::failed)?;
     let pictures = Pictures::read(folder, &record, most_pictures, edge_px);
     let state = state(folder, &record);
@@ -51,7 +51,7 @@ pub fn write_page(folder: &Path, output: &Path, most_pictures: usize, edge_px: u
         evaluations: metrics.len(),
         pictures: pictures.over_time.len(),
         bytes: page.len(),
-        complaints: pictures.complaints,
+        complaints: way.note(output).into_iter().chain(pictures.complaints).collect(),
     })
 }
 
