@@ -94,10 +94,23 @@ pub static LAYERS: [LayerInfo; LAYER_COUNT] = [
 #[serde(try_from = "String", into = "String")]
 pub struct Layer(u8);
 
+/// `, but conv4_2`, for whoever writes relu4_2, block4_conv2 or Conv4-2: the digits tell a layer in every program's names.
+fn meant(name: &str) -> String {
+    let digits: Vec<char> = name.chars().filter(char::is_ascii_digit).collect();
+    let wanted = match digits.as_slice() {
+        [block, place] => format!("conv{block}_{place}"),
+        [block] if name.to_lowercase().contains("pool") => format!("pool{block}"),
+        _ => return String::new(),
+    };
+    let known = LAYERS.iter().any(|layer| layer.name == wanted && layer.name != name);
+    if known { format!(", but {wanted}") } else { String::new() }
+}
+
 /// A layer name that VGG-19 does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no layer \"{name}\": VGG-19 has conv1_1, conv1_2, conv2_1, conv2_2, conv3_1 to conv3_4, conv4_1 to conv4_4, conv5_1 to conv5_4 and pool1 to pool5"
+    "there is no layer \"{name}\"{}: VGG-19 has conv1_1, conv1_2, conv2_1, conv2_2, conv3_1 to conv3_4, conv4_1 to conv4_4, conv5_1 to conv5_4 and pool1 to pool5",
+    meant(name)
 )]
 pub struct UnknownLayer {
     /// What was asked for.
@@ -209,6 +222,18 @@ impl From<Layer> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_layer_by_another_program_s_name_is_told() {
+        let said = |name: &str| Layer::named(name).unwrap_err().to_string();
+        for name in ["relu4_2", "Conv4_2", "block4_conv2", "conv4-2", "r42"] {
+            assert!(said(name).starts_with(&format!("there is no layer \"{name}\", but conv4_2: ")), "{}", said(name));
+        }
+        assert!(said("block3_pool").contains(", but pool3: "));
+        for name in ["conv9_9", "fc6", "", "relu", "conv4_2_1"] {
+            assert!(said(name).starts_with(&format!("there is no layer \"{name}\": ")), "{}", said(name));
+        }
+    }
 
     #[test]
     fn table_is_a_chain_with_the_receptive_fields_that_follow_from_it() {

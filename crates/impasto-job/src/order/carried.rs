@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use impasto::disk::read_file;
 use impasto::fetch::release;
 use impasto::read::read_recipe;
-use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start, text_from_bytes};
+use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start, nearest, text_from_bytes};
 
 use super::file::file_name;
 use crate::engine::weights_file;
@@ -68,6 +68,27 @@ pub fn bare_start(path: &Path) -> Result<String, Failure> {
     }
 }
 
+/// What other programs call the starts that a recipe has by name: jcjohnson/neural-style and those after it.
+const OTHERS_STARTS: [(&str, &str); 4] =
+    [("random", "noise"), ("image", "content"), ("photo", "content"), ("painting", "style")];
+
+/// A word that is no file was meant to be a start's name.
+///
+/// # Errors
+/// A word without a folder or an extension that no file has, with the start that is nearest.
+pub fn check_start(path: &Path) -> Result<(), Failure> {
+    let word = path.to_string_lossy();
+    if path.exists() || word.contains(['.', '/', '\\']) {
+        return Ok(());
+    }
+    let by_others = OTHERS_STARTS.iter().find(|(theirs, _)| word.eq_ignore_ascii_case(theirs)).map(|(_, ours)| *ours);
+    let meant = by_others.or_else(|| nearest(&word, ["content", "style", "noise", "blend"]));
+    let meant = meant.map_or(String::new(), |meant| format!("{meant} may be meant; "));
+    Err(Failure::usage(format_args!(
+        "--init {word} is neither a start nor a file; {meant}give content, style, noise, blend or a picture"
+    )))
+}
+
 /// The name that a recipe has for weights.
 pub fn bare_weights(weights: &str) -> Result<String, Failure> {
     if weights.is_empty() || weights_file(weights).is_none() || release(weights).is_some() {
@@ -116,5 +137,18 @@ mod tests {
             assert!(bare_weights(&format!("./{name}")).is_err());
         }
         assert_eq!(bare_weights("a/mine.safetensors"), Ok("mine.safetensors".to_owned()));
+    }
+
+    #[test]
+    fn a_start_by_another_program_s_name_is_told() {
+        let said = |word: &str| check_start(Path::new(word)).map_err(|failure| failure.sentence);
+        for (word, meant) in [("random", "noise"), ("image", "content"), ("Noise", "noise"), ("contnet", "content")] {
+            assert!(said(word).unwrap_err().contains(&format!("; {meant} may be meant; ")), "{:?}", said(word));
+        }
+        assert!(said("sketch").unwrap_err().contains("a file; give content"), "{:?}", said("sketch"));
+        // Files are looked for by whoever reads them, and named there.
+        for file in ["sketch.png", "a/sketch", "Cargo.toml", "src"] {
+            assert_eq!(said(file), Ok(()), "{file}");
+        }
     }
 }

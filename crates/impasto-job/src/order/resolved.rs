@@ -7,7 +7,7 @@ use impasto::fetch::release;
 use impasto::recipe::{Recipe, Start};
 
 use super::Order;
-use super::carried::{Place, bare_start, bare_weights, load_recipe};
+use super::carried::{Place, bare_start, bare_weights, check_start, load_recipe};
 use super::file::file_name;
 use crate::engine::weights_file;
 use crate::failure::Failure;
@@ -66,6 +66,7 @@ impl Order {
             }
             _ => None,
         };
+        start.as_deref().map_or(Ok(()), check_start)?;
         let weights = match (&typed.weights, &carried.weights) {
             (Some(weights), _) => Some(weights.clone()),
             (None, Some(name)) if !name.is_empty() && weights_file(name).is_some() && release(name).is_none() => {

@@ -15,7 +15,8 @@
 //! A file's names do not say everything: torchvision's names also carry the original release (converted from Caffe, so
 //! blue first), and MatConvNet's first import stored its kernels transposed. The release itself settles the question:
 //! where a file's first layer is the embedded one but for the order of its axes, that order is taken, and the input is
-//! the release's.
+//! the release's. So it is under impasto's own names too, which the authors' file of the release (conv1_1.weight, blue first) has.
+//! The paper's normalisation gives each filter a factor of its own, which is not looked at.
 
 use super::{Convolution, WeightsError, transpose};
 use crate::layers::MEAN_RGB;
@@ -59,10 +60,11 @@ struct Order {
 pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<String>, WeightsError> {
     let mut notes = Vec::new();
     let documented = Order { blue_first: input == Input::BlueFirst, transposed: false };
-    let Some(first) = convolutions.first_mut().filter(|first| first.inputs == 3 && input != Input::Ours) else {
+    let Some(first) = convolutions.first_mut().filter(|first| first.inputs == 3) else {
         return Ok(notes);
     };
-    let recognised = recognise(first, documented);
+    // Under torchvision's names the size of the weights says which input they are for.
+    let recognised = recognise(first, documented, input != Input::Torchvision);
     let order = recognised.unwrap_or(documented);
     if order.blue_first {
         swap_red_and_blue(&mut first.kernel);
@@ -90,8 +92,9 @@ pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<Strin
     Ok(notes)
 }
 
-/// The order in which `first` is the release's first layer, if it is in any; `documented` where that one is.
-fn recognise(first: &Convolution, documented: Order) -> Option<Order> {
+/// The order in which `first` is the release's first layer, if it is in any; `documented` where that one is. Where it
+/// `may_be_scaled`, each filter may have a positive factor of its own.
+fn recognise(first: &Convolution, documented: Order, may_be_scaled: bool) -> Option<Order> {
     let release = Weights::embedded();
     let kernel = release.convolutions().first()?.kernel();
     if kernel.len() != first.kernel.len() {
@@ -107,11 +110,27 @@ fn recognise(first: &Convolution, documented: Order) -> Option<Order> {
             if order.transposed {
                 transpose(&mut candidate);
             }
-            let distance: f64 = candidate.iter().zip(kernel.iter()).map(|(a, b)| f64::from(a - b).powi(2)).sum();
-            let norm: f64 = kernel.iter().map(|value| f64::from(*value).powi(2)).sum();
+            let (mut distance, mut norm) = (0.0, 0.0);
+            for (found, release) in candidate.chunks_exact(27).zip(kernel.chunks_exact(27)) {
+                let product = |a: &[f32], b: &[f32]| -> f64 { pairs(a, b).map(|(a, b)| a * b).sum() };
+                let own = product(release, release);
+                // The factor of this filter; a filter that does not answer has none.
+                let factor = if may_be_scaled { (product(found, release) / own).max(0.0) } else { 1.0 };
+                if own > 0.0 && factor > 0.0 {
+                    distance += pairs(found, release).map(|(a, b)| (a / factor - b).powi(2)).sum::<f64>();
+                } else {
+                    distance += own;
+                }
+                norm += own;
+            }
             distance <= SAME_LAYER * norm
         },
     )
+}
+
+/// Values of two filters side by side.
+fn pairs<'filter>(a: &'filter [f32], b: &'filter [f32]) -> impl Iterator<Item = (f64, f64)> + 'filter {
+    a.iter().zip(b).map(|(a, b)| (f64::from(*a), f64::from(*b)))
 }
 
 /// Exchanges input channels 0 and 2 of a `[outputs, 3, 3, 3]` kernel.
@@ -212,5 +231,38 @@ mod tests {
             assert_eq!(answers.len(), 64);
             assert!(notes.iter().any(|note| note.contains("(100.000, 120.000, 140.000)")), "{notes:?}");
         }
+    }
+
+    #[test]
+    fn the_release_with_blue_first_is_known_under_our_own_names_and_normalised_too() {
+        for factor in [1.0, 0.3] {
+            let scaled = |blue_first: bool| {
+                let mut layer = release(blue_first);
+                for (place, filter) in layer.kernel.chunks_exact_mut(27).enumerate() {
+                    // Another factor for each filter, as a normalisation gives.
+                    let own = if factor == 1.0 { 1.0 } else { factor * (1.0 + place as f32 / 10.0) };
+                    filter.iter_mut().for_each(|weight| *weight *= own);
+                }
+                layer
+            };
+            for blue_first in [false, true] {
+                let mut found = [scaled(blue_first)];
+                let notes = adopt(&mut found, Input::Ours).expect("a layer");
+                assert_eq!(
+                    found.first().map(|layer| &layer.kernel),
+                    Some(&scaled(false).kernel),
+                    "{factor} {blue_first}"
+                );
+                assert_eq!(notes.len(), usize::from(blue_first), "{notes:?}");
+            }
+        }
+        // A network trained anew is taken as its names say.
+        let mut other = release(true);
+        for (place, weight) in other.kernel.iter_mut().enumerate() {
+            *weight = ((place * 37 % 101) as f32 - 50.0) / 100.0;
+        }
+        let mut found = [other.clone()];
+        assert_eq!(adopt(&mut found, Input::Ours).expect("a layer"), Vec::<String>::new());
+        assert_eq!(found.first().map(|layer| &layer.kernel), Some(&other.kernel));
     }
 }

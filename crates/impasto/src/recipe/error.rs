@@ -14,6 +14,11 @@ fn way_out(nearest: Option<&str>) -> String {
     }
 }
 
+/// `, but authors`.
+fn but(nearest: Option<&str>) -> String {
+    nearest.map_or(String::new(), |nearest| format!(", but {nearest}"))
+}
+
 /// What is wrong with a recipe, in a sentence that names the option and the way out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RecipeError {
@@ -23,10 +28,12 @@ pub enum RecipeError {
     )]
     Size(String),
     /// A preset that there is none of.
-    #[error("there is no preset \"{name}\"; --preset takes {known}")]
+    #[error("there is no preset \"{name}\"{}; --preset takes {known}", but(nearest.as_deref()))]
     UnknownPreset {
         /// What was asked for.
         name: String,
+        /// The preset whose name is nearest, where one is near.
+        nearest: Option<String>,
         /// What there is, comma-separated.
         known: String,
     },

@@ -121,6 +121,7 @@ impl Recipe {
         let name = self.preset.as_deref().unwrap_or(PRESETS[0].name);
         let preset = preset(name).ok_or_else(|| RecipeError::UnknownPreset {
             name: name.chars().take(40).collect(),
+            nearest: nearest(name, PRESETS.iter().map(|preset| preset.name)).map(str::to_owned),
             known: PRESETS.map(|preset| preset.name).join(", "),
         })?;
         let resolved = self.over(preset)?;
