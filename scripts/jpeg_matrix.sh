@@ -2,6 +2,7 @@
 # JPEG files of every kind, made by libjpeg-turbo's cjpeg, and what its djpeg makes of them, against what impasto reads.
 #
 #     scripts/jpeg_matrix.sh quick|full [FOLDER]     # seconds; a minute
+#     scripts/jpeg_matrix.sh files FOLDER            # the quick ones, for tests that are run with IMPASTO_JPEG_MATRIX=FOLDER
 #
 # Samplings (colour as fine as brightness, coarser, finer), sequential and progressive, scan scripts, restarts, arithmetic
 # coding, odd sizes. Needs libjpeg-turbo-progs; what cjpeg or djpeg refuses themselves is left out. The files stay in the folder
@@ -93,4 +94,5 @@ for size in $small; do
         make "restarts_$name" "$size" -sample "$sampling" -restart 1B
     done
 done
+[[ $extent == files ]] && exit
 IMPASTO_JPEG_MATRIX=$folder cargo test -p impasto --test jpeg_matrix --locked -- --nocapture

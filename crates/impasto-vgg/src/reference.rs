@@ -220,20 +220,24 @@ fn fold(framed: &Map, border: Border) -> Map {
 fn convolve(framed: &Map, weights: &ConvolutionWeights) -> Map {
     let kernel = weights.kernel();
     let mut out = Map::zeros(weights.outputs, framed.height - 2, framed.width - 2);
-    let (positions, width) = (out.positions(), out.width);
+    // Rows of sums lie as far apart as rows of `framed`, so that a place of the kernel is one loop over a whole channel; what
+    // falls between two rows is left there.
+    let (stride, width, span) = (framed.width, out.width, span(&out, framed));
+    let mut sums = vec![0.0; span];
     for output in 0..weights.outputs {
-        let sums = &mut out.values[output * positions..][..positions];
         sums.fill(f64::from(weights.bias[output]));
         for input in 0..weights.inputs {
             for (ky, kx) in kernel_places() {
                 let weight = f64::from(kernel[((output * weights.inputs + input) * 3 + ky) * 3 + kx]);
-                for (y, row) in sums.chunks_exact_mut(width).enumerate() {
-                    let from = framed.index(input, y + ky, kx);
-                    for (sum, value) in row.iter_mut().zip(&framed.values[from..from + width]) {
-                        *sum += weight * value;
-                    }
+                let from = framed.index(input, ky, kx);
+                for (sum, value) in sums.iter_mut().zip(&framed.values[from..from + span]) {
+                    *sum += weight * value;
                 }
             }
+        }
+        for (y, row) in sums.chunks(stride).enumerate() {
+            let to = out.index(output, y, 0);
+            out.values[to..to + width].copy_from_slice(&row[..width]);
         }
     }
     out
@@ -243,21 +247,29 @@ fn convolve(framed: &Map, weights: &ConvolutionWeights) -> Map {
 fn spread(gradient: &Map, weights: &ConvolutionWeights) -> Map {
     let kernel = weights.kernel();
     let mut framed = Map::zeros(weights.inputs, gradient.height + 2, gradient.width + 2);
-    let width = gradient.width;
+    // As in `convolve`; between two rows of the gradient there are zeros.
+    let (stride, width, span) = (framed.width, gradient.width, span(gradient, &framed));
+    let mut spaced = vec![0.0; span];
     for output in 0..weights.outputs {
+        for (row, spaced) in gradient.channel(output).chunks_exact(width).zip(spaced.chunks_mut(stride)) {
+            spaced[..width].copy_from_slice(row);
+        }
         for input in 0..weights.inputs {
             for (ky, kx) in kernel_places() {
                 let weight = f64::from(kernel[((output * weights.inputs + input) * 3 + ky) * 3 + kx]);
-                for (y, row) in gradient.channel(output).chunks_exact(width).enumerate() {
-                    let to = framed.index(input, y + ky, kx);
-                    for (sum, value) in framed.values[to..to + width].iter_mut().zip(row) {
-                        *sum += weight * value;
-                    }
+                let to = framed.index(input, ky, kx);
+                for (sum, value) in framed.values[to..to + span].iter_mut().zip(&spaced) {
+                    *sum += weight * value;
                 }
             }
         }
     }
     framed
+}
+
+/// Values from the first of a channel of `inner` to its last, where its rows lie as far apart as those of `framed`.
+fn span(inner: &Map, framed: &Map) -> usize {
+    (inner.height - 1) * framed.width + inner.width
 }
 
 fn kernel_places() -> impl Iterator<Item = (usize, usize)> {
