@@ -238,10 +238,11 @@ mod tests {
         for factor in [1.0, 0.3] {
             let scaled = |blue_first: bool| {
                 let mut layer = release(blue_first);
-                for (place, filter) in layer.kernel.chunks_exact_mut(27).enumerate() {
-                    // Another factor for each filter, as a normalisation gives.
-                    let own = if factor == 1.0 { 1.0 } else { factor * (1.0 + place as f32 / 10.0) };
+                // Another factor for each filter, as a normalisation gives.
+                let mut own = factor;
+                for filter in layer.kernel.chunks_exact_mut(27) {
                     filter.iter_mut().for_each(|weight| *weight *= own);
+                    own *= if factor == 1.0 { 1.0 } else { 1.05 };
                 }
                 layer
             };
@@ -258,8 +259,10 @@ mod tests {
         }
         // A network trained anew is taken as its names say.
         let mut other = release(true);
-        for (place, weight) in other.kernel.iter_mut().enumerate() {
-            *weight = ((place * 37 % 101) as f32 - 50.0) / 100.0;
+        let mut value = 0.0_f32;
+        for weight in &mut other.kernel {
+            value = (value + 0.37) % 1.0;
+            *weight = value - 0.5;
         }
         let mut found = [other.clone()];
         assert_eq!(adopt(&mut found, Input::Ours).expect("a layer"), Vec::<String>::new());

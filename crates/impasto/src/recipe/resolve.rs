@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::recipe::history::affordable_history;
+use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
     BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit,
