@@ -121,29 +121,17 @@ fn a_gpu_that_is_not_there_is_refused() {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
+/// The embedded file and one by its name; impasto-gpu's tests have all of them.
 #[test]
 fn selftest_is_right_on_the_gpu() {
     let Some(workshop) = workshop_with_gpu() else { return };
-    // Those in the repository, and where the folder `shared` lies beside it, those in it.
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let named = std::env::var_os("IMPASTO_GOLDEN").map(PathBuf::from);
-    let shared = named.unwrap_or_else(|| root.join("../shared/golden"));
-    let entries = std::fs::read_dir(&shared).into_iter().flatten();
-    let mut files: Vec<String> = entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned()).collect();
-    files.retain(|path| path.ends_with(".safetensors"));
-    files.sort();
-    if files.is_empty() {
-        println!("../shared/golden is not beside the repository: only the embedded golden file is checked");
-    }
-    let (embedded, _) = succeed(command(&workshop, &["selftest", "--device", "gpu", "--json"]));
-    let mut arguments = vec!["selftest", "--device", "gpu", "--json"];
-    arguments.extend(files.iter().map(String::as_str));
-    let (shared, _) = succeed(command(&workshop, &arguments));
-    let lines = json(&format!("{embedded}{shared}"));
-    assert_eq!(lines.len(), 1 + files.len().max(1));
-    assert!(lines.iter().all(|line| line["ok"] == true), "{lines:#?}");
+    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../impasto-vgg/tests/data/golden");
+    let file = golden.join("tight_avg_40x32.safetensors").to_str().unwrap().to_owned();
+    let (lines, _) = succeed(command(&workshop, &["selftest", "--device", "gpu", "--json", &file]));
+    let lines = json(&lines);
+    assert!(lines.len() == 1 && lines[0]["ok"] == true && lines[0]["file"] == file.as_str(), "{lines:#?}");
     let (said, _) = succeed(command(&workshop, &["selftest", "--device", "gpu"]));
-    assert!(said.starts_with("engine gpu, "), "{said}");
+    assert!(said.starts_with("engine gpu, ") && said.contains("\nok "), "{said}");
 }
 
 /// Two sizes, of 4 and of 8 evaluations. With Adam, whose steps do not hang on the last bits of a loss as those of a line
