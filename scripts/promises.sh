@@ -312,7 +312,6 @@ refuse
 refuse pant chelsea.png
 refuse paint -o out.png
 refuse paint chelsea.png -o out.png
-refuse "${photo[@]}"
 for output in out.gif out chelsea.png ./waves.jpg nowhere/out.png chelsea.png/out.png folder.png; do
     refuse "${photo[@]}" -o "$output"
 done
