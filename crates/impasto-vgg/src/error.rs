@@ -30,6 +30,22 @@ pub enum EngineError {
         /// What was allowed.
         limit_mib: u64,
     },
+    /// Less memory is free than the least that this work takes, and nobody set a limit.
+    #[error(
+        "{width}x{height} needs at least {needed_mib} MiB and {usable_mib} MiB may be taken of what is free {bound}; lower --size, or free some"
+    )]
+    NotFree {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// The least that would do.
+        needed_mib: u64,
+        /// What may be taken.
+        usable_mib: u64,
+        /// Where so much is free, and who says so.
+        bound: &'static str,
+    },
     /// A call out of order: `backward` before `forward`, `forward` with content taps before their targets.
     #[error("{0}")]
     Order(&'static str),

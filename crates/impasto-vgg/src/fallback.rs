@@ -82,7 +82,7 @@ impl Shared {
 
 /// Whether an error may be none on another engine: everything but a wrong request or a call out of order.
 fn is_of_the_device(error: &EngineError) -> bool {
-    matches!(error, EngineError::Device(_) | EngineError::Memory { .. })
+    matches!(error, EngineError::Device(_) | EngineError::Memory { .. } | EngineError::NotFree { .. })
 }
 
 impl Engine for FallbackEngine {

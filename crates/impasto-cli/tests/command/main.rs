@@ -18,6 +18,8 @@ mod kill;
 mod log_dir;
 mod measure;
 #[cfg(unix)]
+mod memory_limits;
+#[cfg(unix)]
 mod output_places;
 mod paint;
 mod recipes;

@@ -5,7 +5,7 @@ mod session;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use impasto_vgg::cpu::memory::usable_bytes;
+use impasto_vgg::cpu::memory::{self, Free};
 use impasto_vgg::{Engine, EngineDescription, EngineError, History, Plan, Session, SessionRequest, Strategy, Weights};
 
 use crate::device::{Device, DeviceFault};
@@ -76,8 +76,10 @@ impl GpuEngine {
         let plans = strategies.into_iter().map(|strategy| Plan::new(request, strategy));
         let fitting = self.within_bindings(request, plans)?;
         let least = fitting.back().map_or(0, |(bytes, _)| *bytes);
-        let limit = self.limit(request);
-        SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() }.check_memory(least)?;
+        request.check_memory(least)?;
+        let free = self.shared_free(request);
+        free.map_or(Ok(()), |free| free.check(request.width, request.height, least))?;
+        let limit = request.memory_limit_bytes.or(free.map(Free::usable_bytes)).unwrap_or(u64::MAX);
         Ok(fitting.into_iter().filter(|(bytes, _)| *bytes <= limit).map(|(_, plan)| plan).collect())
     }
 
@@ -112,11 +114,11 @@ impl GpuEngine {
         Ok(fitting)
     }
 
-    /// What a session may take. How much a card has free, drivers do not say: it is tried. A device that shares the
-    /// processor's memory must not take what the processor needs.
-    fn limit(&self, request: &SessionRequest) -> u64 {
-        let usable = || if self.has_own_memory() { None } else { usable_bytes() };
-        request.memory_limit_bytes.or_else(usable).unwrap_or(u64::MAX)
+    /// What is free for a session whose request sets no limit. How much a card has free, drivers do not say: it is tried. A
+    /// device that shares the processor's memory must not take what the processor needs.
+    fn shared_free(&self, request: &SessionRequest) -> Option<Free> {
+        let is_open = request.memory_limit_bytes.is_none() && !self.has_own_memory();
+        if is_open { memory::free() } else { None }
     }
 
     fn has_own_memory(&self) -> bool {

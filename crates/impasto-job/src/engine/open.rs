@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use impasto_vgg::cpu::memory::{Free, free};
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Weights};
 
 use super::device::DeviceChoice;
@@ -18,6 +19,9 @@ pub type Voice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Bytes that style images' moments may take between jobs: those of some fifty images at one size each.
 const MOMENTS_LIMIT_BYTES: u64 = 256 << 20;
+
+/// What it takes to read weights and images before the run's own need is known, in bytes.
+const LEAST_BYTES: u64 = 96 << 20;
 
 /// Opens an engine on these weights.
 type Opener = Box<dyn FnMut(&Arc<Weights>) -> Result<Box<dyn Engine>, Failure> + Send>;
@@ -88,7 +92,7 @@ impl Engines {
     /// The engine on the weights that a recipe names, with what a person should know about them.
     ///
     /// # Errors
-    /// Weights that cannot be read; as [`open_engine`].
+    /// Too little memory to begin; weights that cannot be read; as [`open_engine`].
     pub fn open(&mut self, weights: &str) -> Result<(Arc<dyn Engine>, Vec<String>), Failure> {
         let key = WeightsKey::of(weights);
         if let Some(open) = self.open.as_ref().filter(|open| Some(&open.weights) == key.as_ref()) {
@@ -96,6 +100,7 @@ impl Engines {
         }
         // The one before goes first, so that there are never two networks in memory.
         self.close();
+        check_room(free())?;
         let (loaded, notes) = load_weights(weights)?;
         let opened = (self.opener)(&loaded)?;
         let engine: Arc<dyn Engine> = match &self.moments {
@@ -122,6 +127,19 @@ impl Engines {
     #[must_use]
     pub fn moments(&self) -> Option<&MomentsMemory> {
         self.moments.as_deref()
+    }
+}
+
+/// Refuses to begin where what is free would not even do for reading: later, what is refused could not be said any more.
+fn check_room(free: Option<Free>) -> Result<(), Failure> {
+    match free {
+        Some(free) if free.bytes < LEAST_BYTES => Err(Failure::failed(format_args!(
+            "impasto needs at least {} MiB of memory to begin and {} MiB are free {}; raise that limit, or free some",
+            LEAST_BYTES >> 20,
+            free.bytes >> 20,
+            free.bound.words()
+        ))),
+        _ => Ok(()),
     }
 }
 

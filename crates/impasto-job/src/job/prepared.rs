@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use impasto::forecast::Forecast;
 use impasto::{ResolvedRecipe, Scale};
+use impasto_vgg::cpu::memory::free;
 use impasto_vgg::{Engine, EngineError};
 
 use super::Job;
@@ -45,8 +46,7 @@ impl Job {
         let (asked_limit, handle) = (self.memory_limit_bytes, Handle::default());
         let mut prepared =
             Prepared { job: self, engine, images, scales, recipe, memory_limit: None, started, handle, notes };
-        prepared.memory_limit = prepared.intended().network_limit(asked_limit)?;
-        prepared.intended().memory_need(prepared.memory_limit)?;
+        prepared.memory_limit = prepared.intended().network_limit(asked_limit, free())?;
         prepared.recipe.engine = Some(engine_note(&*prepared.engine, &prepared.recipe, &prepared.scales));
         Board::prepare(prepared.job.log_dir.as_deref())?;
         prepared.notes.extend(precision_note(&*prepared.engine, &prepared.recipe));
@@ -97,6 +97,7 @@ impl Prepared {
     fn intended(&self) -> Intended<'_> {
         let images = &self.images;
         Intended {
+            order: &self.job.order,
             recipe: &self.recipe,
             engine: &*self.engine,
             scales: &self.scales,

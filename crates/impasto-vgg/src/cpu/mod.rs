@@ -46,6 +46,7 @@ pub use self::session::CpuSession;
 
 use self::direct::FirstConvolution;
 use self::isa::InstructionSet;
+use self::memory::Free;
 use self::winograd::{Scratch, WinogradWeights};
 use crate::engine::{Engine, EngineDescription, Precision, Session, SessionRequest};
 use crate::error::EngineError;
@@ -181,7 +182,8 @@ impl CpuEngine {
             request.check_memory(self.bytes(request, &plan))?;
             return Ok(plan);
         }
-        let limit = request.memory_limit_bytes.or_else(memory::usable_bytes).unwrap_or(u64::MAX);
+        let free = memory::free().filter(|_| request.memory_limit_bytes.is_none());
+        let limit = request.memory_limit_bytes.or(free.map(Free::usable_bytes)).unwrap_or(u64::MAX);
         let threads = self.pool.current_num_threads();
         let plans = Strategy::CANDIDATES.map(|strategy| {
             let plan = Plan::new(request, strategy.for_threads(threads));
@@ -189,7 +191,8 @@ impl CpuEngine {
         });
         let (place_of_least, least) =
             plans.iter().map(|(bytes, _)| *bytes).enumerate().min_by_key(|&(_, bytes)| bytes).unwrap_or_default();
-        SessionRequest { memory_limit_bytes: Some(limit), ..request.clone() }.check_memory(least)?;
+        request.check_memory(least)?;
+        free.map_or(Ok(()), |free| free.check(request.width, request.height, least))?;
         // Where no one set a limit, a lot of memory is not taken for a little time.
         let is_modest = |place: usize, bytes: u64| {
             request.memory_limit_bytes.is_some() || bytes <= MODEST_BYTES || place >= Strategy::FIRST_OF_LEAST_MEMORY

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   memory   the images as read  +  the larger of   a style image's session
-//!                                                   the picture's session, its four planes of pixels, the optimiser
+//!                                                   the picture's session, its planes of pixels, the optimiser
 //!   time     sum over scales of  evaluations x (seconds whatever the size + pixels x seconds a pixel)
 //!            (measured at 192 x 192 and, where that is quick, at 384 x 384; then scaled)
 //! ```
@@ -80,7 +80,6 @@ pub fn memory_need(
     memory_limit_bytes: Option<u64>,
 ) -> Result<MemoryNeed, EngineError> {
     let Some(full) = scales.last() else { return Ok(MemoryNeed { bytes: PROGRAM_BYTES, device_bytes: 0 }) };
-    let planes = |pixels: u64| 12 * pixels;
     let (mut of_styles, mut largest_session) = (0, 0);
     let is_elsewhere = engine.describe().has_own_memory;
     let mut session_bytes = |request: &SessionRequest| {
@@ -99,8 +98,7 @@ pub fn memory_need(
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precision_of(recipe.precision, engine, true);
     let optimiser = full_optimiser(recipe, full);
-    // The content image at this size, the picture, its gradient, and the picture that is handed out.
-    let of_picture = session_bytes(&request)? + planes(4 * (full.width * full.height) as u64) + optimiser.bytes(values);
+    let of_picture = session_bytes(&request)? + beside_the_session(recipe, full);
     // A history that does not fit beside the session is not kept there.
     let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
     if memory_limit_bytes.is_none_or(|limit| with_history <= limit) {
@@ -110,6 +108,25 @@ pub fn memory_need(
         bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
         device_bytes: if is_elsewhere { largest_session } else { 0 },
     })
+}
+
+/// What of the processor's memory a run takes beside the network at its full size. `image_pixels` counts the pixels of all
+/// images that were read.
+pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels: u64) -> u64 {
+    PROGRAM_BYTES + planes(image_pixels) + beside_the_session(recipe, full)
+}
+
+/// What stands beside the picture's session: the picture, its gradient, the picture that is handed out, the content image
+/// where its colours are wanted, the optimiser.
+fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
+    let pictures = 3 + u64::from(recipe.original_colors);
+    let pixels = (full.width * full.height) as u64;
+    planes(pictures * pixels) + full_optimiser(recipe, full).bytes(3 * full.width * full.height)
+}
+
+/// Bytes of pictures of so many pixels.
+fn planes(pixels: u64) -> u64 {
+    12 * pixels
 }
 
 /// The optimiser of the full size: it remembers no more pairs than there are evaluations.

@@ -338,7 +338,8 @@ impl Run<'_> {
         if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
             optimiser.attach(history);
         }
-        let colours = self.recipe.original_colors.then_some(&content);
+        // Where its colours are not wanted, the session has all that counts of the content image.
+        let colours = self.recipe.original_colors.then_some(content);
 
         let mut gradient = vec![0.0; picture.values.len()];
         for scale_evaluations in done + 1..=scale.evaluations {
@@ -353,7 +354,7 @@ impl Run<'_> {
             };
             self.evaluations += 1;
             let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
-            self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), colours);
+            self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), colours.as_ref());
             if optimiser.good().is_empty() {
                 return Err(PaintError::StartNotFinite);
             }

@@ -22,6 +22,15 @@ pub struct Scale {
     pub evaluations: u32,
 }
 
+impl Scale {
+    /// This size times `numerator / denominator`, at least a pixel each way.
+    #[must_use]
+    pub fn scaled_down(&self, numerator: usize, denominator: usize) -> Scale {
+        let side = |pixels: usize| (pixels * numerator / denominator).max(1);
+        Scale { width: side(self.width), height: side(self.height), ..*self }
+    }
+}
+
 /// The scales of a run on a content image of this size, coarse to fine.
 pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usize) -> Vec<Scale> {
     let (width, height) = match recipe.size {
