@@ -40,11 +40,12 @@ fn whatever_the_address_space_it_paints_or_says_that_it_does_not_fit() {
     }
     let workshop = Workshop::new();
     // From what the program can hardly be loaded in to what is enough.
-    let statuses: Vec<bool> = [70, 120, 200, 300, 400, 500, 600, 700, 800, 1000, 1400, 4000]
-        .into_iter()
+    let statuses: Vec<bool> = (5..16)
+        .map(|step| 10 * step)
+        .chain([170, 200, 250, 300, 400, 500, 600, 700, 800, 1000, 1400, 4000])
         .map(|limit_mib| {
-            let program = limited(&workshop, &format!("-v {}", limit_mib << 10), &paint_arguments("out.png", &[]));
-            let mut program = program;
+            let limit = format!("-v {}", limit_mib << 10);
+            let mut program = limited(&workshop, &limit, &paint_arguments("out.png", &[]));
             let output = program.output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             match output.status.code() {

@@ -97,7 +97,8 @@ pub fn memory_need(
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precision_of(recipe.precision, engine, true);
-    let optimiser = full_optimiser(recipe, full);
+    // It remembers no more pairs than there are evaluations.
+    let optimiser = optimiser_of(recipe, recipe.history.min(full.evaluations));
     let of_picture = session_bytes(&request)? + beside_the_session(recipe, full);
     // A history that does not fit beside the session is not kept there.
     let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
@@ -121,7 +122,9 @@ pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels
 fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     let pictures = 3 + u64::from(recipe.original_colors);
     let pixels = (full.width * full.height) as u64;
-    planes(pictures * pixels) + full_optimiser(recipe, full).bytes(3 * full.width * full.height)
+    // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
+    let history = recipe.history.min(full.evaluations.saturating_sub(2));
+    planes(pictures * pixels) + optimiser_of(recipe, history).bytes(3 * full.width * full.height)
 }
 
 /// Bytes of pictures of so many pixels.
@@ -129,9 +132,8 @@ fn planes(pixels: u64) -> u64 {
     12 * pixels
 }
 
-/// The optimiser of the full size: it remembers no more pairs than there are evaluations.
-fn full_optimiser(recipe: &ResolvedRecipe, full: &Scale) -> Box<dyn Optimiser> {
-    let history = recipe.history.min(full.evaluations);
+/// The recipe's optimiser with this history.
+fn optimiser_of(recipe: &ResolvedRecipe, history: u32) -> Box<dyn Optimiser> {
     // Made for a picture of a few pixels and asked about one of many, so that nothing large is allocated here.
     optimiser(&ResolvedRecipe { history, ..recipe.clone() }, 8, 8)
 }
@@ -302,6 +304,19 @@ mod tests {
         fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
             (capacity * values) as u64
         }
+    }
+
+    #[test]
+    fn no_more_pairs_are_counted_than_evaluations_make() {
+        let bytes = |evaluations| {
+            let recipe = Recipe { history: Some(10), ..Recipe::default() }.resolve().unwrap();
+            memory_beside_network(&recipe, &Scale { width: 64, height: 64, evaluations }, 0)
+        };
+        // Two pictures in bfloat16.
+        let pair = 2 * 2 * 3 * 64 * 64;
+        assert_eq!(bytes(4) - bytes(3), pair);
+        assert_eq!(bytes(12) - bytes(3), 9 * pair);
+        assert_eq!(bytes(1000), bytes(12), "ten are remembered while another is made");
     }
 
     #[test]
