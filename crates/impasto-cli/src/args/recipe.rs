@@ -124,7 +124,17 @@ impl RecipeArguments {
             styles: styles.to_vec(),
             recipe_file: self.recipe.clone(),
             recipe: self.to_recipe()?,
+            ..Order::default()
         })
+    }
+
+    /// The files that were typed here: a recipe, a picture to start from.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let start = match self.init.clone().map(Start::from) {
+            Some(Start::File(path)) => Some(path),
+            _ => None,
+        };
+        self.recipe.clone().into_iter().chain(start)
     }
 
     /// What was typed, as a recipe; `recipe` itself is read elsewhere.

@@ -22,6 +22,8 @@ mod memory_limits;
 #[cfg(unix)]
 mod output_places;
 mod paint;
+#[cfg(unix)]
+mod pipes;
 mod recipes;
 mod report;
 #[cfg(unix)]
