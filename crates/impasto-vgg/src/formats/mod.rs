@@ -47,6 +47,7 @@ use source::Source;
 use crate::layers::{LAYERS, LayerKind};
 use crate::weights::{ConvolutionWeights, WeightsError};
 
+pub use convention::ChannelOrder;
 pub use write::{StoredAs, write_safetensors};
 
 /// A file format that weights are read from.
@@ -143,11 +144,19 @@ pub struct WeightsFile {
 /// # Errors
 /// A file that cannot be read, is of no known format, is damaged, is not VGG-19, or holds values that are not finite.
 pub fn read_file(path: &Path) -> Result<WeightsFile, WeightsError> {
+    read_file_as(path, None)
+}
+
+/// As [`read_file`], for weights whose first layer sees its channels in the order that was `said`, whatever the file shows.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_as(path: &Path, said: Option<ChannelOrder>) -> Result<WeightsFile, WeightsError> {
     let file = File::open(path).map_err(WeightsError::from_io)?;
     if file.metadata().map_err(WeightsError::from_io)?.is_dir() {
         return Err(WeightsError::Io("it is a folder".to_owned()));
     }
-    read(&mut BufReader::new(file))
+    read_network_as(&mut BufReader::new(file), &vgg19_convolutions(), said)
 }
 
 /// Reads VGG-19's weights from anything that can be read and sought in: a file, or a `Cursor` on bytes.
@@ -164,15 +173,28 @@ pub fn read<R: Read + Seek>(reader: &mut R) -> Result<WeightsFile, WeightsError>
 /// # Errors
 /// As [`read_file`].
 pub fn read_network<R: Read + Seek>(reader: &mut R, table: &[ConvolutionShape]) -> Result<WeightsFile, WeightsError> {
+    read_network_as(reader, table, None)
+}
+
+/// As [`read_network`], with an order of channels that was `said`.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_network_as<R: Read + Seek>(
+    reader: &mut R,
+    table: &[ConvolutionShape],
+    said: Option<ChannelOrder>,
+) -> Result<WeightsFile, WeightsError> {
     let mut source = Source::new(reader)?;
     let mut budget = Budget::for_tensors(tensor_bytes(table)?);
-    match sniff(&mut source)? {
+    let found = match sniff(&mut source)? {
         Container::Safetensors => safetensors::read(&mut source, table, &mut budget),
         Container::Mat => mat::read(&mut source, table, &mut budget),
         Container::Zip => pth::read_zip(&mut source, table, &mut budget),
         Container::Pickles => pth::read_legacy(&mut source, table, &mut budget),
         Container::Hdf5 => hdf5::read(&mut source, table, &mut budget),
-    }
+    }?;
+    found.adopt(said)
 }
 
 /// Bytes of f32 values in `table`'s kernels and biases, and of one more kernel, the largest, which is held twice while
@@ -361,12 +383,35 @@ fn checked_values(
     Ok(values)
 }
 
-/// Makes a file's convolutions ours.
-fn finish(format: Format, mut convolutions: Vec<Convolution>, input: Input) -> Result<WeightsFile, WeightsError> {
-    let notes = convention::adopt(&mut convolutions, input)?;
-    let convolutions = convolutions
-        .into_iter()
-        .map(|found| ConvolutionWeights::from_values(found.outputs, found.inputs, found.kernel, found.bias))
-        .collect();
-    Ok(WeightsFile { format, convolutions, notes })
+/// What a reader found.
+enum Found {
+    /// Convolutions that see what the file's names say, unless the file shows something else.
+    Seeing { format: Format, convolutions: Vec<Convolution>, input: Input },
+    /// Our own network in our own form.
+    Ours(WeightsFile),
+}
+
+impl Found {
+    fn of(format: Format, convolutions: Vec<Convolution>, input: Input) -> Found {
+        Found::Seeing { format, convolutions, input }
+    }
+
+    /// Makes a file's convolutions ours.
+    fn adopt(self, said: Option<ChannelOrder>) -> Result<WeightsFile, WeightsError> {
+        let (format, mut convolutions, input) = match self {
+            Found::Seeing { format, convolutions, input } => (format, convolutions, input),
+            Found::Ours(mut file) => {
+                let idle =
+                    "it is in impasto's own form, which takes red first; --weights-input is for others, and is left";
+                file.notes.extend(said.map(|_| idle.to_owned()));
+                return Ok(file);
+            }
+        };
+        let notes = convention::adopt(&mut convolutions, input, said)?;
+        let convolutions = convolutions
+            .into_iter()
+            .map(|found| ConvolutionWeights::from_values(found.outputs, found.inputs, found.kernel, found.bias))
+            .collect();
+        Ok(WeightsFile { format, convolutions, notes })
+    }
 }
