@@ -1,11 +1,12 @@
 //! The command line of impasto: options in, pictures and lines out.
 //!
 //! Glue, and no more: [`args`] is the command line as data, [`commands`] has a file for each command, [`show`] is what a
-//! person or a script sees, [`ending`] how it ends. What a choice means is said in the library, what a job is in impasto-job.
+//! person or a script sees, [`ending`] how it ends, [`drivers`] keeps others from speaking between. What a choice means is said in the library, what a job is in impasto-job.
 #![forbid(unsafe_code)]
 
 mod args;
 mod commands;
+mod drivers;
 mod ending;
 mod interrupt;
 mod show;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         }
         Err(error) => return report(&usage_failure(&error)),
     };
+    drivers::quiet(&arguments.command);
     match commands::run(&arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure),
