@@ -16,10 +16,16 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::Arguments;
+use impasto_job::Failure;
+
+use args::{Arguments, answer};
 use ending::{report, usage_failure};
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(sentence) = answer(words.iter().map(String::as_str)) {
+        return report(&Failure::usage(sentence));
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and version are no errors; nor is a reader that has gone away.

@@ -9,6 +9,7 @@ mod recipe;
 mod report;
 mod running;
 mod runs;
+mod theirs;
 mod weights;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use recipe::RecipeArguments;
 pub use report::ReportArguments;
 pub use running::{FileArguments, RunningArguments};
 pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
+pub use theirs::answer;
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 const AFTER_HELP: &str = "\

@@ -26,6 +26,7 @@ mod paint;
 mod pipes;
 mod recipes;
 mod report;
+mod reports;
 #[cfg(unix)]
 mod runs;
 #[cfg(unix)]

@@ -152,10 +152,14 @@ pub fn read_file(path: &Path) -> Result<WeightsFile, WeightsError> {
 /// # Errors
 /// As [`read_file`].
 pub fn read_file_as(path: &Path, said: Option<ChannelOrder>) -> Result<WeightsFile, WeightsError> {
-    let file = File::open(path).map_err(WeightsError::from_io)?;
-    if file.metadata().map_err(WeightsError::from_io)?.is_dir() {
-        return Err(WeightsError::Io("it is a folder".to_owned()));
+    // Asked before it is opened: opening a pipe would wait for somebody to write.
+    let kind = std::fs::metadata(path).map_err(WeightsError::from_io)?.file_type();
+    if !kind.is_file() {
+        let kind =
+            if kind.is_dir() { "it is a folder" } else { "it is a pipe or a device, and weights are read from files" };
+        return Err(WeightsError::Io(kind.to_owned()));
     }
+    let file = File::open(path).map_err(WeightsError::from_io)?;
     read_network_as(&mut BufReader::new(file), &vgg19_convolutions(), said)
 }
 
@@ -221,10 +225,15 @@ enum Container {
 
 /// Says what a file is by its first bytes.
 fn sniff(source: &mut Source<'_>) -> Result<Container, WeightsError> {
-    if source.len() < 128 {
+    let mut start = [0; 128];
+    let held = usize::try_from(source.len()).unwrap_or(start.len()).min(start.len());
+    source.read_at(0, start.get_mut(..held).unwrap_or_default())?;
+    if let Some(instead) = instead(&start) {
+        return Err(WeightsError::Instead(instead));
+    }
+    if source.len() < count(&start) {
         return Err(WeightsError::Unknown);
     }
-    let start: [u8; 128] = source.array_at(0)?;
     match start {
         // A header's length, at most 4 GiB, and the header's opening brace.
         [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Ok(Container::Safetensors),
@@ -239,6 +248,18 @@ fn sniff(source: &mut Source<'_>) -> Result<Container, WeightsError> {
         }
         _ => Err(WeightsError::Unknown),
     }
+}
+
+/// What downloads leave in the place of a file, as text, with the way out.
+fn instead(start: &[u8]) -> Option<&'static str> {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start().to_ascii_lowercase();
+    if start.starts_with(b"version https://git-lfs") {
+        return Some("a Git LFS pointer to a file that was not fetched; fetch it with `git lfs pull`");
+    }
+    let is_page =
+        ["<!doctype html", "<html", "<head", "<?xml", "<!--"].iter().any(|tag| start.starts_with(tag.as_bytes()));
+    is_page
+        .then_some("a web page that was saved in the weights' place; read it in a browser, and download the file again")
 }
 
 /// A convolution on its way from a file: `kernel` is `[outputs, inputs, 3, 3]`.
