@@ -90,7 +90,10 @@ const ROOMS: [(&str, &[(&str, u8)]); 5] = [
         "crates/impasto-job",
         &[("failure", 1), ("machine", 1), ("pace", 1), ("engine", 2), ("order", 3), ("job", 4), ("runs", 4)],
     ),
-    ("crates/impasto-cli", &[("args", 1), ("show", 1), ("interrupt", 2), ("commands", 3), ("ending", 3)]),
+    (
+        "crates/impasto-cli",
+        &[("args", 1), ("show", 1), ("drivers", 2), ("interrupt", 2), ("commands", 3), ("ending", 3)],
+    ),
 ];
 
 /// Which crate may use which: those named, and nothing else of ours.

@@ -99,9 +99,8 @@ pub fn may_have_hardware() -> bool {
 /// Where a card is there through two interfaces (Vulkan and DirectX 12), it is listed once, by the former. Empty where no
 /// loader, driver or card is found; that is no error.
 ///
-/// Where Mesa's layer that chooses a device (`VK_LAYER_MESA_device_select`) finds no Wayland session, libwayland says so on
-/// standard error. The layer is quiet with `NODEVICE_SELECT=1` in the environment, which a program cannot set for itself
-/// without `unsafe`.
+/// Where Mesa's layer that chooses a device (`VK_LAYER_MESA_device_select`) finds no XDG_RUNTIME_DIR in the environment, or none
+/// that is an absolute path, libwayland says so on standard error. A program sees to that before it starts.
 #[must_use]
 pub fn adapters() -> Vec<Adapter> {
     let descriptor = wgpu::InstanceDescriptor {

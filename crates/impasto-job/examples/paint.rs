@@ -5,6 +5,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use impasto::{Control, Recipe};
@@ -20,8 +21,8 @@ pub fn paint(arguments: &[String]) -> Result<(), Failure> {
         return Err(Failure::usage("give a photo, a painting, the picture to write, and its size in pixels"));
     };
     let recipe = Recipe { size: Some(size.parse()?), ..Recipe::default() };
-    let order = Order { content: Some(photo.into()), styles: vec![painting.into()], recipe, recipe_file: None };
-    let files = Files { output: Some(output.into()), ..Files::default() };
+    let order = Order { content: Some(photo.into()), styles: vec![painting.into()], recipe, ..Order::default() };
+    let files = Files { output: Some(PathBuf::from(output).into()), ..Files::default() };
     let job = Job::new(&order, &files, None)?;
 
     let mut engines = Engines::for_one_job(DeviceChoice::Cpu, None, Arc::new(|note: &str| eprintln!("{note}")));

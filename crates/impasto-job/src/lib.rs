@@ -29,7 +29,7 @@
 //!     },
 //!     ..Order::default()
 //! };
-//! let files = Files { output: Some(folder.path().join("painted.png")), ..Files::default() };
+//! let files = Files { output: Some(folder.path().join("painted.png").into()), ..Files::default() };
 //! // Every error of a choice is said here, before any work.
 //! let job = Job::new(&order, &files, None)?;
 //!
@@ -72,5 +72,6 @@ pub mod runs;
 
 pub use engine::{DeviceChoice, Engines, Voice};
 pub use failure::{Failure, FailureKind};
+pub use job::{Destination, Stream};
 pub use job::{Ending, Files, Finished, Handle, Job, JobEvent, KeepIn, NewestPicture, Prepared, Resumed};
 pub use order::Order;

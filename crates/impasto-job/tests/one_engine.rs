@@ -55,7 +55,7 @@ fn other_weights_open_another_engine_and_forget_the_moments() {
     let (mut engines, opened) = counted();
     workshop.paint(&mut engines, "photo.png", "one.png");
     let computed = engines.moments().unwrap().computed();
-    let (engine, _) = engines.open("normalised").unwrap();
+    let (engine, _) = engines.open("normalised", None).unwrap();
     assert_eq!((opened.lock().unwrap().len(), engines.moments().unwrap().bytes()), (2, 0));
     drop(engine);
     workshop.paint(&mut engines, "photo.png", "two.png");

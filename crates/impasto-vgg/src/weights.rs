@@ -25,6 +25,14 @@ pub enum WeightsError {
         "is no weights file that impasto knows: give a .safetensors, PyTorch .pth, MatConvNet .mat or Keras .h5 of VGG-19"
     )]
     Unknown,
+    /// What was saved in a weights file's place, with the way out.
+    #[error("is {0}")]
+    Instead(&'static str),
+    /// A relative of VGG-19.
+    #[error(
+        "is {0}, and impasto paints with VGG-19; give its weights, or leave --weights out for those inside the program"
+    )]
+    OtherNetwork(&'static str),
     /// A known format, but the file contradicts itself or ends early.
     #[error("is damaged: {0}; fetch or export it again")]
     Malformed(String),

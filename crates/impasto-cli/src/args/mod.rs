@@ -9,6 +9,7 @@ mod recipe;
 mod report;
 mod running;
 mod runs;
+mod theirs;
 mod weights;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use impasto::recipe::RecipeError;
 use impasto_job::Order;
+use impasto_job::order::HeldFiles;
 use impasto_vgg::Precision;
 
 use recipe::{choice, preset_of};
@@ -29,6 +31,7 @@ pub use recipe::RecipeArguments;
 pub use report::ReportArguments;
 pub use running::{FileArguments, RunningArguments};
 pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
+pub use theirs::answer;
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 const AFTER_HELP: &str = "\
@@ -122,13 +125,14 @@ pub enum Command {
 /// Options of `paint`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PaintArguments {
-    /// The photo; may be left out where --recipe names one
+    /// The photo; may be left out where --recipe names one. `-` is standard input
     #[arg(value_name = "CONTENT", required_unless_present = "recipe")]
     pub content: Option<PathBuf>,
     /// The painting, or several to be mixed; may be left out where --recipe names them
     #[arg(value_name = "STYLE")]
     pub styles: Vec<PathBuf>,
-    /// The picture to write: .png, .jpg, .webp or .tif [default: PHOTO-PAINTING.png, by their names; with --run-dir none]
+    /// The picture to write: .png, .jpg, .webp or .tif [default: PHOTO-PAINTING.png, by their names; with --run-dir none].
+    /// `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What is asked of the method.
@@ -143,22 +147,30 @@ pub struct PaintArguments {
     /// How the program runs.
     #[command(flatten)]
     pub running: RunningArguments,
+    /// What came through pipes.
+    #[arg(skip)]
+    pub held: HeldFiles,
 }
 
 impl PaintArguments {
+    /// The files that were typed.
+    pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
+        self.content.clone().into_iter().chain(self.styles.clone()).chain(self.recipe.files())
+    }
+
     /// What shall be painted.
     ///
     /// # Errors
     /// A size or a list of layers that cannot be read.
     pub fn order(&self) -> Result<Order, RecipeError> {
-        self.recipe.order(self.content.as_ref(), &self.styles)
+        Ok(Order { held: self.held.clone(), ..self.recipe.order(self.content.as_ref(), &self.styles)? })
     }
 }
 
 /// Options of `plan`.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArguments {
-    /// The photo; may be left out where --recipe names one
+    /// The photo; may be left out where --recipe names one. `-` is standard input
     #[arg(value_name = "CONTENT", required_unless_present = "recipe")]
     pub content: Option<PathBuf>,
     /// The painting, or several to be mixed; may be left out where --recipe names them
@@ -182,6 +194,11 @@ pub struct PlanArguments {
 }
 
 impl PlanArguments {
+    /// The files that were typed.
+    pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
+        self.content.clone().into_iter().chain(self.styles.clone()).chain(self.recipe.files())
+    }
+
     /// What would be painted.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, parse_layers};
 use impasto_job::Order;
+use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Pooling};
 use serde::de::DeserializeOwned;
 
@@ -102,6 +103,12 @@ pub struct RecipeArguments {
     /// The network's weights: embedded, normalised as the paper has them, vgg19 as fetched, or a file
     #[arg(long, value_name = "embedded|normalised|vgg19|FILE")]
     pub weights: Option<String>,
+    /// Order of the channels that the first layer of a weights file sees: rgb or bgr
+    ///
+    /// For files whose first layer does not show it, as that of a network that was trained anew. The original release is known by
+    /// its first layer in either order.
+    #[arg(long, value_name = "ORDER", value_parser = choice::<ChannelOrder>(&["rgb", "bgr"]))]
+    pub weights_input: Option<ChannelOrder>,
     /// Long edge of the painting as a multiple of the picture's: the scale of the brush
     #[arg(long, value_name = "FACTOR")]
     pub style_scale: Option<f64>,
@@ -124,7 +131,17 @@ impl RecipeArguments {
             styles: styles.to_vec(),
             recipe_file: self.recipe.clone(),
             recipe: self.to_recipe()?,
+            ..Order::default()
         })
+    }
+
+    /// The files that were typed here: a recipe, a picture to start from.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let start = match self.init.clone().map(Start::from) {
+            Some(Start::File(path)) => Some(path),
+            _ => None,
+        };
+        self.recipe.clone().into_iter().chain(start)
     }
 
     /// What was typed, as a recipe; `recipe` itself is read elsewhere.
@@ -159,6 +176,7 @@ impl RecipeArguments {
             border: self.border,
             precision: self.precision,
             weights: self.weights.clone(),
+            weights_input: self.weights_input,
             style_scale: self.style_scale,
             style_blend: self.style_blend.clone(),
             original_colors: self.original_colors,

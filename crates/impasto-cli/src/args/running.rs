@@ -6,8 +6,8 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use impasto::read::ReadLimits;
-use impasto::write::WriteOptions;
-use impasto_job::Files;
+use impasto::write::{OutputFormat, WriteOptions};
+use impasto_job::{Destination, Files};
 
 use super::DeviceArguments;
 
@@ -21,6 +21,9 @@ pub struct FileArguments {
     /// Quality of a JPEG, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 92, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: u8,
+    /// Format of a picture that goes down a pipe (-o -), which has no name that would say it: png, jpeg, webp or tiff
+    #[arg(long, value_name = "NAME", value_parser = output_format())]
+    pub format: Option<OutputFormat>,
     /// Refuse images of more megapixels than this
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_megapixels: u64,
@@ -31,7 +34,7 @@ pub struct FileArguments {
 
 impl FileArguments {
     /// The same as plain data, for a picture that goes to `output`.
-    pub fn plain(&self, output: Option<PathBuf>) -> Files {
+    pub fn plain(&self, output: Option<Destination>) -> Files {
         let write = WriteOptions { bits: if self.depth == "16" { 16 } else { 8 }, jpeg_quality: self.quality };
         let read = ReadLimits { megapixels: self.max_megapixels, lenient: self.lenient, ..ReadLimits::default() };
         Files { output, has_made_name: false, write, read }
@@ -68,6 +71,12 @@ impl RunningArguments {
         let log_dir = self.log_dir.as_ref().map(|folder| folder.join(output.file_stem().unwrap_or_default()));
         RunningArguments { log_dir, ..self.clone() }
     }
+}
+
+/// A format by its name.
+pub fn output_format() -> impl TypedValueParser<Value = OutputFormat> {
+    PossibleValuesParser::new(["png", "jpeg", "webp", "tiff"])
+        .try_map(|name| OutputFormat::named(&name).ok_or("there is no format of this name"))
 }
 
 pub fn threads() -> impl TypedValueParser<Value = usize> {

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use impasto::run_folder::FrameSchedule;
+use impasto::write::OutputFormat;
 use impasto_job::{Failure, KeepIn};
 
 use super::RunningArguments;
+use super::running::output_format;
 
 /// How a run is kept.
 #[derive(Args, Clone, Debug, Default)]
@@ -66,9 +68,12 @@ pub struct ResumeArguments {
     pub run: PathBuf,
     /// Write the picture to this file instead of the one that `paint` was given; it is in RUN/result.png in any case
     ///
-    /// A finished run has its picture written there too.
+    /// A finished run has its picture written there too. `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Format of a picture that goes down a pipe (-o -): png, jpeg, webp or tiff
+    #[arg(long, value_name = "NAME", requires = "output", value_parser = output_format())]
+    pub format: Option<OutputFormat>,
     /// How the program runs.
     #[command(flatten)]
     pub running: RunningArguments,

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use impasto_vgg::formats::StoredAs;
+use impasto_vgg::formats::{ChannelOrder, StoredAs};
 
+use super::recipe::choice;
 use super::running::threads;
 
 /// What to do with weights.
@@ -54,6 +55,9 @@ pub struct ConvertArguments {
     /// The file to write, .safetensors
     #[arg(value_name = "TO")]
     pub to: PathBuf,
+    /// Order of the channels that the first layer of the weights' file sees, where the file does not show it
+    #[arg(long, value_name = "ORDER", value_parser = choice::<ChannelOrder>(&["rgb", "bgr"]))]
+    pub weights_input: Option<ChannelOrder>,
     /// How values are stored: held is as they are in memory, and loses nothing
     #[arg(long = "as", value_name = "KIND", default_value = "held", value_parser = stored_as())]
     pub stored_as: StoredAs,
@@ -71,6 +75,9 @@ pub struct NormaliseArguments {
     /// The weights to normalise: embedded, vgg19 or a file
     #[arg(long, value_name = "embedded|vgg19|FILE", default_value = "embedded")]
     pub weights: String,
+    /// Order of the channels that the first layer of the weights' file sees, where the file does not show it
+    #[arg(long, value_name = "ORDER", value_parser = choice::<ChannelOrder>(&["rgb", "bgr"]))]
+    pub weights_input: Option<ChannelOrder>,
     /// Bring larger images down to this long edge, in pixels
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(16..=65_535))]
     pub size: u32,
@@ -88,6 +95,9 @@ pub struct VerifyArguments {
     /// embedded, normalised, vgg19 or a file
     #[arg(value_name = "WEIGHTS")]
     pub weights: String,
+    /// Order of the channels that the first layer of the weights' file sees, where the file does not show it
+    #[arg(long, value_name = "ORDER", value_parser = choice::<ChannelOrder>(&["rgb", "bgr"]))]
+    pub weights_input: Option<ChannelOrder>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

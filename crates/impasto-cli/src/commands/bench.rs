@@ -50,7 +50,7 @@ struct Figures {
 /// # Errors
 /// A wrong instruction set, products that the processor does not have, too little memory.
 pub fn bench(arguments: &BenchArguments, output: &mut Output) -> Result<(), Failure> {
-    let (weights, notes) = load_weights(&arguments.weights)?;
+    let (weights, notes) = load_weights(&arguments.weights, None)?;
     notes.iter().for_each(|note| say(note));
     let engine =
         open_engine(&weights, arguments.device.threads, arguments.device.device, &Voice::new(false).hearing(), false)?;

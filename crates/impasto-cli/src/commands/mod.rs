@@ -1,10 +1,12 @@
 //! Each command, from its options to its end, in a file that reads from above.
 
 mod bench;
+mod destination;
 mod devices;
 mod documents;
 mod engines;
 mod paint;
+mod piped;
 mod plan;
 mod recipe;
 mod report;

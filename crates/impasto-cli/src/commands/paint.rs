@@ -16,7 +16,9 @@ use impasto_job::pace::Plan;
 use impasto_job::{Ending, Engines, Failure, Finished, Job, JobEvent, Prepared, Resumed};
 
 use crate::args::{PaintArguments, ResumeArguments, RunningArguments};
+use crate::commands::destination::destination;
 use crate::commands::engines;
+use crate::commands::piped::read_piped;
 use crate::interrupt;
 use crate::show::{Bar, DoneLine, Output, Preview, Show, Voice, forecast_sentence, say};
 
@@ -26,8 +28,9 @@ use crate::show::{Bar, DoneLine, Output, Preview, Show, Voice, forecast_sentence
 /// See [`Failure`]; being interrupted is one, after the picture so far was written.
 pub fn paint(arguments: &PaintArguments, output: Output) -> Result<(), Failure> {
     let voice = Voice::new(arguments.running.quiet);
+    let held = read_piped(arguments.inputs())?;
     let mut engines = engines::for_one(arguments.running.device, &voice);
-    paint_on(&mut engines, &voice, arguments, output)
+    paint_on(&mut engines, &voice, &PaintArguments { held, ..arguments.clone() }, output)
 }
 
 /// As [`paint`], on engines that may be open already.
@@ -42,12 +45,13 @@ pub fn paint_on(
 ) -> Result<(), Failure> {
     let keep = arguments.keeping.keep_in()?;
     let order = arguments.order()?;
-    let mut files = arguments.files.plain(arguments.output.clone());
+    let destination = |output| destination(output, arguments.files.format, arguments.running.json);
+    let mut files = arguments.files.plain(arguments.output.as_deref().map(destination).transpose()?);
     if files.output.is_none() && keep.is_none() {
         let name = order.resolve()?.picture_name().ok_or_else(|| {
             Failure::usage("the current folder has a thousand pictures of these images; give a name with --output")
         })?;
-        (files.output, files.has_made_name) = (Some(name), true);
+        (files.output, files.has_made_name) = (Some(name.into()), true);
     }
     let job = Job::new(&order, &files, keep.as_ref())?;
     carry_out(job, engines, voice, &arguments.running, output)
@@ -59,7 +63,9 @@ pub fn paint_on(
 /// See [`Failure`].
 pub fn resume(arguments: &ResumeArguments, output: Output) -> Result<(), Failure> {
     let running = &arguments.running;
-    match Job::resume(&arguments.run, arguments.output.as_deref())? {
+    let destination = |output| destination(output, arguments.format, running.json);
+    let output_place = arguments.output.as_deref().map(destination).transpose()?;
+    match Job::resume(&arguments.run, output_place)? {
         Resumed::Finished(run) => hand_over(*run, arguments, output),
         Resumed::Job(job) => {
             let voice = Voice::new(running.quiet);
@@ -72,7 +78,12 @@ pub fn resume(arguments: &ResumeArguments, output: Output) -> Result<(), Failure
 fn hand_over(run: FinishedRun, arguments: &ResumeArguments, output: Output) -> Result<(), Failure> {
     let started = Instant::now();
     let ((width, height), outcome) = (run.size_px(), run.outcome.clone());
-    let place = run.hand_over(arguments.output.as_deref())?;
+    let is_quiet = arguments.running.quiet;
+    let place = run.hand_over(&mut |note| {
+        if !is_quiet {
+            say(note)
+        }
+    })?;
     if arguments.running.json {
         let done = DoneLine {
             event: "done",
@@ -87,7 +98,7 @@ fn hand_over(run: FinishedRun, arguments: &ResumeArguments, output: Output) -> R
         };
         return Show::Json(output).finish(&done);
     }
-    if !arguments.running.quiet {
+    if !is_quiet {
         say(&format!("{} is finished; its picture is {}", arguments.run.display(), place.display()));
     }
     Ok(())

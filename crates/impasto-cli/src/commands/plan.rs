@@ -1,11 +1,12 @@
 //! `impasto plan`: what `impasto paint` with the same options would take.
 
 use impasto::Scale;
-use impasto_job::{Failure, Job};
+use impasto_job::{Failure, Job, Order};
 use serde::Serialize;
 
 use crate::args::PlanArguments;
 use crate::commands::engines;
+use crate::commands::piped::read_piped;
 use crate::show::{Output, Voice, forecast_sentence, mib};
 
 /// What `plan --json` prints.
@@ -27,7 +28,8 @@ struct PlanLine {
 /// # Errors
 /// As `impasto paint` would say them before it begins.
 pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failure> {
-    let mut job = Job::new(&arguments.order()?, &arguments.files.plain(None), None)?;
+    let order = Order { held: read_piped(arguments.inputs())?, ..arguments.order()? };
+    let mut job = Job::new(&order, &arguments.files.plain(None), None)?;
     job.memory_limit_bytes = arguments.memory_limit;
     let voice = Voice::new(arguments.json);
     let mut engines = engines::for_one(arguments.device, &voice);

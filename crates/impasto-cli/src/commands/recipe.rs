@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use impasto::Recipe;
-use impasto::read::read_recipe;
+use impasto::read::{decode_recipe, read_recipe};
 use impasto_job::Failure;
 
+use crate::commands::piped::read_piped;
 use crate::show::Output;
 
 /// Prints it.
@@ -14,7 +15,10 @@ use crate::show::Output;
 /// A picture without a recipe, a preset that is none.
 pub fn recipe(picture: Option<&Path>, preset: Option<String>, output: &mut Output) -> Result<(), Failure> {
     let text = match picture {
-        Some(picture) => read_recipe(picture).map_err(Failure::failed)?,
+        Some(picture) => match read_piped([picture.to_owned()])?.bytes(picture) {
+            Some(bytes) => decode_recipe(bytes, picture).map_err(Failure::failed)?,
+            None => read_recipe(picture).map_err(Failure::failed)?,
+        },
         None => Recipe { preset, ..Recipe::default() }.resolve()?.to_json(),
     };
     output.line(text.trim_end());

@@ -10,15 +10,18 @@ use std::path::{Path, PathBuf};
 
 use impasto::disk::{RealDisk, Way, check_writable, create_folder, remove_file_if_present};
 use impasto::read::{ReadLimits, read_picture, read_recipe};
+use impasto::rescue::rescue_picture;
 use impasto::sheet::{Cell, sheet};
 use impasto::write::{OutputFormat, WriteOptions, check_picture_writable, write_picture};
 use impasto::{Recipe, ResolvedRecipe};
-use impasto_job::order::same_file;
+use impasto_job::order::{HeldFiles, same_file};
 use impasto_job::{Failure, FailureKind};
 
 use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, SWEEP_PRESET, SweepArguments, Variation};
+use crate::commands::destination::demand_file;
 use crate::commands::engines;
 use crate::commands::paint::paint_on;
+use crate::commands::piped::read_piped;
 use crate::commands::texture::with_preset;
 use crate::show::{Output, Voice, say};
 
@@ -30,7 +33,10 @@ const MOST_CELLS: usize = 1000;
 /// # Errors
 /// See [`Failure`]; being interrupted is one, and the pictures that are whole stay.
 pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
-    let cells = plan(arguments)?;
+    demand_file(&arguments.output, "the sweep's pictures lie in a folder that is named after it")?;
+    let images = std::iter::once(&arguments.content).chain(&arguments.styles).cloned();
+    let held = read_piped(images.chain(arguments.recipe.files()))?;
+    let cells = plan(arguments, &held)?;
     let folder = pictures_folder(&arguments.output);
     let way = check_output(arguments, &cells)?;
     create_folder(&RealDisk, &folder).map_err(Failure::failed)?;
@@ -41,7 +47,8 @@ pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
     let mut engines = engines::for_many(arguments.running.device, &voice);
     for (place, cell) in cells.iter().enumerate() {
         let name = cell.path.display();
-        if is_painted(cell) {
+        // What came through a pipe has no name: a picture of another may have the same recipe.
+        if held == HeldFiles::default() && is_painted(cell) {
             report(arguments, &format!("{} of {}: {name} is there already", place + 1, cells.len()));
             continue;
         }
@@ -71,7 +78,7 @@ struct Planned {
 }
 
 /// Every cell with its recipe, row by row.
-fn plan(arguments: &SweepArguments) -> Result<Vec<Planned>, Failure> {
+fn plan(arguments: &SweepArguments, held: &HeldFiles) -> Result<Vec<Planned>, Failure> {
     let choices: Vec<Vec<(&str, &str)>> = match arguments.vary.as_slice() {
         [one] => pairs(one).map(|pair| vec![pair]).collect(),
         [down, across] if down.name != across.name => {
@@ -87,7 +94,7 @@ fn plan(arguments: &SweepArguments) -> Result<Vec<Planned>, Failure> {
         )));
     }
     check_choices(arguments)?;
-    choices.into_iter().map(|choice| planned(arguments, &choice)).collect()
+    choices.into_iter().map(|choice| planned(arguments, &choice, held)).collect()
 }
 
 /// Two choices that set the same thing: one would undo the other, and pictures with different labels be the same.
@@ -120,7 +127,7 @@ fn pairs(variation: &Variation) -> impl Iterator<Item = (&str, &str)> + Clone {
     variation.values.iter().map(|value| (variation.name.as_str(), value.as_str()))
 }
 
-fn planned(arguments: &SweepArguments, choice: &[(&str, &str)]) -> Result<Planned, Failure> {
+fn planned(arguments: &SweepArguments, choice: &[(&str, &str)], held: &HeldFiles) -> Result<Planned, Failure> {
     let mut recipe = with_preset(&arguments.recipe, SWEEP_PRESET);
     for (name, value) in choice {
         vary(&mut recipe, name, value)?;
@@ -137,6 +144,7 @@ fn planned(arguments: &SweepArguments, choice: &[(&str, &str)]) -> Result<Planne
         keeping: KeepingArguments::default(),
         files: arguments.files.clone(),
         running: arguments.running.of_one(&path),
+        held: held.clone(),
     };
     let recipe = paint_arguments.order()?.resolve()?.recipe;
     Ok(Planned { arguments: paint_arguments, recipe, path, label })
@@ -216,7 +224,13 @@ fn write_sheet(arguments: &SweepArguments, cells: &[Planned]) -> Result<(), Fail
     };
     let made = sheet(&pictures, columns).map_err(Failure::failed)?;
     let options = WriteOptions { bits: 8, jpeg_quality: arguments.files.quality };
-    write_picture(&RealDisk, &arguments.output, &made, options, None).map_err(Failure::failed)?;
+    if let Err(error) = write_picture(&RealDisk, &arguments.output, &made, options, None) {
+        let rescued = rescue_picture(&RealDisk, &arguments.output, &made, options, None);
+        return Err(Failure::failed(match rescued {
+            Some(place) => format!("{error}; the sheet is {}", place.display()),
+            None => format!("{error}; its pictures are in {}", pictures_folder(&arguments.output).display()),
+        }));
+    }
     report(arguments, &format!("{} pictures on {}", cells.len(), arguments.output.display()));
     Ok(())
 }

@@ -11,8 +11,10 @@ use crate::args::{
     KeepingArguments, PaintArguments, RECONSTRUCT_PRESET, RecipeArguments, ReconstructArguments, RunningArguments,
     TEXTURE_PRESET, TextureArguments,
 };
+use crate::commands::destination::demand_file;
 use crate::commands::engines;
-use crate::commands::paint::{paint, paint_on};
+use crate::commands::paint::paint_on;
+use crate::commands::piped::read_piped;
 use crate::show::{Output, Voice};
 
 /// The style layers of the figure; its pictures take the first, the first two, and so on.
@@ -26,6 +28,8 @@ const CONTENT_LAYERS: [&str; 5] = ["conv1_2", "conv2_2", "conv3_2", "conv4_2", "
 /// # Errors
 /// See [`Failure`].
 pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
+    check_output(&arguments.output, arguments.all_layers)?;
+    let held = read_piped(std::iter::once(arguments.style.clone()).chain(arguments.recipe.files()))?;
     let one = |output: PathBuf, style_layers: Option<String>| {
         let mut recipe = with_preset(&arguments.recipe, TEXTURE_PRESET);
         recipe.style_layers = style_layers.or(recipe.style_layers);
@@ -38,10 +42,11 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
             recipe,
             keeping: KeepingArguments::default(),
             files: arguments.files.clone(),
+            held: held.clone(),
         }
     };
     if !arguments.all_layers {
-        return paint(&one(arguments.output.clone(), None), Output::default());
+        return paint_one(&one(arguments.output.clone(), None));
     }
     check_names(&arguments.output, &STYLE_LAYERS)?;
     let voice = Voice::new(arguments.running.quiet);
@@ -60,6 +65,8 @@ pub fn texture(arguments: &TextureArguments) -> Result<(), Failure> {
 /// # Errors
 /// See [`Failure`].
 pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
+    check_output(&arguments.output, arguments.all_layers)?;
+    let held = read_piped(std::iter::once(arguments.content.clone()).chain(arguments.recipe.files()))?;
     let one = |output: PathBuf, layer: Option<String>| {
         let mut recipe = with_preset(&arguments.recipe, RECONSTRUCT_PRESET);
         recipe.content_layers = layer.or(recipe.content_layers);
@@ -71,11 +78,12 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
             recipe,
             keeping: KeepingArguments::default(),
             files: arguments.files.clone(),
+            held: held.clone(),
         }
     };
     if !arguments.all_layers {
         let layer = arguments.layer.map(|layer| layer.name().to_owned());
-        return paint(&one(arguments.output.clone(), layer), Output::default());
+        return paint_one(&one(arguments.output.clone(), layer));
     }
     check_names(&arguments.output, &CONTENT_LAYERS)?;
     let voice = Voice::new(arguments.running.quiet);
@@ -85,6 +93,20 @@ pub fn reconstruct(arguments: &ReconstructArguments) -> Result<(), Failure> {
         paint_on(&mut engines, &voice, &arguments, Output::default())?;
     }
     Ok(())
+}
+
+/// Paints the only picture.
+fn paint_one(arguments: &PaintArguments) -> Result<(), Failure> {
+    let voice = Voice::new(arguments.running.quiet);
+    paint_on(&mut engines::for_one(arguments.running.device, &voice), &voice, arguments, Output::default())
+}
+
+/// Several pictures need several names.
+fn check_output(output: &Path, is_of_several: bool) -> Result<(), Failure> {
+    match is_of_several {
+        true => demand_file(output, "--all-layers makes five pictures' names of it"),
+        false => Ok(()),
+    }
 }
 
 /// Says before the first of several pictures is painted what stands in the way of the last.

@@ -138,7 +138,7 @@ fn transfer_bar(release: &Release, is_quiet: bool) -> ProgressBar {
 
 fn convert(arguments: &ConvertArguments) -> Result<(), Failure> {
     check_target(&arguments.to, weights_file(&arguments.from).as_deref())?;
-    let (weights, notes) = load_weights(&arguments.from)?;
+    let (weights, notes) = load_weights(&arguments.from, arguments.weights_input)?;
     notes.iter().for_each(|note| say(note));
     write(&weights, &arguments.to, arguments.stored_as)
 }
@@ -146,7 +146,7 @@ fn convert(arguments: &ConvertArguments) -> Result<(), Failure> {
 fn normalise(arguments: &NormaliseArguments) -> Result<(), Failure> {
     check_target(&arguments.output, weights_file(&arguments.weights).as_deref())?;
     let images = images_of(&arguments.images).map_err(Failure::failed)?;
-    let (weights, notes) = load_weights(&arguments.weights)?;
+    let (weights, notes) = load_weights(&arguments.weights, arguments.weights_input)?;
     notes.iter().for_each(|note| say(note));
     let engine = open_cpu(Arc::clone(&weights), arguments.threads)?;
     let bar = ProgressBar::new(images.len() as u64);
@@ -212,7 +212,7 @@ struct Report<'name> {
 
 fn verify(arguments: &VerifyArguments, output: &mut Output) -> Result<(), Failure> {
     let name = arguments.weights.as_str();
-    let (weights, notes) = load_weights(name)?;
+    let (weights, notes) = load_weights(name, arguments.weights_input)?;
     notes.iter().for_each(|note| say(note));
     let answer = Answer::of(&weights);
     let ranges = kernel_ranges(&weights);

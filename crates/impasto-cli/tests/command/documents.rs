@@ -3,7 +3,7 @@
 use crate::workshop::Workshop;
 
 /// The options of `paint`.
-const OPTIONS: [&str; 24] = [
+const OPTIONS: [&str; 26] = [
     "--size",
     "--iterations",
     "--optimizer",
@@ -18,6 +18,8 @@ const OPTIONS: [&str; 24] = [
     "--pool",
     "--precision",
     "--weights",
+    "--weights-input",
+    "--format",
     "--preset",
     "--recipe",
     "--memory-limit",

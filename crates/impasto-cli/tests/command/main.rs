@@ -22,8 +22,11 @@ mod memory_limits;
 #[cfg(unix)]
 mod output_places;
 mod paint;
+#[cfg(unix)]
+mod pipes;
 mod recipes;
 mod report;
+mod reports;
 #[cfg(unix)]
 mod runs;
 #[cfg(unix)]

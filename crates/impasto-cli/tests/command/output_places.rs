@@ -1,16 +1,15 @@
 //! Where a picture lands: where it was asked for, by a name of its images, or where nothing of it is lost.
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use serde_json::Value;
 
 use crate::watched::{AHEAD, Ended, Watched};
-use crate::workshop::{Workshop, paint_arguments};
+use crate::workshop::{QUICK, Workshop, paint_arguments};
 
 /// Evaluations after which a program of which a line was read is on its way still.
 const LONG: &str = "60";
@@ -41,6 +40,23 @@ fn a_picture_whose_place_is_taken_lands_beside_it() {
     assert_eq!((&last["event"], &last["output"]), (&"failed".into(), &"out-rescued-2.png".into()));
     assert!(is_picture(&workshop.path("out-rescued-2.png")));
     assert_eq!(workshop.bytes("out-rescued.png"), b"another's");
+}
+
+#[test]
+fn a_sheet_whose_place_is_taken_lands_beside_it() {
+    let workshop = Workshop::new();
+    let sweep = ["sweep", "photo.png", "painting.png", "-o", "sheet.png", "--vary", "seed=1,2"];
+    let long = QUICK.map(|word| if word == "4" { LONG } else { word });
+    let words = [&sweep[..], &long[..]].concat();
+    let watched = Watched::after(&workshop, &words, 1);
+    std::fs::create_dir(workshop.path("sheet.png")).unwrap();
+    let Ended { status, said, .. } = watched.end();
+    assert_eq!(status, Some(1), "{said}");
+    let sentence = said.lines().last().unwrap();
+    assert!(sentence.contains("sheet.png could not be written (Is a directory)"), "{said}");
+    assert!(sentence.ends_with("the sheet is sheet-rescued.png"), "{said}");
+    let sheet = read_picture(&workshop.path("sheet-rescued.png"), &ReadLimits::default()).unwrap().picture;
+    assert!(sheet.width > 64 && sheet.height > 24, "{} x {}", sheet.width, sheet.height);
 }
 
 #[test]
@@ -148,16 +164,21 @@ fn a_mount_of_its_own_is_written_over_and_said_before() {
     if !mount.output().is_ok_and(|output| output.status.success()) {
         return println!("skipped: nothing can be mounted here");
     }
-    let mut command = workshop.command(&paint_arguments("out.png", &[]));
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let said: Vec<String> = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
-    let status = child.wait().unwrap();
+    // A run that is finished is handed over likewise.
+    workshop.paint("first.png", &["--run-dir", "run", "--quiet"]);
+    let painted = paint_arguments("out.png", &[]);
+    let ways = [(&painted[..], "1/4"), (&["resume", "run", "-o", "out.png"], "impasto: run is finished")];
+    let said = ways.map(|(words, first)| {
+        let output = workshop.command(words).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.success() && is_picture(&workshop.path("behind.png")), said, first)
+    });
     assert!(Command::new("umount").arg(workshop.path("out.png")).status().unwrap().success());
-    assert!(status.success(), "{said:?}");
-    let note = said.iter().position(|line| line.contains("out.png can be written but not replaced"));
-    let first = said.iter().position(|line| line.starts_with("1/4"));
-    assert!(note.is_some() && note < first, "{said:?}");
-    assert!(is_picture(&workshop.path("behind.png")));
+    for (is_written, said, first) in said {
+        let place = |needle: &str| said.lines().position(|line| line.contains(needle));
+        let note = place("out.png can be written but not replaced");
+        assert!(is_written && note.is_some() && note < place(first), "{said}");
+    }
 }
 
 #[test]

@@ -108,3 +108,23 @@ fn a_picture_tells_which_precision_it_was_painted_in() {
     assert!(output.status.success() && said.contains("--precision f16: only GPUs"), "{said}");
     assert!(engine("f16.png").starts_with("cpu ") && engine("f16.png").ends_with(", f32"), "{}", engine("f16.png"));
 }
+
+#[test]
+fn a_recipe_in_utf_16_is_painted() {
+    let workshop = Workshop::new();
+    workshop.paint("plain.png", &["--seed", "7"]);
+    let text = workshop.succeed(&["recipe", "plain.png"]);
+    // As `impasto recipe PICTURE > recipe.json` leaves it in Windows PowerShell: a mark, two bytes a letter, CR LF.
+    let units = std::iter::once(0xfeff).chain(text.replace('\n', "\r\n").encode_utf16().collect::<Vec<_>>());
+    let (little, big): (Vec<_>, Vec<_>) = units.map(|unit: u16| (unit.to_le_bytes(), unit.to_be_bytes())).unzip();
+    for (name, bytes) in [("little.json", little.concat()), ("big.json", big.concat())] {
+        std::fs::write(workshop.path(name), bytes).unwrap();
+        workshop.succeed(&["paint", "--recipe", name, "-o", "again.png"]);
+        assert!(workshop.bytes("again.png") == workshop.bytes("plain.png"), "{name}");
+    }
+    let cut = [&workshop.bytes("little.json")[..], b"x"].concat();
+    std::fs::write(workshop.path("cut.json"), cut).unwrap();
+    let paint = workshop.command(&["paint", "--recipe", "cut.json", "-o", "out.png"]);
+    let complaints = workshop.complaints_about_refusal(paint, 1, "cut.json is not a text");
+    assert!(complaints.is_empty(), "{complaints:?}");
+}

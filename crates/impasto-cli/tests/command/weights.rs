@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
+use impasto::Picture;
 use impasto::calibration::{images_of, mean_activations};
+use impasto::read::{ReadLimits, read_picture};
 use impasto_vgg::{CpuEngine, CpuOptions, Layer, Weights};
 use serde_json::Value;
 
 use crate::workshop::{Workshop, paint_arguments};
+
+fn picture(workshop: &Workshop, name: &str) -> Picture {
+    read_picture(&workshop.path(name), &ReadLimits::default()).unwrap().picture
+}
 
 fn verify(workshop: &Workshop, weights: &str) -> Value {
     serde_json::from_str(&workshop.succeed(&["weights", "verify", weights, "--json"])).unwrap()
@@ -84,6 +90,75 @@ fn weights_normalised_by_a_folder_of_images_paint() {
     assert_ne!(workshop.bytes("mine.png"), workshop.bytes("theirs.png"));
     workshop.succeed(&["bench", "--size", "24", "--iterations", "1", "--weights", "normalised"]);
     workshop.succeed(&paint_arguments("paper.png", &["--preset", "paper"]));
+}
+
+/// Weights in f32 whose first layer is none of the release's: its values in the reverse order, and the same with blue first.
+fn trained_anew(workshop: &Workshop) {
+    workshop.succeed(&["weights", "convert", "embedded", "release.safetensors", "--as", "f32"]);
+    let mut bytes = workshop.bytes("release.safetensors");
+    let header_bytes = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..header_bytes]).unwrap();
+    let offsets = &header["conv1_1.weight"]["data_offsets"];
+    let place = |end: usize| header_bytes + offsets[end].as_u64().unwrap() as usize;
+    let kernel = &mut bytes[place(0)..place(1)];
+    let mut values: Vec<[u8; 4]> = kernel.as_chunks::<4>().0.to_vec();
+    values.reverse();
+    kernel.copy_from_slice(values.as_flattened());
+    std::fs::write(workshop.path("red-first.safetensors"), &bytes).unwrap();
+    for filter in values.chunks_exact_mut(27) {
+        let (red, rest) = filter.split_at_mut(9);
+        red.swap_with_slice(&mut rest[9..]);
+    }
+    bytes[place(0)..place(1)].copy_from_slice(values.as_flattened());
+    std::fs::write(workshop.path("blue-first.safetensors"), &bytes).unwrap();
+}
+
+#[test]
+fn the_order_of_channels_is_said_where_a_file_does_not_show_it() {
+    let workshop = Workshop::new();
+    trained_anew(&workshop);
+    let paint = |name: &str, weights: &str, more: &[&str]| {
+        let output = workshop.run(&paint_arguments(name, &[&["--weights", weights], more].concat()));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        (picture(&workshop, name), said)
+    };
+    let (red, said) = paint("red.png", "red-first.safetensors", &[]);
+    assert!(!said.contains("first layer"), "{said}");
+    let (blue, _) = paint("blue.png", "blue-first.safetensors", &[]);
+    assert!(red != blue, "the test must see what it is about");
+    let bgr = ["--weights-input", "bgr"];
+    let (turned, said) = paint("turned.png", "blue-first.safetensors", &bgr);
+    assert!(turned == red && said.contains("takes blue first, as --weights-input says"), "{said}");
+    // The recipe has it, and other weights do without.
+    let recipe = workshop.succeed(&["recipe", "turned.png"]);
+    assert!(recipe.contains("\"weights_input\": \"bgr\""), "{recipe}");
+    assert!(!workshop.succeed(&["recipe", "red.png"]).contains("weights_input"));
+    workshop.succeed(&["paint", "--recipe", "turned.png", "-o", "again.png"]);
+    assert!(picture(&workshop, "again.png") == red);
+    workshop.succeed(&["paint", "--recipe", "turned.png", "-o", "again.png", "--weights", "red-first.safetensors"]);
+    assert!(picture(&workshop, "again.png") == red);
+    // What is known is said, and the word is taken nevertheless.
+    let (plain, _) = paint("plain.png", "release.safetensors", &[]);
+    let (against, said) = paint("against.png", "release.safetensors", &bgr);
+    assert!(against != plain && said.contains("the original release's and takes red first, but blue first"), "{said}");
+    // Weights inside the program, and our own form, are known.
+    let (embedded, _) = paint("embedded.png", "embedded", &[]);
+    let (told, said) = paint("embedded.png", "embedded", &bgr);
+    assert!(told == embedded && said.contains("--weights-input is for files"), "{said}");
+    workshop.succeed(&["weights", "convert", "embedded", "own.safetensors"]);
+    let (told, said) = paint("own.png", "own.safetensors", &bgr);
+    assert!(told == embedded && said.contains("in impasto's own form"), "{said}");
+    // Converted once, it need not be said again.
+    let convert = ["weights", "convert", "blue-first.safetensors", "mine.safetensors"];
+    workshop.succeed(&[&convert[..], &bgr].concat());
+    assert!(paint("mine.png", "mine.safetensors", &[]).0 == red);
+    let complaints = workshop.complaints_about_refusal(
+        workshop.command(&paint_arguments("out.png", &["--weights-input", "gbr"])),
+        2,
+        "--weights-input",
+    );
+    assert!(complaints.is_empty(), "{complaints:?}");
 }
 
 #[test]

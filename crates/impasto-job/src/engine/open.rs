@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use impasto_vgg::cpu::memory::{Free, free};
+use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, EngineError, FallbackEngine, Weights};
 
 use super::device::DeviceChoice;
@@ -47,12 +48,13 @@ struct Open {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct WeightsKey {
     name: String,
+    input: Option<ChannelOrder>,
     file: Option<(PathBuf, u64, SystemTime)>,
 }
 
 impl WeightsKey {
     /// `None` where the file cannot be looked at: then it is read anew, and says why.
-    fn of(name: &str) -> Option<WeightsKey> {
+    fn of(name: &str, input: Option<ChannelOrder>) -> Option<WeightsKey> {
         let file = match weights_file(name) {
             None => None,
             Some(path) => {
@@ -60,7 +62,7 @@ impl WeightsKey {
                 Some((path.canonicalize().ok()?, found.len(), found.modified().ok()?))
             }
         };
-        Some(WeightsKey { name: name.to_owned(), file })
+        Some(WeightsKey { name: name.to_owned(), input, file })
     }
 }
 
@@ -89,19 +91,23 @@ impl Engines {
         Engines { opener: Box::new(opener), moments, open: None }
     }
 
-    /// The engine on the weights that a recipe names, with what a person should know about them.
+    /// The engine on the weights that a recipe names ([`load_weights`]), with what a person should know about them.
     ///
     /// # Errors
     /// Too little memory to begin; weights that cannot be read; as [`open_engine`].
-    pub fn open(&mut self, weights: &str) -> Result<(Arc<dyn Engine>, Vec<String>), Failure> {
-        let key = WeightsKey::of(weights);
+    pub fn open(
+        &mut self,
+        weights: &str,
+        input: Option<ChannelOrder>,
+    ) -> Result<(Arc<dyn Engine>, Vec<String>), Failure> {
+        let key = WeightsKey::of(weights, input);
         if let Some(open) = self.open.as_ref().filter(|open| Some(&open.weights) == key.as_ref()) {
             return Ok((Arc::clone(&open.engine), open.notes.clone()));
         }
         // The one before goes first, so that there are never two networks in memory.
         self.close();
         check_room(free())?;
-        let (loaded, notes) = load_weights(weights)?;
+        let (loaded, notes) = load_weights(weights, input)?;
         let opened = (self.opener)(&loaded)?;
         let engine: Arc<dyn Engine> = match &self.moments {
             None => Arc::from(opened),

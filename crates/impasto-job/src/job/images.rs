@@ -1,5 +1,6 @@
 //! The images of a job: read, and for a run that is kept copied and compared with what it began with.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use impasto::digest;
@@ -88,7 +89,11 @@ struct Reader<'job> {
 impl Reader<'_> {
     /// The picture, and where the run is kept what `run.json` says of it. `role` names the copy.
     fn read(&mut self, path: &Path, role: &str, expected: Option<&Input>) -> Result<(Picture, Option<Input>), Failure> {
-        let bytes = read_file(path, self.job.limits.file_mib).map_err(Failure::failed)?;
+        let held = &self.job.order.held;
+        let bytes = match held.bytes(path) {
+            Some(bytes) => Cow::Borrowed(bytes),
+            None => Cow::Owned(read_file(path, self.job.limits.file_mib).map_err(Failure::failed)?),
+        };
         let input = match (&self.job.keeping, expected) {
             (None, _) => None,
             (Some(_), Some(expected)) => {
@@ -97,14 +102,15 @@ impl Reader<'_> {
             }
             (Some(_), None) => {
                 let file = Path::new(INPUTS).join(copy_name(role, path));
-                Some(Input { name: file_name(path), file, sha256: digest::sha256(&bytes) })
+                Some(Input { name: held.name(path), file, sha256: digest::sha256(&bytes) })
             }
         };
-        let read = decode_picture(&bytes, path, &self.job.limits).map_err(Failure::failed)?;
+        let spoken = held.spoken(path);
+        let read = decode_picture(&bytes, spoken, &self.job.limits).map_err(Failure::failed)?;
         self.notes.extend(read.notes);
-        check_drawing(path, &read.picture)?;
+        check_drawing(spoken, &read.picture)?;
         if let (Some(input), None) = (&input, expected) {
-            self.copies.push((input.file.clone(), bytes));
+            self.copies.push((input.file.clone(), bytes.into_owned()));
         }
         Ok((read.picture, input))
     }

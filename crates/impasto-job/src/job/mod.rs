@@ -8,6 +8,7 @@
 //! ```
 
 mod board;
+mod destination;
 mod event;
 mod finished;
 mod forecast;
@@ -30,6 +31,7 @@ use crate::order::{Order, ResolvedOrder};
 use keeping::Keeping;
 use writing::Writing;
 
+pub use destination::{Destination, Stream};
 pub use event::{JobEvent, Observer};
 pub use finished::{Ending, Finished};
 pub use handle::{Handle, NewestPicture};
@@ -39,10 +41,10 @@ pub use prepared::Prepared;
 pub use resume::{FinishedRun, Resumed};
 
 /// How pictures are read and written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// The picture to write, .png, .jpg, .webp or .tif; may be left out where the run is kept in a folder.
-    pub output: Option<PathBuf>,
+    /// Where the picture goes; may be left out where the run is kept in a folder.
+    pub output: Option<Destination>,
     /// Whether `output` is [`ResolvedOrder::picture_name`], so that the picture takes the next number where a file of that name
     /// has come meanwhile.
     pub has_made_name: bool,

@@ -118,7 +118,7 @@ fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, sc
         scales: scales.to_vec(),
         inputs,
         reading: Reading { megapixels: job.limits.megapixels, lenient: job.limits.lenient },
-        output: job.writing.given.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        output: job.writing.given_file().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
         depth: job.writing.options.bits,
         quality: job.writing.options.jpeg_quality,
         saving,

@@ -37,7 +37,7 @@ impl Job {
     /// Everything that keeps the job from beginning, but for the folder that the run is kept in.
     pub fn prepare(self, engines: &mut Engines) -> Result<Prepared, Failure> {
         let started = Instant::now();
-        let (engine, mut notes) = engines.open(&self.order.weights)?;
+        let (engine, mut notes) = engines.open(&self.order.weights, self.order.recipe.weights_input)?;
         let images = self.read_images(&mut notes)?;
         let scales = impasto::scales(&self.order.recipe, images.content.width, images.content.height);
         notes.extend(self.writing.check_scales(&scales)?);

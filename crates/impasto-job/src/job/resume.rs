@@ -6,9 +6,10 @@ use impasto::disk::RealDisk;
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::recorder::remove_checkpoints;
 use impasto::run_folder::{Input, RESULT, RunOutcome, RunRecord, read_record};
-use impasto::write::{WriteOptions, write_picture};
+use impasto::write::WriteOptions;
 
 use super::Job;
+use super::destination::Destination;
 use super::keeping::{Keeping, folder_failure};
 use super::writing::Writing;
 use crate::failure::Failure;
@@ -28,6 +29,7 @@ pub enum Resumed {
 pub struct FinishedRun {
     folder: PathBuf,
     record: RunRecord,
+    output: Option<Destination>,
     /// How it ended.
     pub outcome: RunOutcome,
 }
@@ -37,18 +39,18 @@ impl Job {
     ///
     /// # Errors
     /// A folder that is no run, or one that says what cannot be.
-    pub fn resume(folder: &Path, output: Option<&Path>) -> Result<Resumed, Failure> {
+    pub fn resume(folder: &Path, output: Option<Destination>) -> Result<Resumed, Failure> {
         let record = read_record(folder).map_err(folder_failure)?;
         match record.outcome.clone() {
             Some(outcome) => {
-                Ok(Resumed::Finished(Box::new(FinishedRun { folder: folder.to_owned(), record, outcome })))
+                Ok(Resumed::Finished(Box::new(FinishedRun { folder: folder.to_owned(), record, outcome, output })))
             }
             None => Ok(Resumed::Job(Box::new(Job::of_run(folder, record, output)?))),
         }
     }
 
     /// What the run of this record has still to do.
-    fn of_run(folder: &Path, record: RunRecord, output: Option<&Path>) -> Result<Job, Failure> {
+    fn of_run(folder: &Path, record: RunRecord, output: Option<Destination>) -> Result<Job, Failure> {
         let inside = |input: &Input| match input.file.components().all(|part| matches!(part, Component::Normal(_))) {
             true => Ok(folder.join(&input.file)),
             false => Err(Failure::file(
@@ -65,7 +67,7 @@ impl Job {
             None => record.recipe.weights.clone(),
         };
         let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, weights)?;
-        let given = output.map(Path::to_owned).or_else(|| record.output.clone());
+        let given = output.or_else(|| record.output.clone().map(Destination::File));
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
         let writing = Writing { given, made_of: None, run: Some(folder.to_owned()), options };
         writing.check(&order)?;
@@ -83,23 +85,29 @@ impl FinishedRun {
         self.record.scales.last().map_or((0, 0), |full| (full.width, full.height))
     }
 
-    /// Writes the picture to `output` where one is asked for, and gives the place of the picture.
+    /// Writes the picture where it was asked for, if it was, and gives its place. `tell` hears before that what a person should
+    /// know of how it is written.
     ///
     /// # Errors
-    /// What cannot be read or written.
-    pub fn hand_over(self, output: Option<&Path>) -> Result<PathBuf, Failure> {
-        let FinishedRun { folder, record, .. } = self;
+    /// What cannot be read or written; the picture stays in the run's folder.
+    pub fn hand_over(self, tell: &mut dyn FnMut(&str)) -> Result<PathBuf, Failure> {
+        let FinishedRun { folder, record, output, .. } = self;
         let result = folder.join(RESULT);
-        if let Some(given) = output {
-            let job = Job::of_run(&folder, record, output)?;
+        let place = output.as_ref().map(|output| output.path().to_owned());
+        if let Some(output) = output {
+            let scales = record.scales.clone();
+            let Job { writing, .. } = Job::of_run(&folder, record, Some(output))?;
+            // A record that somebody wrote may have no sizes.
+            let notes = if scales.is_empty() { Vec::new() } else { writing.check_scales(&scales)? };
+            notes.iter().for_each(|note| tell(note));
             // What this program has written itself may be as large as it likes.
             let limits = ReadLimits { megapixels: u64::MAX, ..ReadLimits::default() };
             let picture = read_picture(&result, &limits).map_err(Failure::failed)?.picture;
             let recipe = read_recipe(&result).map_err(Failure::failed)?;
-            write_picture(&RealDisk, given, &picture, job.writing.options, Some(&recipe)).map_err(Failure::failed)?;
+            writing.hand_over(&picture, &recipe)?;
         }
         // Killed at its very end, a run keeps what it needs no more.
         remove_checkpoints(&RealDisk, &folder).map_err(Failure::failed)?;
-        Ok(output.map_or(result, Path::to_owned))
+        Ok(place.unwrap_or(result))
     }
 }

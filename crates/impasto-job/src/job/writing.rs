@@ -9,6 +9,7 @@ use impasto::rescue::rescue_picture;
 use impasto::run_folder::{RESULT, look};
 use impasto::write::{OutputFormat, WriteError, WriteOptions, check_picture_writable, sidecar_path, write_picture};
 
+use super::destination::Destination;
 use super::keeping::folder_failure;
 use crate::failure::Failure;
 use crate::order::{ResolvedOrder, same_file};
@@ -16,8 +17,8 @@ use crate::order::{ResolvedOrder, same_file};
 /// Where and how the picture will be written.
 #[derive(Debug)]
 pub struct Writing {
-    /// The file that was asked for.
-    pub given: Option<PathBuf>,
+    /// Where it was asked for.
+    pub given: Option<Destination>,
     /// Where the name was made, what it was made of: the picture takes the next number where a file has come meanwhile.
     pub made_of: Option<String>,
     /// The folder of the run, where it is kept.
@@ -27,16 +28,30 @@ pub struct Writing {
 }
 
 impl Writing {
+    /// The file that was asked for, if one was.
+    pub fn given_file(&self) -> Option<&PathBuf> {
+        self.given.as_ref().and_then(Destination::file)
+    }
+
     /// The files that will be written, the one that people are told of first.
-    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        self.given.clone().into_iter().chain(self.run.as_ref().map(|run| run.join(RESULT)))
+    fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.given_file().cloned().into_iter().chain(self.run.as_ref().map(|run| run.join(RESULT)))
+    }
+
+    /// The formats that will be written.
+    fn formats(&self) -> Result<Vec<OutputFormat>, WriteError> {
+        let of_stream = match &self.given {
+            Some(Destination::Stream(stream)) => Some(Ok(stream.format())),
+            _ => None,
+        };
+        of_stream.into_iter().chain(self.paths().map(|path| OutputFormat::from_path(&path))).collect()
     }
 
     /// Everything about the output that can be said before any work.
     pub(super) fn check(&self, order: &ResolvedOrder) -> Result<(), Failure> {
-        if let Some(path) = &self.given {
-            let format = OutputFormat::from_path(path).map_err(Failure::usage)?;
-            format.check(1, 1, self.options).map_err(Failure::usage)?;
+        let formats = self.formats().map_err(Failure::usage)?;
+        formats.iter().try_for_each(|format| format.check(1, 1, self.options)).map_err(Failure::usage)?;
+        if let Some(path) = self.given_file() {
             for written in [path.clone(), sidecar_path(path)] {
                 if let Some(input) = order.inputs().find(|input| same_file(input, &written)) {
                     return Err(Failure::usage(format_args!(
@@ -58,14 +73,17 @@ impl Writing {
     /// a person should know of how it will be written.
     pub fn check_scales(&self, scales: &[Scale]) -> Result<Vec<String>, Failure> {
         let full = scales[scales.len() - 1];
-        for path in self.paths() {
-            let format = OutputFormat::from_path(&path).map_err(Failure::usage)?;
+        for format in self.formats().map_err(Failure::usage)? {
             format.check(full.width, full.height, self.options).map_err(|error| match error {
                 WriteError::Size { .. } => Failure::usage(error),
                 error => Failure::failed(error),
             })?;
         }
-        let Some(path) = &self.given else { return Ok(Vec::new()) };
+        let path = match &self.given {
+            Some(Destination::File(path)) => path,
+            Some(Destination::Stream(stream)) => return Ok(stream.note().into_iter().collect()),
+            None => return Ok(Vec::new()),
+        };
         let way = check_picture_writable(path, self.bytes(full)).map_err(Failure::failed)?;
         let named = format!("the picture will be {}; -o gives it another name", path.display());
         Ok(way.note(path).into_iter().chain(self.made_of.as_ref().map(|_| named)).collect())
@@ -87,13 +105,21 @@ impl Writing {
         for path in self.paths().map(|path| self.spared(path)) {
             match write_picture(&RealDisk, &path, picture, self.options, Some(recipe)) {
                 Ok(()) => places.push(path),
-                Err(error) => failed = failed.or(Some((path, error))),
+                Err(error) => failed = failed.or(Some((path, Failure::failed(error)))),
+            }
+        }
+        // Last, since it may wait for its reader for as long as that likes.
+        if let Some(Destination::Stream(stream)) = &self.given {
+            let name = PathBuf::from(stream.name());
+            match stream.write(picture, self.options, recipe) {
+                Ok(()) => places.insert(0, name),
+                Err(error) => failed = Some((name, error)),
             }
         }
         let Some((path, error)) = failed else { return Ok(Written { place: first(places), trouble: None }) };
         let is_in_run = result.is_some_and(|result| places.contains(&result));
         if places.is_empty() {
-            places.extend(rescue_picture(&RealDisk, &path, picture, self.options, recipe));
+            places.extend(rescue_picture(&RealDisk, &path, picture, self.options, Some(recipe)));
         }
         match places.is_empty() {
             false => Ok(Written { place: first(places), trouble: Some(Trouble { error, is_in_run }) }),
@@ -104,10 +130,24 @@ impl Writing {
         }
     }
 
+    /// Writes the picture of a run that is finished where it was asked for; it is in the run's folder in any case.
+    ///
+    /// # Errors
+    /// What the disk or the stream refuses.
+    pub fn hand_over(&self, picture: &Picture, recipe: &str) -> Result<(), Failure> {
+        match &self.given {
+            Some(Destination::File(path)) => {
+                write_picture(&RealDisk, path, picture, self.options, Some(recipe)).map_err(Failure::failed)
+            }
+            Some(Destination::Stream(stream)) => stream.write(picture, self.options, recipe),
+            None => Ok(()),
+        }
+    }
+
     /// The name, or the next that is free where it was made and may not be another's.
     fn spared(&self, path: PathBuf) -> PathBuf {
         match &self.made_of {
-            Some(stem) if Some(&path) == self.given.as_ref() && path.symlink_metadata().is_ok() => {
+            Some(stem) if Some(&path) == self.given_file() && path.symlink_metadata().is_ok() => {
                 free_name(path.parent().unwrap_or(Path::new("")), stem, "png").unwrap_or(path)
             }
             _ => path,
@@ -130,8 +170,8 @@ pub struct Written {
 
 /// A place that a picture could not be written to.
 pub struct Trouble {
-    /// What the disk refused.
-    pub error: WriteError,
+    /// What the disk or the stream refused.
+    pub error: Failure,
     /// Whether the picture is whole in the run's folder.
     pub is_in_run: bool,
 }

@@ -4,15 +4,21 @@ use std::path::{Component, Path, PathBuf};
 
 use impasto::disk::read_file;
 use impasto::fetch::release;
-use impasto::read::read_recipe;
+use impasto::read::{decode_recipe, read_recipe};
 use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start, nearest, text_from_bytes};
 
 use super::file::file_name;
+use super::held::{HeldFiles, NAMELESS};
 use crate::engine::weights_file;
 use crate::failure::Failure;
 
 /// The recipe of a JSON file, or the one that a picture carries.
-pub fn load_recipe(path: &Path) -> Result<Recipe, Failure> {
+pub fn load_recipe(path: &Path, held: &HeldFiles) -> Result<Recipe, Failure> {
+    if let Some(bytes) = held.bytes(path) {
+        let spoken = held.spoken(path);
+        let text = decode_recipe(bytes, spoken).map_err(Failure::failed)?;
+        return read_json(&text, spoken);
+    }
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     let text = if is_json {
         let bytes = read_file(path, (RECIPE_LIMIT_BYTES as u64).div_ceil(1 << 20)).map_err(Failure::failed)?;
@@ -21,7 +27,11 @@ pub fn load_recipe(path: &Path) -> Result<Recipe, Failure> {
     } else {
         read_recipe(path).map_err(Failure::failed)?
     };
-    Recipe::from_json(&text).map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
+    read_json(&text, path)
+}
+
+fn read_json(text: &str, path: &Path) -> Result<Recipe, Failure> {
+    Recipe::from_json(text).map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
 }
 
 /// Where a recipe was read, and what it may name.
@@ -36,6 +46,12 @@ impl Place<'_> {
     /// # Errors
     /// A name with a folder in it: who wrote the recipe is not who has the folders. `way_out` says what to do then.
     pub fn find(&self, name: &str, way_out: &str) -> Result<PathBuf, Failure> {
+        if name == NAMELESS {
+            let recipe = self.recipe.unwrap_or(Path::new("the recipe")).display();
+            return Err(Failure::usage(format_args!(
+                "{recipe} is of a picture that was painted from a pipe, and what came through that has no name; {way_out}"
+            )));
+        }
         let here = PathBuf::from(name);
         let mut parts = here.components();
         let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
@@ -60,8 +76,8 @@ impl Place<'_> {
 }
 
 /// The name that a recipe has for the picture to start from.
-pub fn bare_start(path: &Path) -> Result<String, Failure> {
-    let name = file_name(path);
+pub fn bare_start(path: &Path, held: &HeldFiles) -> Result<String, Failure> {
+    let name = held.name(path);
     match Start::from(name.clone()) {
         Start::File(_) => Ok(name),
         _ => Err(ambiguous("--init", path)),
@@ -130,8 +146,9 @@ mod tests {
 
     #[test]
     fn a_file_has_no_name_that_means_something_else() {
-        assert_eq!(bare_start(Path::new("a/sketch.png")), Ok("sketch.png".to_owned()));
-        assert!(bare_start(Path::new("./noise")).is_err());
+        let held = HeldFiles::default();
+        assert_eq!(bare_start(Path::new("a/sketch.png"), &held), Ok("sketch.png".to_owned()));
+        assert!(bare_start(Path::new("./noise"), &held).is_err());
         for name in ["embedded", "normalised", "vgg19"] {
             assert_eq!(bare_weights(name), Ok(name.to_owned()));
             assert!(bare_weights(&format!("./{name}")).is_err());

@@ -3,6 +3,7 @@
 
 mod carried;
 mod file;
+mod held;
 mod name;
 mod resolved;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use impasto::recipe::Recipe;
 
 pub use file::{file_name, same_file};
+pub use held::HeldFiles;
 pub use resolved::ResolvedOrder;
 
 /// What shall be painted: images and choices as a front end was given them. Nothing of it is checked yet.
@@ -25,4 +27,6 @@ pub struct Order {
     /// What was chosen; what it leaves open comes from `recipe_file`, else from the preset. A file to start from and a file
     /// of weights are named with their folders here.
     pub recipe: Recipe,
+    /// Those of these files whose bytes are here already; the others are read from where they lie.
+    pub held: HeldFiles,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use impasto::disk::free_name;
 
 use super::ResolvedOrder;
-use super::file::file_name;
+use super::held::NAMELESS;
 
 impl ResolvedOrder {
     /// `photo-painting.png` in the current folder, of the photo's and the paintings' names, and with a number where there is a
@@ -18,12 +18,14 @@ impl ResolvedOrder {
     /// `photo-painting`, of the photo's and the paintings' names.
     pub(crate) fn picture_stem(&self) -> String {
         let images = std::iter::once(&self.content).chain(&self.styles);
-        images.map(|image| stem(image)).collect::<Vec<_>>().join("-")
+        images.map(|image| stem(&self.held.name(image))).collect::<Vec<_>>().join("-")
     }
 }
 
-/// The name of a file without folders and its extension.
-fn stem(path: &Path) -> String {
-    let name = file_name(path);
-    Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// The name of a file without its extension.
+fn stem(name: &str) -> String {
+    if name == NAMELESS {
+        return "piped".to_owned();
+    }
+    Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -8,7 +8,7 @@ use impasto::recipe::{Recipe, Start};
 
 use super::Order;
 use super::carried::{Place, bare_start, bare_weights, check_start, load_recipe};
-use super::file::file_name;
+use super::held::HeldFiles;
 use crate::engine::weights_file;
 use crate::failure::Failure;
 
@@ -29,6 +29,8 @@ pub struct ResolvedOrder {
     pub weights: String,
     /// The file that the recipe was read from.
     recipe_file: Option<PathBuf>,
+    /// Those of the files whose bytes are here already.
+    pub(crate) held: HeldFiles,
 }
 
 impl Order {
@@ -41,9 +43,9 @@ impl Order {
     /// # Errors
     /// Every error of a recipe; a recipe file that cannot be read, or that names files in folders; no photo.
     pub fn resolve(&self) -> Result<ResolvedOrder, Failure> {
-        let typed = &self.recipe;
+        let (typed, held) = (&self.recipe, &self.held);
         let recipe_file = self.recipe_file.clone();
-        let carried = recipe_file.as_deref().map_or(Ok(Recipe::default()), load_recipe)?;
+        let carried = recipe_file.as_deref().map_or(Ok(Recipe::default()), |file| load_recipe(file, held))?;
         let place = Place { recipe: recipe_file.as_deref() };
 
         let content = match (&self.content, &carried.content) {
@@ -66,7 +68,7 @@ impl Order {
             }
             _ => None,
         };
-        start.as_deref().map_or(Ok(()), check_start)?;
+        start.as_deref().filter(|start| held.bytes(start).is_none()).map_or(Ok(()), check_start)?;
         let weights = match (&typed.weights, &carried.weights) {
             (Some(weights), _) => Some(weights.clone()),
             (None, Some(name)) if !name.is_empty() && weights_file(name).is_some() && release(name).is_none() => {
@@ -77,16 +79,17 @@ impl Order {
         };
 
         let mut recipe = carried.varied_by(typed);
-        recipe.content = Some(file_name(&content));
-        recipe.styles = Some(styles.iter().map(|style| file_name(style)).collect());
+        recipe.content = Some(held.name(&content));
+        recipe.styles = Some(styles.iter().map(|style| held.name(style)).collect());
         if let Some(start) = &start {
-            recipe.init = Some(Start::File(PathBuf::from(bare_start(start)?)));
+            recipe.init = Some(Start::File(PathBuf::from(bare_start(start, held)?)));
         }
         recipe.weights = weights.as_deref().map(bare_weights).transpose()?;
         let history_is_given = recipe.history.is_some();
         let recipe = recipe.resolve()?;
         let weights = weights.unwrap_or_else(|| recipe.weights.clone());
-        Ok(ResolvedOrder { recipe, history_is_given, content, styles, start, weights, recipe_file })
+        let held = held.clone();
+        Ok(ResolvedOrder { recipe, history_is_given, content, styles, start, weights, recipe_file, held })
     }
 }
 
@@ -104,7 +107,8 @@ impl ResolvedOrder {
     ) -> Result<ResolvedOrder, Failure> {
         // As untrusted as any recipe that was read.
         let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
-        Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, weights, recipe_file: None })
+        let (recipe_file, held) = (None, HeldFiles::default());
+        Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, weights, recipe_file, held })
     }
 
     /// The recipe for a picture of this size.
@@ -116,7 +120,7 @@ impl ResolvedOrder {
         }
     }
 
-    /// Every file that the run reads.
+    /// Every file that the run reads, those too whose bytes are here already.
     pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
         let weights = weights_file(&self.weights);
         let files = [Some(self.content.clone()), self.start.clone(), self.recipe_file.clone(), weights];

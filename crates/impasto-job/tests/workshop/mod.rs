@@ -57,7 +57,7 @@ impl Workshop {
     }
 
     pub fn files(&self, output: &str) -> Files {
-        Files { output: Some(self.path(output)), ..Files::default() }
+        Files { output: Some(self.path(output).into()), ..Files::default() }
     }
 
     /// Does a job to its end.

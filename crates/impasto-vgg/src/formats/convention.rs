@@ -18,6 +18,8 @@
 //! the release's. So it is under impasto's own names too, which the authors' file of the release (conv1_1.weight, blue first) has.
 //! The paper's normalisation gives each filter a factor of its own, which is not looked at.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Convolution, WeightsError, transpose};
 use crate::layers::MEAN_RGB;
 use crate::weights::Weights;
@@ -49,6 +51,16 @@ pub enum Input {
     BlueFirst,
 }
 
+/// The order of the channels that a first layer sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelOrder {
+    /// Red first.
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
 /// An order of a kernel's axes that differs from ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Order {
@@ -56,8 +68,13 @@ struct Order {
     transposed: bool,
 }
 
-/// Turns convolutions that see `input` into ones that see what ours see; returns what was done, a sentence each.
-pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<String>, WeightsError> {
+/// Turns convolutions that see `input` into ones that see what ours see; returns what was done, a sentence each. An order of
+/// channels that was `said` is taken, whatever the file shows.
+pub fn adopt(
+    convolutions: &mut [Convolution],
+    input: Input,
+    said: Option<ChannelOrder>,
+) -> Result<Vec<String>, WeightsError> {
     let mut notes = Vec::new();
     let documented = Order { blue_first: input == Input::BlueFirst, transposed: false };
     let Some(first) = convolutions.first_mut().filter(|first| first.inputs == 3) else {
@@ -65,11 +82,12 @@ pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<Strin
     };
     // Under torchvision's names the size of the weights says which input they are for.
     let recognised = recognise(first, documented, input != Input::Torchvision);
-    let order = recognised.unwrap_or(documented);
+    let shown = recognised.unwrap_or(documented);
+    let order = Order { blue_first: said.map_or(shown.blue_first, |said| said == ChannelOrder::Bgr), ..shown };
     if order.blue_first {
         swap_red_and_blue(&mut first.kernel);
-        notes.push("its first layer takes blue first; its input channels were reversed".to_owned());
     }
+    notes.extend(order_note(order.blue_first, shown.blue_first, recognised.is_some(), said));
     match input {
         // A mean of the file's own stands in the order of its channels.
         Input::MinusMean([blue, green, red]) if order.blue_first => notes.extend(fold_mean(first, [red, green, blue])?),
@@ -90,6 +108,22 @@ pub fn adopt(convolutions: &mut [Convolution], input: Input) -> Result<Vec<Strin
         notes.push("its kernels are the release's with rows and columns exchanged; they were put right".to_owned());
     }
     Ok(notes)
+}
+
+/// What is to be said of the order that was taken, beside the one that the file shows.
+fn order_note(taken: bool, shown: bool, is_certain: bool, said: Option<ChannelOrder>) -> Option<String> {
+    let word = |blue_first: bool| if blue_first { "blue" } else { "red" };
+    let done = if taken { "; its input channels were reversed" } else { "" };
+    let (takes, by) = (word(taken), "as --weights-input says");
+    match said {
+        None => taken.then(|| format!("its first layer takes {takes} first{done}")),
+        Some(_) if is_certain && taken != shown => Some(format!(
+            "its first layer is the original release's and takes {} first, but {takes} first is taken, {by}{done}; leave \
+             that out unless it is meant",
+            word(shown)
+        )),
+        Some(_) => Some(format!("its first layer takes {takes} first, {by}{done}")),
+    }
 }
 
 /// The order in which `first` is the release's first layer, if it is in any; `documented` where that one is. Where it
@@ -221,7 +255,7 @@ mod tests {
             let [red, green, blue] = mean;
             let in_file = if blue_first { [blue, green, red] } else { mean };
             let mut found = [release(blue_first)];
-            let notes = adopt(&mut found, Input::MinusMean(in_file)).expect("a colour");
+            let notes = adopt(&mut found, Input::MinusMean(in_file), None).expect("a colour");
             let ours = pairwise(colour, MEAN_RGB.map(f64::from), |value, mean| value - mean);
             let answers = found.first().map(|layer| answers(layer, ours)).unwrap_or_default();
             for (answer, expected) in answers.iter().zip(&expected) {
@@ -248,7 +282,7 @@ mod tests {
             };
             for blue_first in [false, true] {
                 let mut found = [scaled(blue_first)];
-                let notes = adopt(&mut found, Input::Ours).expect("a layer");
+                let notes = adopt(&mut found, Input::Ours, None).expect("a layer");
                 assert_eq!(
                     found.first().map(|layer| &layer.kernel),
                     Some(&scaled(false).kernel),
@@ -265,7 +299,47 @@ mod tests {
             *weight = value - 0.5;
         }
         let mut found = [other.clone()];
-        assert_eq!(adopt(&mut found, Input::Ours).expect("a layer"), Vec::<String>::new());
+        assert_eq!(adopt(&mut found, Input::Ours, None).expect("a layer"), Vec::<String>::new());
         assert_eq!(found.first().map(|layer| &layer.kernel), Some(&other.kernel));
+    }
+
+    #[test]
+    fn an_order_that_is_said_is_taken_and_said_again() {
+        let mut anew = release(false);
+        // No filter of the release: each tap is another's.
+        anew.kernel.reverse();
+        let mut reversed = anew.clone();
+        swap_red_and_blue(&mut reversed.kernel);
+        let adopted = |layer: &Convolution, input: Input, said: ChannelOrder| {
+            let mut found = [layer.clone()];
+            let notes = adopt(&mut found, input, Some(said)).expect("a layer");
+            let [found] = found;
+            (found.kernel, notes.join("; "))
+        };
+        for input in [Input::Ours, Input::BlueFirst] {
+            let (kernel, said) = adopted(&anew, input, ChannelOrder::Rgb);
+            assert!(
+                kernel == anew.kernel && said == "its first layer takes red first, as --weights-input says",
+                "{said}"
+            );
+            let (kernel, said) = adopted(&anew, input, ChannelOrder::Bgr);
+            assert!(kernel == reversed.kernel && said.contains("blue first, as --weights-input says; its"), "{said}");
+        }
+        // torchvision's folding is of red, green, blue: it comes after the channels have changed places.
+        let (folded, _) = adopted(&anew, Input::Torchvision, ChannelOrder::Rgb);
+        let (folded_reversed, _) = adopted(&reversed, Input::Torchvision, ChannelOrder::Bgr);
+        assert_eq!(folded, folded_reversed);
+        // The release is known, and what is known is said where it is overruled.
+        for (blue_first, said, certain) in
+            [(true, ChannelOrder::Bgr, false), (true, ChannelOrder::Rgb, true), (false, ChannelOrder::Bgr, true)]
+        {
+            let (kernel, told) = adopted(&release(blue_first), Input::Ours, said);
+            let mut expected = release(blue_first).kernel;
+            if said == ChannelOrder::Bgr {
+                swap_red_and_blue(&mut expected);
+            }
+            assert!(kernel == expected, "{blue_first} {said:?}");
+            assert_eq!(told.contains("is the original release's and takes"), certain, "{told}");
+        }
     }
 }

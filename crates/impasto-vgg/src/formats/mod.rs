@@ -47,6 +47,7 @@ use source::Source;
 use crate::layers::{LAYERS, LayerKind};
 use crate::weights::{ConvolutionWeights, WeightsError};
 
+pub use convention::ChannelOrder;
 pub use write::{StoredAs, write_safetensors};
 
 /// A file format that weights are read from.
@@ -143,11 +144,23 @@ pub struct WeightsFile {
 /// # Errors
 /// A file that cannot be read, is of no known format, is damaged, is not VGG-19, or holds values that are not finite.
 pub fn read_file(path: &Path) -> Result<WeightsFile, WeightsError> {
-    let file = File::open(path).map_err(WeightsError::from_io)?;
-    if file.metadata().map_err(WeightsError::from_io)?.is_dir() {
-        return Err(WeightsError::Io("it is a folder".to_owned()));
+    read_file_as(path, None)
+}
+
+/// As [`read_file`], for weights whose first layer sees its channels in the order that was `said`, whatever the file shows.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_as(path: &Path, said: Option<ChannelOrder>) -> Result<WeightsFile, WeightsError> {
+    // Asked before it is opened: opening a pipe would wait for somebody to write.
+    let kind = std::fs::metadata(path).map_err(WeightsError::from_io)?.file_type();
+    if !kind.is_file() {
+        let kind =
+            if kind.is_dir() { "it is a folder" } else { "it is a pipe or a device, and weights are read from files" };
+        return Err(WeightsError::Io(kind.to_owned()));
     }
-    read(&mut BufReader::new(file))
+    let file = File::open(path).map_err(WeightsError::from_io)?;
+    read_network_as(&mut BufReader::new(file), &vgg19_convolutions(), said)
 }
 
 /// Reads VGG-19's weights from anything that can be read and sought in: a file, or a `Cursor` on bytes.
@@ -164,15 +177,28 @@ pub fn read<R: Read + Seek>(reader: &mut R) -> Result<WeightsFile, WeightsError>
 /// # Errors
 /// As [`read_file`].
 pub fn read_network<R: Read + Seek>(reader: &mut R, table: &[ConvolutionShape]) -> Result<WeightsFile, WeightsError> {
+    read_network_as(reader, table, None)
+}
+
+/// As [`read_network`], with an order of channels that was `said`.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_network_as<R: Read + Seek>(
+    reader: &mut R,
+    table: &[ConvolutionShape],
+    said: Option<ChannelOrder>,
+) -> Result<WeightsFile, WeightsError> {
     let mut source = Source::new(reader)?;
     let mut budget = Budget::for_tensors(tensor_bytes(table)?);
-    match sniff(&mut source)? {
+    let found = match sniff(&mut source)? {
         Container::Safetensors => safetensors::read(&mut source, table, &mut budget),
         Container::Mat => mat::read(&mut source, table, &mut budget),
         Container::Zip => pth::read_zip(&mut source, table, &mut budget),
         Container::Pickles => pth::read_legacy(&mut source, table, &mut budget),
         Container::Hdf5 => hdf5::read(&mut source, table, &mut budget),
-    }
+    }?;
+    found.adopt(said)
 }
 
 /// Bytes of f32 values in `table`'s kernels and biases, and of one more kernel, the largest, which is held twice while
@@ -199,10 +225,15 @@ enum Container {
 
 /// Says what a file is by its first bytes.
 fn sniff(source: &mut Source<'_>) -> Result<Container, WeightsError> {
-    if source.len() < 128 {
+    let mut start = [0; 128];
+    let held = usize::try_from(source.len()).unwrap_or(start.len()).min(start.len());
+    source.read_at(0, start.get_mut(..held).unwrap_or_default())?;
+    if let Some(instead) = instead(&start) {
+        return Err(WeightsError::Instead(instead));
+    }
+    if source.len() < count(&start) {
         return Err(WeightsError::Unknown);
     }
-    let start: [u8; 128] = source.array_at(0)?;
     match start {
         // A header's length, at most 4 GiB, and the header's opening brace.
         [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Ok(Container::Safetensors),
@@ -217,6 +248,18 @@ fn sniff(source: &mut Source<'_>) -> Result<Container, WeightsError> {
         }
         _ => Err(WeightsError::Unknown),
     }
+}
+
+/// What downloads leave in the place of a file, as text, with the way out.
+fn instead(start: &[u8]) -> Option<&'static str> {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start().to_ascii_lowercase();
+    if start.starts_with(b"version https://git-lfs") {
+        return Some("a Git LFS pointer to a file that was not fetched; fetch it with `git lfs pull`");
+    }
+    let is_page =
+        ["<!doctype html", "<html", "<head", "<?xml", "<!--"].iter().any(|tag| start.starts_with(tag.as_bytes()));
+    is_page
+        .then_some("a web page that was saved in the weights' place; read it in a browser, and download the file again")
 }
 
 /// A convolution on its way from a file: `kernel` is `[outputs, inputs, 3, 3]`.
@@ -361,12 +404,35 @@ fn checked_values(
     Ok(values)
 }
 
-/// Makes a file's convolutions ours.
-fn finish(format: Format, mut convolutions: Vec<Convolution>, input: Input) -> Result<WeightsFile, WeightsError> {
-    let notes = convention::adopt(&mut convolutions, input)?;
-    let convolutions = convolutions
-        .into_iter()
-        .map(|found| ConvolutionWeights::from_values(found.outputs, found.inputs, found.kernel, found.bias))
-        .collect();
-    Ok(WeightsFile { format, convolutions, notes })
+/// What a reader found.
+enum Found {
+    /// Convolutions that see what the file's names say, unless the file shows something else.
+    Seeing { format: Format, convolutions: Vec<Convolution>, input: Input },
+    /// Our own network in our own form.
+    Ours(WeightsFile),
+}
+
+impl Found {
+    fn of(format: Format, convolutions: Vec<Convolution>, input: Input) -> Found {
+        Found::Seeing { format, convolutions, input }
+    }
+
+    /// Makes a file's convolutions ours.
+    fn adopt(self, said: Option<ChannelOrder>) -> Result<WeightsFile, WeightsError> {
+        let (format, mut convolutions, input) = match self {
+            Found::Seeing { format, convolutions, input } => (format, convolutions, input),
+            Found::Ours(mut file) => {
+                let idle =
+                    "it is in impasto's own form, which takes red first; --weights-input is for others, and is left";
+                file.notes.extend(said.map(|_| idle.to_owned()));
+                return Ok(file);
+            }
+        };
+        let notes = convention::adopt(&mut convolutions, input, said)?;
+        let convolutions = convolutions
+            .into_iter()
+            .map(|found| ConvolutionWeights::from_values(found.outputs, found.inputs, found.kernel, found.bias))
+            .collect();
+        Ok(WeightsFile { format, convolutions, notes })
+    }
 }

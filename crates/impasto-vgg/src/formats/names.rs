@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! impasto       conv2_1.weight            conv2_1.bias          (also after a prefix that ends in a dot)
-//! torchvision   features.5.weight         features.5.bias       (its place in the list of layers, ReLUs and poolings too)
+//! torchvision   features.5.weight         features.5.bias       (its place in the list of layers, ReLUs and poolings too;
+//!                                                                the list by another name or none: features.module.5.weight, 5.weight)
 //! Keras         .../block2_conv1/.../kernel:0   bias:0          (older: block2_conv1_W_1:0; Keras 3: layers/conv2d_2/vars/0)
 //! ```
 
@@ -79,15 +80,36 @@ pub fn recognise<'entries>(
 ) -> Result<(Naming, &'entries str), WeightsError> {
     let first = table.first().ok_or_else(|| WeightsError::Missing("conv1_1".to_owned()))?;
     let own = format!("{}.bias", first.name());
-    for (naming, suffix) in [(Naming::Impasto, own.as_str()), (Naming::Torchvision, "features.0.bias")] {
-        let prefix = index
-            .keys()
-            .find_map(|name| name.strip_suffix(suffix).filter(|prefix| prefix.is_empty() || prefix.ends_with('.')));
-        if let Some(prefix) = prefix {
-            return Ok((naming, prefix));
-        }
+    let before = |suffix: &str, is_list: &dyn Fn(&str) -> bool| {
+        index.keys().find_map(|name| {
+            let prefix = name.strip_suffix(suffix)?;
+            ((prefix.is_empty() || prefix.ends_with('.')) && is_list(prefix)).then_some(prefix)
+        })
+    };
+    if let Some(prefix) = before(&own, &|_| true) {
+        return Ok((Naming::Impasto, prefix));
     }
-    Err(WeightsError::Missing(own))
+    // A list by another name is one where the last layer is there too: a classifier has a layer 0 as well.
+    let last = torchvision_place(table, table.len().saturating_sub(1));
+    let is_whole = |prefix: &str| index.contains_key(format!("{prefix}{last}.bias").as_str());
+    let features = |prefix: &str| prefix == "features." || prefix.ends_with(".features.");
+    match before("0.bias", &features).or_else(|| before("0.bias", &is_whole)) {
+        Some(prefix) => Ok((Naming::Torchvision, prefix)),
+        None => Err(WeightsError::Missing(own)),
+    }
+}
+
+/// The network of the same family whose tensors these are, where VGG-19's are missing from a list that begins with `prefix`.
+fn relative(index: &Index<'_>, prefix: &str) -> Option<&'static str> {
+    let has = |name: &str| index.contains_key(format!("{prefix}{name}").as_str());
+    // Places that VGG-19 leaves to a ReLU or a pooling.
+    let places = [
+        ("1.running_mean", "a network with batch normalisation, as torchvision's vgg19_bn"),
+        ("17.bias", "VGG-16"),
+        ("15.bias", "VGG-13"),
+        ("3.bias", "VGG-11"),
+    ];
+    places.into_iter().find(|(place, _)| has(place)).map(|(_, name)| name)
 }
 
 /// Finds each convolution of `table` in files of impasto's and torchvision's names.
@@ -97,13 +119,19 @@ pub fn locate(
     naming: Naming,
     prefix: &str,
 ) -> Result<Vec<Place>, WeightsError> {
-    let find = |name: String| index.get(name.as_str()).copied().ok_or(WeightsError::Missing(name));
+    let find = |name: String| {
+        let place = index.get(name.as_str()).copied();
+        place.ok_or_else(|| match relative(index, prefix).filter(|_| naming == Naming::Torchvision) {
+            Some(relative) => WeightsError::OtherNetwork(relative),
+            None => WeightsError::Missing(name),
+        })
+    };
     table
         .iter()
         .enumerate()
         .map(|(place, shape)| {
             let stem = match naming {
-                Naming::Torchvision => format!("{prefix}features.{}", torchvision_place(table, place)),
+                Naming::Torchvision => format!("{prefix}{}", torchvision_place(table, place)),
                 Naming::Impasto => format!("{prefix}{}", shape.name()),
             };
             Ok(Place { weight: find(format!("{stem}.weight"))?, bias: find(format!("{stem}.bias"))? })

@@ -20,15 +20,11 @@ use super::convention::Input;
 use super::element::{self, Element, Kind};
 use super::names::{self, Entry, Naming, quoted};
 use super::source::Source;
-use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, checked_values, finish, read_convolutions};
+use super::{Axes, ConvolutionShape, Format, Found, Tensors, WeightsFile, checked_values, read_convolutions};
 use crate::weights::{CODEBOOK_LEN, ConvolutionWeights, WeightsError};
 
 /// Reads `table` from a safetensors file.
-pub fn read(
-    source: &mut Source<'_>,
-    table: &[ConvolutionShape],
-    budget: &mut Budget,
-) -> Result<WeightsFile, WeightsError> {
+pub fn read(source: &mut Source<'_>, table: &[ConvolutionShape], budget: &mut Budget) -> Result<Found, WeightsError> {
     let mut file = OpenFile::open(source, budget)?;
     let entries = file.entries.clone();
     let index = names::index(&entries)?;
@@ -40,7 +36,7 @@ pub fn read(
     let places = names::locate(&index, table, naming, prefix)?;
     let convolutions = read_convolutions(&mut file, table, &places, Axes::OutInHeightWidth, budget)?;
     let input = if naming == Naming::Torchvision { Input::Torchvision } else { Input::Ours };
-    finish(Format::Safetensors, convolutions, input)
+    Ok(Found::of(Format::Safetensors, convolutions, input))
 }
 
 /// An open file: where each tensor lies.
@@ -99,7 +95,7 @@ impl<'source, 'file> OpenFile<'source, 'file> {
         prefix: &str,
         table: &[ConvolutionShape],
         budget: &mut Budget,
-    ) -> Result<WeightsFile, WeightsError> {
+    ) -> Result<Found, WeightsError> {
         let mut convolutions = Vec::new();
         for shape in table {
             let stem = format!("{prefix}{}", shape.name());
@@ -120,7 +116,7 @@ impl<'source, 'file> OpenFile<'source, 'file> {
             let kernel = Cow::Owned(kernel);
             convolutions.push(ConvolutionWeights::from_codebook(shape.outputs, shape.inputs, kernel, codebook, bias));
         }
-        Ok(WeightsFile { format: Format::Safetensors, convolutions, notes: Vec::new() })
+        Ok(Found::Ours(WeightsFile { format: Format::Safetensors, convolutions, notes: Vec::new() }))
     }
 
     /// The codebook entries of a kernel, a byte each.

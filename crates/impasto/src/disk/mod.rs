@@ -43,7 +43,7 @@ pub use lock::Lock;
 pub use log::Log;
 pub use new_file::{free_name, write_new_file};
 pub(crate) use partial::PartialFile;
-pub use place::{Way, behind_links};
+pub use place::{Way, behind_links, is_pipe};
 pub use real::RealDisk;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
@@ -365,14 +365,24 @@ pub(crate) fn open_file(path: &Path) -> Result<(File, u64), DiskError> {
 /// [`DiskError`] where it is missing, not a file, larger, or cannot be read.
 pub fn read_file(path: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
     let (file, length_bytes) = open_file(path)?;
-    let too_large = || DiskError::TooLarge { path: path.to_owned(), limit_mib };
-    let limit_bytes = limit_mib.saturating_mul(MIB);
-    if length_bytes > limit_bytes {
-        return Err(too_large());
+    if length_bytes > limit_mib.saturating_mul(MIB) {
+        return Err(DiskError::TooLarge { path: path.to_owned(), limit_mib });
     }
+    // The file may grow while it is read, so the limit holds there too.
+    read_stream(file, path, limit_mib)
+}
+
+/// Reads a stream of at most that many MiB to its end; `name` is only used to speak of it.
+///
+/// # Errors
+/// [`DiskError::TooLarge`] where there is more, [`DiskError::Unreadable`] as the system says.
+pub fn read_stream(stream: impl Read, name: &Path, limit_mib: u64) -> Result<Vec<u8>, DiskError> {
+    let limit_bytes = limit_mib.saturating_mul(MIB);
     let mut bytes = Vec::new();
-    // The file may grow while it is read, so the limit holds here too.
-    let read = file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|source| DiskError::Unreadable { path: path.to_owned(), source })?;
-    if bytes.len() as u64 > limit_bytes { Err(too_large()) } else { Ok(bytes) }
+    let read = stream.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| DiskError::Unreadable { path: name.to_owned(), source })?;
+    match bytes.len() as u64 > limit_bytes {
+        true => Err(DiskError::TooLarge { path: name.to_owned(), limit_mib }),
+        false => Ok(bytes),
+    }
 }

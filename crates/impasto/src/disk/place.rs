@@ -53,6 +53,22 @@ pub fn behind_links(path: &Path) -> PathBuf {
     fs::canonicalize(&place).unwrap_or(place)
 }
 
+/// Whether a path names a pipe, as a shell's `<(...)` does: it can be read once, and a file can neither be replaced there
+/// nor lie beside it.
+#[must_use]
+pub fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// Whether an error says that a name cannot be taken, or be given in a folder, while a file that has it may be writable.
 pub(super) fn forbids_replacing(error: &io::Error) -> bool {
     matches!(

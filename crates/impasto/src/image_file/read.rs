@@ -107,6 +107,16 @@ pub enum ReadError {
         /// What it is, with its article.
         kind: &'static str,
     },
+    /// What was saved in a picture's place.
+    #[error("{} is {kind}; {way_out}", path.display())]
+    Instead {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+        /// What to do.
+        way_out: &'static str,
+    },
     /// What a camera's sensor saw, which is no picture yet.
     #[error("{} is a raw photo; develop it first, with the camera's program or another, and give the PNG, TIFF or JPEG",
         path.display())]
@@ -242,6 +252,9 @@ pub fn decode_picture(bytes: &[u8], name: &Path, limits: &ReadLimits) -> Result<
         Ok(format) => format,
         Err(Stranger::Raw) => return Err(ReadError::RawPhoto { path: name.to_owned() }),
         Err(Stranger::Known(kind)) => return Err(ReadError::UnknownKind { path: name.to_owned(), kind }),
+        Err(Stranger::Instead(kind, way_out)) => {
+            return Err(ReadError::Instead { path: name.to_owned(), kind, way_out });
+        }
         Err(Stranger::Unknown) => return Err(ReadError::NotAnImage { path: name.to_owned() }),
     };
     let decoder = match format {

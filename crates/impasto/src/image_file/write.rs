@@ -122,6 +122,12 @@ impl OutputFormat {
         }
     }
 
+    /// The format of this name, as people type it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<OutputFormat> {
+        OutputFormat::from_path(&Path::new("named").with_extension(name)).ok()
+    }
+
     /// Says, before work starts, whether a picture of that size can be written so.
     ///
     /// # Errors

@@ -15,6 +15,7 @@
 //!
 //! [`ResolvedRecipe`]: crate::recipe::resolve::ResolvedRecipe
 
+mod as_text;
 mod error;
 pub mod history;
 mod nearest;
@@ -27,6 +28,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Layer, Pooling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -262,6 +264,9 @@ pub struct Recipe {
     pub precision: Option<PrecisionChoice>,
     /// The network's weights: `embedded`, `normalised`, `vgg19` as fetched, or a file.
     pub weights: Option<String>,
+    /// The order of the channels that a weights file's first layer sees, where the file itself does not show it or shows another.
+    #[schemars(schema_with = "schema::channel_order")]
+    pub weights_input: Option<ChannelOrder>,
     /// How style images are brought to size.
     pub style_fit: Option<StyleFit>,
     /// Long edge of the style image as a multiple of the picture's: the scale of the brush.
@@ -336,7 +341,8 @@ impl Recipe {
         schema::of_recipe()
     }
 
-    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own.
+    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, and a
+    /// `weights_input` where it has other `weights`.
     ///
     /// ```
     /// use impasto::recipe::Recipe;
@@ -386,6 +392,7 @@ impl Recipe {
             border,
             precision,
             weights,
+            weights_input,
             style_fit,
             style_scale,
             style_blend,
@@ -393,6 +400,9 @@ impl Recipe {
         );
         if over.tv_weight.is_some() {
             varied.denoise = over.denoise;
+        }
+        if over.weights.is_some() {
+            varied.weights_input = over.weights_input;
         }
         varied
     }
@@ -440,60 +450,4 @@ pub fn parse_layers(option: &str, text: &str) -> Result<BTreeMap<Layer, f64>, Re
         }
     }
     Ok(layers)
-}
-
-impl TryFrom<String> for Size {
-    type Error = RecipeError;
-
-    fn try_from(text: String) -> Result<Size, RecipeError> {
-        let number = |part: &str| part.parse::<u32>().ok().filter(|&pixels| pixels > 0);
-        let size = match text.split_once('x') {
-            None => number(&text).map(Size::LongEdge),
-            Some((width, height)) => {
-                number(width).zip(number(height)).map(|(width, height)| Size::Exact { width, height })
-            }
-        };
-        size.ok_or_else(|| RecipeError::Size(shorten(&text)))
-    }
-}
-
-impl std::str::FromStr for Size {
-    type Err = RecipeError;
-
-    fn from_str(text: &str) -> Result<Size, RecipeError> {
-        Size::try_from(text.to_owned())
-    }
-}
-
-impl From<Size> for String {
-    fn from(size: Size) -> String {
-        match size {
-            Size::LongEdge(pixels) => pixels.to_string(),
-            Size::Exact { width, height } => format!("{width}x{height}"),
-        }
-    }
-}
-
-impl From<String> for Start {
-    fn from(text: String) -> Start {
-        match text.as_str() {
-            "content" => Start::Content,
-            "style" => Start::Style,
-            "noise" => Start::Noise,
-            "blend" => Start::Blend,
-            _ => Start::File(PathBuf::from(text)),
-        }
-    }
-}
-
-impl From<Start> for String {
-    fn from(start: Start) -> String {
-        match start {
-            Start::Content => "content".into(),
-            Start::Style => "style".into(),
-            Start::Noise => "noise".into(),
-            Start::Blend => "blend".into(),
-            Start::File(path) => path.to_string_lossy().into_owned(),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Layer, Pooling};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,6 +62,8 @@ pub struct ResolvedRecipe {
     pub border: Border,
     pub precision: PrecisionChoice,
     pub weights: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_input: Option<ChannelOrder>,
     pub style_fit: StyleFit,
     pub style_scale: f64,
     pub style_blend: Vec<f64>,
@@ -167,6 +170,7 @@ impl Recipe {
             border: self.border.unwrap_or(preset.border),
             precision: self.precision.unwrap_or(preset.precision),
             weights: self.weights.clone().unwrap_or_else(|| preset.weights.to_owned()),
+            weights_input: self.weights_input,
             style_fit: self.style_fit.unwrap_or(preset.style_fit),
             style_scale: self.style_scale.unwrap_or(1.0),
             style_blend: self.style_blend.clone().unwrap_or_default(),

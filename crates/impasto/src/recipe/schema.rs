@@ -45,3 +45,8 @@ pub fn pooling(_: &mut SchemaGenerator) -> Schema {
 pub fn border(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "enum": ["zero", "replicate", null] })
 }
+
+/// The order of a first layer's channels.
+pub fn channel_order(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["rgb", "bgr", null] })
+}

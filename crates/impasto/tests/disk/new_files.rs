@@ -48,7 +48,13 @@ fn a_picture_is_rescued_beside_its_place_with_its_recipe() {
     let folder = tempfile::tempdir().unwrap();
     let picture = Picture::filled(8, 6, [90.0; 3]).unwrap();
     let rescue = |name: &str| {
-        rescue_picture(&RealDisk, &folder.path().join(name), &picture, WriteOptions::default(), "{\"size\": \"8\"}")
+        rescue_picture(
+            &RealDisk,
+            &folder.path().join(name),
+            &picture,
+            WriteOptions::default(),
+            Some("{\"size\": \"8\"}"),
+        )
     };
     assert_eq!(rescue("painted.jpg"), Some(folder.path().join("painted-rescued.png")));
     let second = rescue("painted.jpg").unwrap();

@@ -20,7 +20,7 @@ use super::budget::{Budget, ENTRY_LIMIT, NESTING_LIMIT, count};
 use super::convention::Input;
 use super::names::{self, Entry};
 use super::source::{Fields, Source};
-use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, finish, read_convolutions};
+use super::{Axes, ConvolutionShape, Format, Found, Tensors, read_convolutions};
 use crate::weights::WeightsError;
 use dataset::Dataset;
 use group::LINK_BYTES;
@@ -29,17 +29,13 @@ use group::LINK_BYTES;
 pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
 /// Reads `table` from an HDF5 file.
-pub fn read(
-    source: &mut Source<'_>,
-    table: &[ConvolutionShape],
-    budget: &mut Budget,
-) -> Result<WeightsFile, WeightsError> {
+pub fn read(source: &mut Source<'_>, table: &[ConvolutionShape], budget: &mut Budget) -> Result<Found, WeightsError> {
     let root = superblock(source)?;
     let mut file = OpenFile { source, entries: Vec::new(), datasets: Vec::new() };
     file.walk(root, budget)?;
     let places = names::locate_keras(&file.entries, table).map_err(|error| file.unreadable_shape().unwrap_or(error))?;
     let convolutions = read_convolutions(&mut file, table, &places, Axes::HeightWidthInOut, budget)?;
-    finish(Format::Hdf5, convolutions, Input::BlueFirst)
+    Ok(Found::of(Format::Hdf5, convolutions, Input::BlueFirst))
 }
 
 /// The address of the root group.

@@ -23,7 +23,7 @@ use super::budget::{Budget, Size, count};
 use super::convention::Input;
 use super::names::quoted;
 use super::source::Source;
-use super::{Axes, Convolution, ConvolutionShape, Format, WeightsFile, element, finish, transpose};
+use super::{Axes, Convolution, ConvolutionShape, Format, Found, element, transpose};
 use crate::layers::MEAN_RGB;
 use crate::weights::WeightsError;
 use stream::Stream;
@@ -39,11 +39,7 @@ const COMPRESSED: u32 = 15;
 const MEAN_SIDE_LIMIT: u64 = 1_024;
 
 /// Reads `table` from a MATLAB file.
-pub fn read(
-    source: &mut Source<'_>,
-    table: &[ConvolutionShape],
-    budget: &mut Budget,
-) -> Result<WeightsFile, WeightsError> {
+pub fn read(source: &mut Source<'_>, table: &[ConvolutionShape], budget: &mut Budget) -> Result<Found, WeightsError> {
     let [_, _, order @ ..]: [u8; 4] = source.array_at(124)?;
     let big_endian = order == *b"MI";
     let mut variables = variables(source, big_endian, table, budget)?;
@@ -56,7 +52,7 @@ pub fn read(
         Some(_) => return Err(WeightsError::malformed("its layers are no cell array")),
         None => return Err(WeightsError::Missing("layers".to_owned())),
     };
-    finish(Format::Mat, convolutions, input)
+    Ok(Found::of(Format::Mat, convolutions, input))
 }
 
 /// All variables by name.

@@ -24,7 +24,7 @@ use super::convention::Input;
 use super::element::{Element, read_values};
 use super::names::{self, Entry, Naming, quoted};
 use super::source::{Fields, Source};
-use super::{Axes, ConvolutionShape, Format, Tensors, WeightsFile, finish, read_convolutions};
+use super::{Axes, ConvolutionShape, Format, Found, Tensors, read_convolutions};
 use crate::weights::WeightsError;
 use pickle::{Node, Pickle};
 use view::{View, entry, views};
@@ -41,7 +41,7 @@ pub fn read_zip(
     source: &mut Source<'_>,
     table: &[ConvolutionShape],
     budget: &mut Budget,
-) -> Result<WeightsFile, WeightsError> {
+) -> Result<Found, WeightsError> {
     let archive = zip::open(source, budget)?;
     let mut tables = archive.iter().filter(|(name, _)| name.ends_with("/data.pkl"));
     let (Some((name, entry)), None) = (tables.next(), tables.next()) else {
@@ -66,7 +66,7 @@ pub fn read_legacy(
     source: &mut Source<'_>,
     table: &[ConvolutionShape],
     budget: &mut Budget,
-) -> Result<WeightsFile, WeightsError> {
+) -> Result<Found, WeightsError> {
     let start_len = source.len().min(HEADER_LIMIT_BYTES);
     let start = source.bytes_at(0, start_len, budget)?;
     let mut fields = Fields::new(&start);
@@ -88,18 +88,14 @@ pub fn read_legacy(
     read(StateDict::new(source, views, big_endian, Storages::Legacy(storages)), table, budget)
 }
 
-fn read(
-    mut file: StateDict<'_, '_>,
-    table: &[ConvolutionShape],
-    budget: &mut Budget,
-) -> Result<WeightsFile, WeightsError> {
+fn read(mut file: StateDict<'_, '_>, table: &[ConvolutionShape], budget: &mut Budget) -> Result<Found, WeightsError> {
     let entries = file.entries.clone();
     let index = names::index(&entries)?;
     let (naming, prefix) = names::recognise(&index, table)?;
     let places = names::locate(&index, table, naming, prefix)?;
     let convolutions = read_convolutions(&mut file, table, &places, Axes::OutInHeightWidth, budget)?;
     let input = if naming == Naming::Torchvision { Input::Torchvision } else { Input::Ours };
-    finish(Format::Pth, convolutions, input)
+    Ok(Found::of(Format::Pth, convolutions, input))
 }
 
 /// Where storages lie.

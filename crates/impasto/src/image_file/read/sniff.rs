@@ -34,6 +34,8 @@ pub(super) enum Stranger {
     Raw,
     /// A known kind of file, with its article.
     Known(&'static str),
+    /// What was saved in a picture's place, with its article, and the way out.
+    Instead(&'static str, &'static str),
     /// Anything.
     Unknown,
 }
@@ -64,7 +66,7 @@ const STRANGERS: &[(&[u8], Stranger)] = &[
     (b"SIMPLE  =", Stranger::Known("a FITS image")),
     (b"PK\x03\x04", Stranger::Known("a zip archive")), (b"\x1f\x8b", Stranger::Known("a gzip archive")),
     (b"\x1a\x45\xdf\xa3", Stranger::Known("a video")),
-    (b"version https://git-lfs", Stranger::Known("a Git LFS pointer to a file that was not fetched")),
+    (b"version https://git-lfs", Stranger::Instead("a Git LFS pointer to a file that was not fetched", "fetch it with `git lfs pull`")),
 ];
 
 /// Sizes of a bitmap's second header.
@@ -121,7 +123,9 @@ fn text(bytes: &[u8]) -> Stranger {
     let is_markup = ["<?xml", "<!--", "<svg", "<!doctype", "<html", "<head"].iter().any(|tag| start.starts_with(tag));
     match is_markup {
         true if start.contains("<svg") && !start.contains("<html") => Stranger::Known("an SVG drawing"),
-        true if start.contains("html") || start.contains("<head") => Stranger::Known("a web page, not the image on it"),
+        true if start.contains("html") || start.contains("<head") => {
+            Stranger::Instead("a web page, not the image on it", "save the image itself")
+        }
         _ => Stranger::Unknown,
     }
 }
