@@ -75,13 +75,13 @@ proptest! {
         for form in [StyleForm::Paper, StyleForm::Mean] {
             let picture = moments(seed, channels);
             let mut gradients = MomentGradients { mean: vec![1.0], second: vec![] };
-            loss::style(form, &picture, &target, weight, &mut gradients);
+            loss::gram(form, &picture, &target, weight, &mut gradients);
             prop_assert!(gradients.mean.is_empty());
             let value = |place: usize, by: f64| {
                 let mut moved = picture.clone();
                 moved.second[place] += by;
                 let mut unused = MomentGradients { mean: vec![], second: vec![] };
-                weight * loss::style(form, &moved, &target, weight, &mut unused)
+                weight * loss::gram(form, &moved, &target, weight, &mut unused)
             };
             for place in 0..channels * channels {
                 let difference = (value(place, 0.5) - value(place, -0.5)) / 1.0;
@@ -124,7 +124,7 @@ fn any_number_of_threads_gives_the_same_style_loss() {
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut gradients = MomentGradients { mean: vec![], second: vec![] };
-        let loss = pool.install(|| loss::style(StyleForm::Paper, &picture, &target, 0.7, &mut gradients));
+        let loss = pool.install(|| loss::gram(StyleForm::Paper, &picture, &target, 0.7, &mut gradients));
         (loss, gradients)
     };
     let of_one = with(1);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
-use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, parse_layers};
+use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers};
 use impasto_job::Order;
 use impasto_vgg::{Border, Pooling};
 use serde::de::DeserializeOwned;
@@ -72,6 +72,13 @@ pub struct RecipeArguments {
     /// Style layers, each with a weight if you like (conv1_1=0.2,conv2_1=0.2)
     #[arg(long, value_name = "LAYER[=W],...")]
     pub style_layers: Option<String>,
+    /// What the style loss compares of the layers: Gram matrices (the paper's), or mean and covariance, or mean and variance
+    ///
+    /// wasserstein is the mean square that features have to move by to have the painting's mean and covariance; mean-variance is
+    /// the same where each channel stands by itself. Their losses are smaller numbers than Gram's, by another unit: give them
+    /// a --style-weight of their own, in the ten thousands beside a content weight of 1.
+    #[arg(long, value_name = "NAME", value_parser = choice::<StyleLoss>(&["gram", "wasserstein", "mean-variance"]))]
+    pub style_loss: Option<StyleLoss>,
     /// Factor of the total variation: more is smoother
     #[arg(long, value_name = "FACTOR")]
     pub tv_weight: Option<f64>,
@@ -152,6 +159,7 @@ impl RecipeArguments {
             style_weight: self.style_weight,
             content_layers: layers("--content-layers", &self.content_layers)?,
             style_layers: layers("--style-layers", &self.style_layers)?,
+            style_loss: self.style_loss,
             tv_weight: self.tv_weight,
             denoise: self.denoise,
             range_weight: self.range_weight,
@@ -199,9 +207,13 @@ mod tests {
 
     #[test]
     fn every_name_of_a_choice_is_a_name_of_the_recipe() {
-        for (option, names) in
-            [("--optimizer", ["lbfgs", "adam"]), ("--pool", ["avg", "max"]), ("--border", ["zero", "replicate"])]
-        {
+        let losses = &["gram", "wasserstein", "mean-variance"][..];
+        for (option, names) in [
+            ("--optimizer", &["lbfgs", "adam"][..]),
+            ("--pool", &["avg", "max"]),
+            ("--border", &["zero", "replicate"]),
+            ("--style-loss", losses),
+        ] {
             for name in names {
                 let typed = ["impasto", "paint", "c.png", "s.png", "-o", "o.png", option, name];
                 assert!(Arguments::try_parse_from(typed).is_ok(), "{option} {name}");

@@ -6,7 +6,8 @@
 use impasto_vgg::{Border, Pooling};
 
 use crate::recipe::{
-    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, TotalVariationForm,
+    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
+    TotalVariationForm,
 };
 
 /// One row of the table of presets; the fields are those of [`crate::recipe::Recipe`].
@@ -36,6 +37,7 @@ pub struct Preset {
     pub content_layers: &'static [(&'static str, f64)],
     pub style_layers: &'static [(&'static str, f64)],
     pub content_form: ContentForm,
+    pub style_loss: StyleLoss,
     pub style_form: StyleForm,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
@@ -105,6 +107,7 @@ const AUTHORS: Preset = Preset {
     content_layers: CONTENT_LAYERS,
     style_layers: &STYLE_LAYERS,
     content_form: ContentForm::Mean,
+    style_loss: StyleLoss::Gram,
     style_form: StyleForm::Mean,
     tv_weight: 0.0,
     tv_form: TotalVariationForm::Mean,

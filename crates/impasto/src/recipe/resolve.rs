@@ -12,7 +12,7 @@ use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
     BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit,
-    StyleForm, TotalVariationForm,
+    StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The longest side that a picture may have, in pixels.
@@ -53,6 +53,7 @@ pub struct ResolvedRecipe {
     pub content_layers: BTreeMap<Layer, f64>,
     pub style_layers: BTreeMap<Layer, f64>,
     pub content_form: ContentForm,
+    pub style_loss: StyleLoss,
     pub style_form: StyleForm,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
@@ -159,6 +160,7 @@ impl Recipe {
             content_layers: layers(&self.content_layers, "--content-layers", preset.content_layers)?,
             style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
             content_form: self.content_form.unwrap_or(preset.content_form),
+            style_loss: self.style_loss.unwrap_or(preset.style_loss),
             style_form: self.style_form.unwrap_or(preset.style_form),
             tv_weight,
             tv_form,
