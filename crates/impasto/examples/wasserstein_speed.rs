@@ -13,10 +13,10 @@ use faer::linalg::solvers::SelfAdjointEigen;
 use faer::traits::ComplexField;
 use faer::{Mat, Side};
 use impasto::loss::{RIDGE, Wasserstein};
-use impasto::objective::style_moments;
+use impasto::objective::{Objective, request, style_moments};
 use impasto::read::{ReadLimits, read_picture};
 use impasto::recipe::{Recipe, StyleLoss};
-use impasto_vgg::{CpuEngine, CpuOptions, MomentGradients, Moments, Weights};
+use impasto_vgg::{CpuEngine, CpuOptions, Engine, MomentGradients, Moments, Weights};
 
 /// Iterations at most.
 const LIMIT: usize = 60;
@@ -36,9 +36,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         photo.values.iter().zip(&painting.values).map(|(a, b)| a + share * (b - a)).collect()
     };
     let style = moments(&painting.values)?;
+    for loss in [StyleLoss::Gram, StyleLoss::Wasserstein, StyleLoss::MeanVariance] {
+        let recipe = Recipe { style_loss: Some(loss), ..Recipe::default() }.resolve()?;
+        let mut objective = Objective::new(&recipe, &[(style.clone(), 1.0)]);
+        let mut session = engine.session(&request(&recipe, side, side, None))?;
+        session.set_content(&photo.values)?;
+        let mut gradient = vec![0.0; photo.values.len()];
+        let mut seconds = Vec::new();
+        for share in 0..8 {
+            let picture = mixed(0.1 + 0.001 * share as f32);
+            let start = Instant::now();
+            objective.evaluate(&mut *session, &picture, &mut gradient)?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        seconds.sort_by(f64::total_cmp);
+        println!("{loss:?}: an evaluation takes {:.4} s (least {:.4})", seconds[4], seconds[0]);
+    }
     let (before, after) = (moments(&mixed(0.1))?, moments(&mixed(0.101))?);
     println!(
-        "layer channels positions | eigen ms | f64: cold ms, iterations, loss, T | warm ms, iterations, loss, T | f32 cold, warm"
+        "layer channels positions | loss | eigen ms | f64: cold ms, iterations, loss, T | warm ms, iterations, loss, T | f32 cold, warm"
     );
     for ((style, before), after) in style.iter().zip(&before).zip(&after) {
         layer(style, before, after);
@@ -50,16 +66,17 @@ fn layer(style: &Moments, before: &Moments, after: &Moments) {
     let channels = style.mean.len();
     let mut target = Wasserstein::new(style);
     let mut gradients = MomentGradients { mean: vec![], second: vec![] };
+    let mut value = 0.0;
     let times: Vec<f64> = (0..7)
         .map(|_| {
             let start = Instant::now();
-            target.loss(after, 1.0, &mut gradients);
+            value = target.loss(after, 1.0, &mut gradients);
             start.elapsed().as_secs_f64() * 1e3
         })
         .collect();
     let eigen = times.iter().fold(f64::INFINITY, |least: f64, &time| least.min(time));
     let expected = exact(style, after);
-    print!("{} {channels} {} | {eigen:.2} |", style.layer, after.positions);
+    print!("{} {channels} {} | {value:.1} | {eigen:.2} |", style.layer, after.positions);
     report::<f64>(style, before, after, &expected);
     report::<f32>(style, before, after, &expected);
     println!();

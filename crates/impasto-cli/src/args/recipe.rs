@@ -77,7 +77,7 @@ pub struct RecipeArguments {
     /// wasserstein is the mean square that features have to move by to have the painting's mean and covariance; mean-variance is
     /// the same where each channel stands by itself. Their losses are smaller numbers than Gram's, by another unit: give them
     /// a --style-weight of their own, in the ten thousands beside a content weight of 1.
-    #[arg(long, value_name = "NAME", value_parser = choice::<StyleLoss>(&["gram", "wasserstein", "mean-variance"]))]
+    #[arg(long, value_name = "NAME", value_parser = choice::<StyleLoss>(&StyleLoss::NAMES))]
     pub style_loss: Option<StyleLoss>,
     /// Factor of the total variation: more is smoother
     #[arg(long, value_name = "FACTOR")]
@@ -202,12 +202,13 @@ where
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use impasto::recipe::StyleLoss;
 
     use crate::args::Arguments;
 
     #[test]
     fn every_name_of_a_choice_is_a_name_of_the_recipe() {
-        let losses = &["gram", "wasserstein", "mean-variance"][..];
+        let losses = &StyleLoss::NAMES[..];
         for (option, names) in [
             ("--optimizer", &["lbfgs", "adam"][..]),
             ("--pool", &["avg", "max"]),

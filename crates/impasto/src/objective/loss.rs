@@ -31,12 +31,13 @@
 //! other is the same where only the diagonals are known (the statistics of AdaIN: Huang and Belongie, 2017).
 //!
 //! Two losses look at the pixels alone, x the picture's `[3, height, width]` values: total variation, over all pairs of
-//! horizontal and vertical neighbours, and the range penalty, over all values beyond 0..255.
+//! horizontal and vertical neighbours or the slanted ones too, and the range penalty, over all values beyond 0..255.
 
 mod content;
 mod covariance;
 mod gram;
 mod mean_variance;
+mod nine_point;
 mod range;
 mod style;
 mod total_variation;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{ContentForm, TotalVariationForm};
+use crate::recipe::{ContentForm, StyleLoss, TotalVariationForm};
 use loss::StyleTarget;
 
 /// The loss of one layer, before any weight.
@@ -110,6 +110,16 @@ pub fn style_moments(
         return Ok(Vec::new());
     }
     Ok(engine.session(&request)?.forward(image)?.moments)
+}
+
+/// Memory that the style loss takes besides the moments and their gradients, in bytes.
+pub fn style_loss_bytes(recipe: &ResolvedRecipe) -> u64 {
+    match recipe.style_loss {
+        StyleLoss::Gram | StyleLoss::MeanVariance => 0,
+        StyleLoss::Wasserstein => {
+            recipe.counted_style_layers().iter().map(|(layer, _)| loss::Wasserstein::bytes(layer.channels())).sum()
+        }
+    }
 }
 
 impl Objective {

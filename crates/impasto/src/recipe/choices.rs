@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{RecipeError, nearest};
+
 /// Which optimiser moves the pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -81,7 +83,37 @@ pub enum StyleLoss {
     MeanVariance,
 }
 
-/// How a style layer's Gram matrices become a loss where [`StyleLoss::Gram`] is chosen; g and a are the Gram matrices a position of picture and style.
+impl StyleLoss {
+    /// The names, as recipes have them.
+    pub const NAMES: [&str; 3] = ["gram", "wasserstein", "mean-variance"];
+
+    /// The style loss of a name.
+    ///
+    /// ```
+    /// use impasto::recipe::StyleLoss;
+    /// assert_eq!(StyleLoss::named("mean-variance"), Ok(StyleLoss::MeanVariance));
+    /// let error = StyleLoss::named("waserstein").unwrap_err().to_string();
+    /// assert!(error.contains("\"wasserstein\" is the nearest"), "{error}");
+    /// ```
+    ///
+    /// # Errors
+    /// A name that there is none of.
+    pub fn named(name: &str) -> Result<StyleLoss, RecipeError> {
+        match name {
+            "gram" => Ok(StyleLoss::Gram),
+            "wasserstein" => Ok(StyleLoss::Wasserstein),
+            "mean-variance" => Ok(StyleLoss::MeanVariance),
+            _ => Err(RecipeError::UnknownStyleLoss {
+                name: name.chars().filter(|letter| !letter.is_control()).take(40).collect(),
+                nearest: nearest(name, StyleLoss::NAMES).map(str::to_owned),
+                known: StyleLoss::NAMES.join(", "),
+            }),
+        }
+    }
+}
+
+/// How a style layer's Gram matrices become a loss where [`StyleLoss::Gram`] is chosen; g and a are the Gram matrices a
+/// position of picture and style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StyleForm {
@@ -91,14 +123,17 @@ pub enum StyleForm {
     Mean,
 }
 
-/// How total variation is counted over all pairs of horizontal and vertical neighbours.
+/// How total variation is counted over all pairs of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum TotalVariationForm {
-    /// 1/2 sum of squared differences (jcjohnson/neural-style).
+    /// 1/2 sum of squared differences of horizontal and vertical neighbours (jcjohnson/neural-style).
     Sum,
-    /// The mean squared difference: does not change with the picture's size.
+    /// The mean squared difference of horizontal and vertical neighbours: does not change with the picture's size.
     Mean,
+    /// 2/3 of the mean squared difference of horizontal and of vertical neighbours, and 1/6 of that of slanted ones each way
+    /// (crowsonkb/style-transfer-pytorch, whose values are in 0..1: divide a weight of theirs by 255^2).
+    NinePoint,
 }
 
 /// How a style image is brought to size before its statistics are taken.

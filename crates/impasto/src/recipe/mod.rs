@@ -42,9 +42,6 @@ pub use nearest::nearest;
 /// another meaning; recipes of every format before are read as they were meant.
 pub const FORMAT: u32 = 2;
 
-/// The first format with `style_loss`; before it there were Gram matrices alone.
-const STYLE_LOSS_FORMAT: u32 = 2;
-
 /// The format of recipes from before there was a number.
 const FIRST_FORMAT: u32 = 1;
 pub use text::{NoText, text_from_bytes};
@@ -114,6 +111,13 @@ pub struct Recipe {
     /// Adam's step, in units of 0..255.
     #[schemars(range(min = 1e-6, max = 1e3))]
     pub learning_rate: Option<f64>,
+    /// How slowly Adam forgets the squares of slopes: its beta 2.
+    #[schemars(range(min = 0.0, max = 0.999_999))]
+    pub adam_beta_2: Option<f64>,
+    /// Where it is more than 0, what Adam shows is an average of its pictures, each weighing so many times the next; L-BFGS shows
+    /// its last.
+    #[schemars(range(min = 0.0, max = 0.999_999))]
+    pub adam_average: Option<f64>,
     /// Steps that L-BFGS remembers.
     #[schemars(range(min = 1, max = 1000))]
     pub history: Option<u32>,
@@ -232,8 +236,12 @@ impl Recipe {
             },
         };
         object.insert("format".to_owned(), format.into());
-        if format < STYLE_LOSS_FORMAT && object.get("style_loss").is_none_or(Value::is_null) {
-            object.insert("style_loss".to_owned(), "gram".into());
+        if format == FIRST_FORMAT {
+            for (field, value) in gained_since_the_first() {
+                if object.get(field).is_none_or(Value::is_null) {
+                    object.insert(field.to_owned(), value);
+                }
+            }
         }
         let known = fields()?;
         if let Some(field) = object.keys().find(|&field| !known.contains(field)) {
@@ -281,6 +289,8 @@ impl Recipe {
             coarse_iterations,
             optimizer,
             learning_rate,
+            adam_beta_2,
+            adam_average,
             history,
             coarse_emphasis,
             clamp,
@@ -314,6 +324,11 @@ impl Recipe {
         }
         varied
     }
+}
+
+/// The fields that format 1 did not have, and what recipes without them meant.
+fn gained_since_the_first() -> [(&'static str, Value); 3] {
+    [("style_loss", "gram".into()), ("adam_beta_2", 0.999.into()), ("adam_average", 0.0.into())]
 }
 
 /// The names of all fields.

@@ -24,6 +24,8 @@ pub struct Preset {
     pub coarse_iterations: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
+    pub adam_beta_2: f64,
+    pub adam_average: f64,
     pub history: u32,
     pub coarse_emphasis: f64,
     pub clamp: bool,
@@ -95,6 +97,9 @@ const AUTHORS: Preset = Preset {
     coarse_iterations: 100,
     optimizer: OptimizerKind::Lbfgs,
     learning_rate: 2.0,
+    // Adam's authors', and no average.
+    adam_beta_2: 0.999,
+    adam_average: 0.0,
     history: 100,
     coarse_emphasis: 0.65,
     clamp: false,

@@ -40,6 +40,8 @@ pub struct ResolvedRecipe {
     pub coarse_iterations: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
+    pub adam_beta_2: f64,
+    pub adam_average: f64,
     pub history: u32,
     pub coarse_emphasis: f64,
     pub clamp: bool,
@@ -147,6 +149,8 @@ impl Recipe {
             coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
+            adam_beta_2: self.adam_beta_2.unwrap_or(preset.adam_beta_2),
+            adam_average: self.adam_average.unwrap_or(preset.adam_average),
             history: self.history.unwrap_or(preset.history),
             coarse_emphasis: self.coarse_emphasis.unwrap_or(preset.coarse_emphasis),
             clamp: self.clamp.unwrap_or(preset.clamp),
@@ -245,6 +249,8 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
     whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
     in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;
+    in_range("adam_beta_2", recipe.adam_beta_2, 0.0, 0.999_999, "a number from 0 to 0.999999")?;
+    in_range("adam_average", recipe.adam_average, 0.0, 0.999_999, "a number from 0 to 0.999999")?;
     in_range("--coarse-emphasis", recipe.coarse_emphasis, 0.0, 4.0, "a number from 0 to 4")?;
     in_range("--noise-ratio", recipe.noise_ratio, 0.0, 1.0, "a number from 0 to 1")?;
     in_range("--noise-deviation", recipe.noise_deviation, 0.0, 1e3, "a number from 0 to 1000")?;

@@ -3,13 +3,15 @@
 use impasto_vgg::cpu::isa::{Isa, Task};
 use rayon::prelude::*;
 
+use super::nine_point::nine_point;
 use crate::picture::vectors::instruction_set;
 use crate::recipe::TotalVariationForm;
 
 /// The total variation of a picture `[3, height, width]`; adds `weight` times its gradient to `gradient`.
 ///
 /// With the pairs (i, j) of neighbours, the sum form is 1/2 sum (x_i - x_j)^2 and the mean form the mean of
-/// (x_i - x_j)^2; a picture of one pixel has no neighbours and no variation.
+/// (x_i - x_j)^2; a picture of one pixel has no neighbours and no variation. The nine-point form has the neighbours across
+/// corners too (`nine_point.rs`).
 pub fn total_variation(
     form: TotalVariationForm,
     picture: &[f32],
@@ -22,6 +24,7 @@ pub fn total_variation(
     let factor = match form {
         TotalVariationForm::Sum => 0.5,
         TotalVariationForm::Mean => 1.0 / pairs.max(1) as f64,
+        TotalVariationForm::NinePoint => return nine_point(picture, width, height, weight, gradient),
     };
     let (scale, set) = (2.0 * factor * weight, instruction_set());
     // Each pixel gathers from its own neighbours, and each pair is counted by its right or lower pixel, so rows are

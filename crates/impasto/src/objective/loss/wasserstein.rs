@@ -66,6 +66,12 @@ impl Wasserstein {
         Wasserstein { mean: style.mean.clone(), root, trace, ridge, eigen, inner, product }
     }
 
+    /// Bytes that one takes at a layer of so many channels.
+    pub fn bytes(channels: usize) -> u64 {
+        // Four matrices: L, two for products, eigenvectors.
+        (4 * channels * channels * size_of::<f64>() + Eigen::scratch_bytes(channels)) as u64
+    }
+
     /// The loss at the picture's moments; `weight` times its derivative by them is written into `gradients`.
     ///
     /// Moments that are no numbers give none.
@@ -91,7 +97,7 @@ impl Wasserstein {
             let value = value.max(least);
             of_roots += value.sqrt();
             // Where the style varies in nothing, T is 0.
-            let scale = if value > 0.0 { value.powf(-0.25) } else { 0.0 };
+            let scale = if value > 0.0 { 1.0 / value.sqrt().sqrt() } else { 0.0 };
             self.eigen.vectors.col_mut(column).iter_mut().for_each(|value| *value *= scale);
         }
         let vectors = &self.eigen.vectors;
@@ -121,12 +127,16 @@ struct Eigen {
 
 impl Eigen {
     fn new(size: usize) -> Eigen {
-        let need = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, PAR, Default::default());
         Eigen {
             values: Diag::zeros(size),
             vectors: Mat::zeros(size, size),
-            memory: vec![MaybeUninit::uninit(); need.unaligned_bytes_required()],
+            memory: vec![MaybeUninit::uninit(); Eigen::scratch_bytes(size)],
         }
+    }
+
+    fn scratch_bytes(size: usize) -> usize {
+        let need = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, PAR, Default::default());
+        need.unaligned_bytes_required()
     }
 
     /// Decomposes a matrix of which the lower triangle is read; whether that came to an end.
