@@ -75,8 +75,8 @@ pub struct RecipeArguments {
     /// What the style loss compares of the layers: Gram matrices (the paper's), or mean and covariance, or mean and variance
     ///
     /// wasserstein is the mean square that features have to move by to have the painting's mean and covariance; mean-variance is
-    /// the same where each channel stands by itself. Their losses are smaller numbers than Gram's, by another unit: give them
-    /// a --style-weight of their own, in the ten thousands beside a content weight of 1.
+    /// the same where each channel stands by itself. They are squares of features, where Gram's are fourth powers, so each needs
+    /// a --style-weight of its own: where the preset default has 75 for gram, 30 begins as strong with wasserstein.
     #[arg(long, value_name = "NAME", value_parser = choice::<StyleLoss>(&StyleLoss::NAMES))]
     pub style_loss: Option<StyleLoss>,
     /// Factor of the total variation: more is smoother
