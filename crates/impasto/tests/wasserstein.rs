@@ -284,6 +284,27 @@ fn a_flat_picture_or_painting_gives_numbers() {
     }
 }
 
+/// Where features hardly vary around large means, the engine's f32 sums leave covariances with eigenvalues below 0.
+#[test]
+fn rounded_moments_give_numbers() {
+    let rounded = |seed, depth: f64| {
+        let mut features = features(seed, 40, 60);
+        features.iter_mut().flatten().for_each(|value| *value = 300.0 + depth * *value);
+        let mut moments = moments_of(&features);
+        let values = moments.second.iter_mut().chain(&mut moments.mean);
+        values.for_each(|value| *value = f64::from(*value as f32));
+        moments
+    };
+    for (style, picture) in [(1e-4, 1e-4), (1e-4, 1.0), (1.0, 1e-4), (1e-3, 1e-5)] {
+        let (style, picture) = (rounded(1, style), rounded(2, picture));
+        for loss in BOTH {
+            let (value, gradients) = evaluate(loss, &style, &picture, 1.0);
+            assert!(value.is_finite() && value >= 0.0, "{loss:?} {value}");
+            assert!(gradients.second.iter().chain(&gradients.mean).all(|it| it.is_finite()), "{loss:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_number_stays_none() {
     let sound = moments_of(&features(1, 8, 30));
