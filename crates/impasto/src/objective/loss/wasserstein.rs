@@ -109,8 +109,9 @@ impl Wasserstein {
         to_moments(picture, &self.mean, weight, gradients);
         let of_means: f64 = picture.mean.iter().zip(&self.mean).map(|(mean, style)| (mean - style).powi(2)).sum();
         let of_ridges = 2.0 * channels as f64 * self.ridge;
-        // Rounding may take what is 0 below it.
-        let of_covariances = (trace + self.trace + of_ridges - 2.0 * of_roots).max(0.0);
+        let of_covariances = trace + self.trace + of_ridges - 2.0 * of_roots;
+        // Rounding may take what is 0 below it; not by `max`, which loses what is no number.
+        let of_covariances = if of_covariances < 0.0 { 0.0 } else { of_covariances };
         (of_means + of_covariances) / channels as f64
     }
 }
