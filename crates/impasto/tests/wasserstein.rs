@@ -423,7 +423,7 @@ fn a_run_brings_the_loss_down() {
                 }
                 Control::Continue
             };
-            paint(&recipe(loss, optimizer).resolve().unwrap(), &engine, images.clone(), None, &mut observer).unwrap();
+            paint(&recipe(loss, optimizer).resolve().unwrap(), &engine, images, None, &mut observer).unwrap();
             let (first, last) = (losses[0], losses[losses.len() - 1]);
             println!("{loss:?} {optimizer:?}: {first} to {last}");
             assert!(last < 0.5 * first, "{loss:?} {optimizer:?}: {first} to {last}");
