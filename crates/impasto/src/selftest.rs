@@ -17,16 +17,27 @@
 //! within rounding of zero may fall on either side of ReLU: one such flip moves single elements of the gradient by a
 //! percent, correctly. Files with the bound `max` have no activation that close to zero.
 //!
+//! A file with `losses_w2` is another kind: the Wasserstein loss at the same layers, weighted 256:64:16:4:1 / 341.
+//!
+//! ```text
+//! content_rgb, style_rgb, input_rgb   as above
+//! losses_w2                           total, then each layer before its weight
+//! grad_w2                             [3, height, width]: d total / d input_rgb
+//! ```
+//!
 //! The comparison runs above the engine boundary, through the same losses that paint pictures.
 
+mod error;
+mod read;
+
 use impasto_vgg::{Border, Engine, EngineError, Layer, Pooling, Precision, SessionRequest};
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata};
 use serde::Serialize;
 
-use crate::objective::{Losses, Objective, request, style_moments};
+pub use error::SelftestError;
+
+use crate::objective::{Objective, request, style_moments};
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{ContentForm, Recipe, RecipeError, StyleForm};
+use crate::recipe::{ContentForm, Recipe, RecipeError, StyleForm, StyleLoss};
 
 /// The golden file inside the library: maximum pooling, 41x33 pixels, gradient bound `max 1e-4`.
 pub const EMBEDDED_GOLDEN: &[u8] = include_bytes!("../data/selftest_max_41x33.safetensors");
@@ -46,6 +57,9 @@ const CONTENT_LAYER: &str = "conv4_2";
 /// The paper's style layers, in the order of the losses in a golden file.
 const STYLE_LAYERS: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
 
+/// Weights of those layers in a file of the Wasserstein loss, before they are brought to a sum of 1.
+const WASSERSTEIN_WEIGHTS: [f64; 5] = [256.0, 64.0, 16.0, 4.0, 1.0];
+
 /// Factor of the style loss in a golden file's total.
 const STYLE_WEIGHT: f64 = 1000.0;
 
@@ -56,46 +70,6 @@ pub enum GradientBound {
     Max(f64),
     /// |ours - reference| / |reference| in the Euclidean norm.
     L2(f64),
-}
-
-/// A comparison that could not be made, in a sentence's second half: the caller names the file.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SelftestError {
-    /// Not a safetensors file, or a damaged one.
-    #[error("is not a readable safetensors file ({0}); give a golden file")]
-    Format(String),
-    /// A tensor that every golden file has is missing.
-    #[error("has no tensor \"{0}\", so it is not a golden file")]
-    Missing(String),
-    /// A tensor has a shape or type that does not fit the others.
-    #[error("holds \"{name}\" as {found}, where {expected} is needed; it is not a golden file")]
-    Shape {
-        /// The tensor.
-        name: String,
-        /// What it is.
-        found: String,
-        /// What it has to be.
-        expected: String,
-    },
-    /// A value is infinite or not a number.
-    #[error("holds values in \"{0}\" that are not finite; it is not a golden file")]
-    NotFinite(String),
-    /// The metadata lack a value or hold one that says nothing.
-    #[error("has the metadata {key}=\"{value}\", where {expected} is needed; it is not a golden file")]
-    Metadata {
-        /// `pool` or `gradient_bound`.
-        key: &'static str,
-        /// What stands there, shortened.
-        value: String,
-        /// What has to stand there.
-        expected: &'static str,
-    },
-    /// The engine refused.
-    #[error("cannot be compared: {0}")]
-    Engine(#[from] EngineError),
-    /// The paper's recipe does not resolve, which would be a fault of this library.
-    #[error("cannot be compared: {0}")]
-    Recipe(#[from] RecipeError),
 }
 
 /// An image of a golden file: `[3, height, width]`, RGB in 0..255.
@@ -131,10 +105,30 @@ pub struct GoldenFile {
     style: Image,
     input: Image,
     layers: Vec<LayerReference>,
-    /// content, style, total, then E_l of each of [`STYLE_LAYERS`].
+    expected: Vec<Expected>,
+}
+
+/// What is evaluated and compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    /// The paper's content loss alone.
+    Content,
+    /// The paper's style loss alone.
+    Style,
+    /// Both: content, style, total, then each style layer.
+    Total,
+    /// The Wasserstein loss: total, then each layer before its weight.
+    Wasserstein,
+}
+
+/// What has to come of a comparison.
+#[derive(Clone, Debug)]
+struct Expected {
+    comparison: Comparison,
+    /// As [`Comparison`] lists them; empty where they are not looked at.
     losses: Vec<f64>,
-    /// By content, style and total.
-    gradients: [Vec<f64>; 3],
+    /// `[3, height, width]`.
+    gradient: Vec<f64>,
 }
 
 /// The worst errors of an engine on one golden file. Each is NaN where the engine's values are.
@@ -154,34 +148,6 @@ pub struct GoldenReport {
 }
 
 impl GoldenFile {
-    /// Reads the bytes of a golden file.
-    ///
-    /// # Errors
-    /// Bytes that are not such a file.
-    pub fn read(bytes: &[u8]) -> Result<GoldenFile, SelftestError> {
-        let format = |error: safetensors::SafeTensorError| SelftestError::Format(error.to_string());
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format)?;
-        let file = SafeTensors::deserialize(bytes).map_err(format)?;
-        let image = |name| read_image(&file, name);
-        let (content, style, input) = (image("content_rgb")?, image("style_rgb")?, image("input_rgb")?);
-        let shape = [3, input.height, input.width];
-        if (content.height, content.width) != (input.height, input.width) {
-            let found = format!("{:?}", [3, content.height, content.width]);
-            return Err(SelftestError::Shape { name: "content_rgb".into(), found, expected: format!("{shape:?}") });
-        }
-        let gradient = |name| read_values(&file, name, &shape);
-        Ok(GoldenFile {
-            pooling: read_pooling(&metadata)?,
-            gradient_bound: read_gradient_bound(&metadata)?,
-            layers: read_layers(&file, &input)?,
-            losses: read_values(&file, "losses", &[3 + STYLE_LAYERS.len()])?,
-            gradients: [gradient("grad_content")?, gradient("grad_style")?, gradient("grad_total")?],
-            content,
-            style,
-            input,
-        })
-    }
-
     /// Compares what `engine` computes with what the file holds.
     ///
     /// ```no_run
@@ -196,17 +162,14 @@ impl GoldenFile {
     /// [`SelftestError::Engine`] where the engine refuses; an engine that computes wrong is no error but a report.
     pub fn compare(&self, engine: &dyn Engine) -> Result<GoldenReport, SelftestError> {
         let features = self.compare_features(engine)?;
-        let (_, content) = self.evaluate(engine, 1.0, 0.0)?;
-        let (_, style) = self.evaluate(engine, 0.0, 1.0)?;
-        let (losses, total) = self.evaluate(engine, 1.0, STYLE_WEIGHT)?;
-
-        let layers = losses.style_layers.iter().map(|layer| layer.loss);
-        let losses = [losses.content, losses.style, losses.total].into_iter().chain(layers);
-        let losses = worst(losses.zip(&self.losses).map(|(ours, &reference)| max_error(&[ours], &[reference])));
-        let gradients = [content, style, total];
-        let compared = || gradients.iter().zip(&self.gradients);
-        let gradient_max = worst(compared().map(|(ours, reference)| max_error(ours, reference)));
-        let gradient_l2 = worst(compared().map(|(ours, reference)| l2_error(ours, reference)));
+        let (mut losses, mut gradient_max, mut gradient_l2) = (0.0, 0.0, 0.0);
+        for expected in &self.expected {
+            let (ours, gradient) = self.evaluate(engine, expected.comparison)?;
+            let pairs = ours.iter().zip(&expected.losses);
+            losses = worst(pairs.map(|(&ours, &reference)| max_error(&[ours], &[reference])).chain([losses]));
+            gradient_max = worst([gradient_max, max_error(&gradient, &expected.gradient)]);
+            gradient_l2 = worst([gradient_l2, l2_error(&gradient, &expected.gradient)]);
+        }
         let gradient_ok = match self.gradient_bound {
             GradientBound::Max(bound) => gradient_max <= bound,
             GradientBound::L2(bound) => gradient_l2 <= bound,
@@ -217,6 +180,9 @@ impl GoldenFile {
 
     /// The worst error over all features, means and Gram matrices that the file holds.
     fn compare_features(&self, engine: &dyn Engine) -> Result<f64, EngineError> {
+        if self.layers.is_empty() {
+            return Ok(0.0);
+        }
         let mut taps: Vec<Layer> = self.layers.iter().map(|reference| reference.layer).collect();
         taps.sort_unstable();
         taps.dedup();
@@ -249,14 +215,9 @@ impl GoldenFile {
         Ok(error)
     }
 
-    /// The paper's losses at the input image, and the gradient of content_weight content + style_weight style.
-    fn evaluate(
-        &self,
-        engine: &dyn Engine,
-        content_weight: f64,
-        style_weight: f64,
-    ) -> Result<(Losses, Vec<f64>), SelftestError> {
-        let recipe = self.paper_recipe(content_weight, style_weight)?;
+    /// The losses at the input image, as [`Comparison`] lists them, and the gradient.
+    fn evaluate(&self, engine: &dyn Engine, what: Comparison) -> Result<(Vec<f64>, Vec<f64>), SelftestError> {
+        let recipe = self.recipe(what)?;
         let (width, height) = (self.style.width, self.style.height);
         let style = style_moments(&recipe, engine, &self.style.values, width, height, None)?;
         let mut session = engine.session(&request(&recipe, self.input.width, self.input.height, None))?;
@@ -264,21 +225,36 @@ impl GoldenFile {
         let mut gradient = vec![0.0; self.input.values.len()];
         let mut objective = Objective::new(&recipe, &[(style, 1.0)]);
         let losses = objective.evaluate(&mut *session, &self.input.values, &mut gradient)?;
+        let sums = match what {
+            Comparison::Wasserstein => vec![losses.total],
+            _ => vec![losses.content, losses.style, losses.total],
+        };
+        let losses = sums.into_iter().chain(losses.style_layers.iter().map(|layer| layer.loss)).collect();
         Ok((losses, gradient.into_iter().map(f64::from).collect()))
     }
 
-    fn paper_recipe(&self, content_weight: f64, style_weight: f64) -> Result<ResolvedRecipe, RecipeError> {
-        let layers = |names: &[&str]| {
-            let weight = 1.0 / names.len() as f64;
-            names.iter().map(|name| (Layer::named(name).expect("the paper's layers are VGG-19's"), weight)).collect()
+    /// What is minimised.
+    fn recipe(&self, what: Comparison) -> Result<ResolvedRecipe, RecipeError> {
+        let layers = |names: &[&str], weight: fn(usize) -> f64| {
+            let weighted = |(place, name): (usize, &&str)| {
+                (Layer::named(name).expect("the paper's layers are VGG-19's"), weight(place))
+            };
+            names.iter().enumerate().map(weighted).collect()
+        };
+        let (content_weight, style_weight, style_loss, weight): (_, _, _, fn(usize) -> f64) = match what {
+            Comparison::Content => (1.0, 0.0, StyleLoss::Gram, |_| 0.2),
+            Comparison::Style => (0.0, 1.0, StyleLoss::Gram, |_| 0.2),
+            Comparison::Total => (1.0, STYLE_WEIGHT, StyleLoss::Gram, |_| 0.2),
+            Comparison::Wasserstein => (0.0, 1.0, StyleLoss::Wasserstein, |place| WASSERSTEIN_WEIGHTS[place] / 341.0),
         };
         let recipe = Recipe {
             preset: Some("authors".to_owned()),
             content_weight: Some(content_weight),
             style_weight: Some(style_weight),
-            content_layers: Some(layers(&[CONTENT_LAYER])),
-            style_layers: Some(layers(&STYLE_LAYERS)),
+            content_layers: Some(layers(&[CONTENT_LAYER], |_| 1.0)),
+            style_layers: Some(layers(&STYLE_LAYERS, weight)),
             content_form: Some(ContentForm::Paper),
+            style_loss: Some(style_loss),
             style_form: Some(StyleForm::Paper),
             pool: Some(self.pooling),
             border: Some(Border::Zero),
@@ -312,106 +288,6 @@ fn l2_error(ours: &[f64], reference: &[f64]) -> f64 {
 /// error / size, where nothing is the right answer to nothing.
 fn ratio(error: f64, size: f64) -> f64 {
     if error == 0.0 { 0.0 } else { error / size }
-}
-
-fn read_pooling(metadata: &Metadata) -> Result<Pooling, SelftestError> {
-    let value = metadata_value(metadata, "pool").unwrap_or_default();
-    match value.split_whitespace().next() {
-        Some("avg") => Ok(Pooling::Average),
-        Some("max") => Ok(Pooling::Max),
-        _ => Err(SelftestError::Metadata { key: "pool", value: shortened(value), expected: "avg or max" }),
-    }
-}
-
-fn read_gradient_bound(metadata: &Metadata) -> Result<GradientBound, SelftestError> {
-    let Some(value) = metadata_value(metadata, "gradient_bound") else { return Ok(DEFAULT_GRADIENT_BOUND) };
-    let bound = value.split_once(' ').and_then(|(kind, bound)| {
-        let bound = bound.trim().parse::<f64>().ok().filter(|bound| bound.is_finite() && *bound >= 0.0)?;
-        match kind {
-            "max" => Some(GradientBound::Max(bound)),
-            "l2" => Some(GradientBound::L2(bound)),
-            _ => None,
-        }
-    });
-    let expected = "\"max\" or \"l2\" with a number";
-    bound.ok_or_else(|| SelftestError::Metadata { key: "gradient_bound", value: shortened(value), expected })
-}
-
-fn metadata_value<'file>(metadata: &'file Metadata, key: &str) -> Option<&'file str> {
-    metadata.metadata().as_ref()?.get(key).map(String::as_str)
-}
-
-/// Enough of an untrusted text to know it by, on one line.
-fn shortened(text: &str) -> String {
-    text.chars().take(40).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-/// Every feature map, mean and Gram matrix of the file, by name, so that reports do not depend on a hash's order.
-fn read_layers(file: &SafeTensors<'_>, input: &Image) -> Result<Vec<LayerReference>, SelftestError> {
-    let mut names = file.names();
-    names.sort_unstable();
-    let mut layers = Vec::new();
-    for name in names {
-        let Some((prefix, layer)) = name.split_once('_') else { continue };
-        let quantity = match prefix {
-            "feature" => Quantity::Feature,
-            "mean" => Quantity::Mean,
-            "gram" => Quantity::Gram,
-            _ => continue,
-        };
-        let layer = Layer::named(layer).map_err(|_| SelftestError::Shape {
-            name: shortened(name),
-            found: "a layer that VGG-19 does not have".to_owned(),
-            expected: "one of its layers".to_owned(),
-        })?;
-        let (channels, (height, width)) = (layer.channels(), layer.map_size(input.height, input.width));
-        let values = match quantity {
-            Quantity::Feature => read_values(file, name, &[channels, height, width])?,
-            Quantity::Mean => read_values(file, name, &[channels])?,
-            Quantity::Gram => read_values(file, name, &[channels, channels])?,
-        };
-        layers.push(LayerReference { quantity, layer, values });
-    }
-    if layers.is_empty() {
-        return Err(SelftestError::Missing("feature_conv4_2".to_owned()));
-    }
-    Ok(layers)
-}
-
-fn read_image(file: &SafeTensors<'_>, name: &str) -> Result<Image, SelftestError> {
-    let view = file.tensor(name).map_err(|_| SelftestError::Missing(name.to_owned()))?;
-    match *view.shape() {
-        [3, height, width] if height > 0 && width > 0 => {
-            let values = read_values(file, name, &[3, height, width])?;
-            Ok(Image { height, width, values: values.into_iter().map(|value| value as f32).collect() })
-        }
-        ref shape => Err(SelftestError::Shape {
-            name: name.to_owned(),
-            found: format!("{shape:?}"),
-            expected: "[3, height, width]".to_owned(),
-        }),
-    }
-}
-
-/// The tensor `name`, which has to be of `shape` and float32 or float64, all of it finite.
-fn read_values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f64>, SelftestError> {
-    let view = file.tensor(name).map_err(|_| SelftestError::Missing(name.to_owned()))?;
-    let values: Option<Vec<f64>> = match view.dtype() {
-        _ if view.shape() != shape => None,
-        Dtype::F32 => Some(view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect()),
-        Dtype::F64 => Some(view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()),
-        _ => None,
-    };
-    let values = values.ok_or_else(|| SelftestError::Shape {
-        name: shortened(name),
-        found: format!("{:?} {:?}", view.dtype(), view.shape()),
-        expected: format!("F32 or F64 {shape:?}"),
-    })?;
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        Err(SelftestError::NotFinite(shortened(name)))
-    }
 }
 
 #[cfg(test)]

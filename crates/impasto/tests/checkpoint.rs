@@ -9,7 +9,7 @@ use impasto::checkpoint::{Checkpoint, CheckpointError, Keeper, NAMES, Snapshot, 
 use impasto::crc32c::crc32c;
 use impasto::disk::RealDisk;
 use impasto::picture::Picture;
-use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size, parse_layers};
+use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size, StyleLoss, parse_layers};
 use impasto::resolve::ResolvedRecipe;
 use impasto::{Control, Event, Images, Keeping, Outcome, PaintError, paint, paint_kept};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
@@ -70,8 +70,14 @@ fn decode(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
 
 #[test]
 fn from_every_evaluation_the_run_ends_in_the_same_bytes() {
-    for optimizer in [OptimizerKind::Lbfgs, OptimizerKind::Adam] {
-        let recipe = recipe(optimizer);
+    let (lbfgs, adam) = (OptimizerKind::Lbfgs, OptimizerKind::Adam);
+    for (optimizer, style_loss, adam_average) in [
+        (lbfgs, StyleLoss::Gram, 0.0),
+        (adam, StyleLoss::Gram, 0.0),
+        (lbfgs, StyleLoss::Wasserstein, 0.0),
+        (adam, StyleLoss::MeanVariance, 0.8),
+    ] {
+        let recipe = ResolvedRecipe { style_loss, adam_average, ..recipe(optimizer) };
         let (whole, kept, losses) = run(&recipe, None, 2).unwrap();
         assert_eq!(kept.len(), 22);
         let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));

@@ -2,7 +2,7 @@
 
 use impasto::loss;
 use impasto::objective::{Objective, request, style_moments};
-use impasto::recipe::{ContentForm, Recipe, StyleForm, TotalVariationForm, parse_layers};
+use impasto::recipe::{ContentForm, Recipe, StyleForm, StyleLoss, TotalVariationForm, parse_layers};
 use impasto_vgg::reference::ReferenceEngine;
 use impasto_vgg::{Border, Distance, Engine, Layer, MomentGradients, Moments, Pooling, Weights};
 use proptest::prelude::*;
@@ -75,13 +75,13 @@ proptest! {
         for form in [StyleForm::Paper, StyleForm::Mean] {
             let picture = moments(seed, channels);
             let mut gradients = MomentGradients { mean: vec![1.0], second: vec![] };
-            loss::style(form, &picture, &target, weight, &mut gradients);
+            loss::gram(form, &picture, &target, weight, &mut gradients);
             prop_assert!(gradients.mean.is_empty());
             let value = |place: usize, by: f64| {
                 let mut moved = picture.clone();
                 moved.second[place] += by;
                 let mut unused = MomentGradients { mean: vec![], second: vec![] };
-                weight * loss::style(form, &moved, &target, weight, &mut unused)
+                weight * loss::gram(form, &moved, &target, weight, &mut unused)
             };
             for place in 0..channels * channels {
                 let difference = (value(place, 0.5) - value(place, -0.5)) / 1.0;
@@ -95,7 +95,7 @@ proptest! {
         seed in 0..1000_u64, width in 1..7_usize, height in 1..7_usize, weight in 0.1..9.0_f64,
     ) {
         let picture = pixels(seed, 3 * width * height);
-        for form in [TotalVariationForm::Sum, TotalVariationForm::Mean] {
+        for form in [TotalVariationForm::Sum, TotalVariationForm::Mean, TotalVariationForm::NinePoint] {
             let mut gradient = vec![0.0; picture.len()];
             loss::total_variation(form, &picture, width, height, weight, &mut gradient);
             let error = error_of_pixel_gradient(&picture, &gradient, |moved| {
@@ -124,7 +124,7 @@ fn any_number_of_threads_gives_the_same_style_loss() {
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut gradients = MomentGradients { mean: vec![], second: vec![] };
-        let loss = pool.install(|| loss::style(StyleForm::Paper, &picture, &target, 0.7, &mut gradients));
+        let loss = pool.install(|| loss::gram(StyleForm::Paper, &picture, &target, 0.7, &mut gradients));
         (loss, gradients)
     };
     let of_one = with(1);
@@ -149,6 +149,35 @@ fn pixel_losses_are_the_sums_that_they_are_said_to_be() {
     assert!((loss::range(&picture, 1.0, &mut gradient) - (4.0 + 9.0) / 12.0).abs() < 1e-12);
 }
 
+/// The nine-point form as it is published: on a picture that is continued by its border, direction by direction.
+#[test]
+fn nine_points_are_the_means_over_a_continued_picture() {
+    for (width, height) in [(1, 1), (1, 4), (5, 1), (2, 2), (6, 5)] {
+        let picture = pixels(11, 3 * width * height);
+        let continued = |colour: usize, y: usize, x: usize| {
+            let (y, x) = (y.clamp(1, height) - 1, x.clamp(1, width) - 1);
+            f64::from(picture[(colour * height + y) * width + x])
+        };
+        let mean =
+            |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>, down: usize, from: usize, to: usize| {
+                let (mut sum, mut count) = (0.0, 0.0);
+                for (colour, y) in (0..3).flat_map(|colour| rows.clone().map(move |y| (colour, y))) {
+                    for x in columns.clone() {
+                        sum += (continued(colour, y + down, x + to) - continued(colour, y, x + from)).powi(2);
+                        count += 1.0;
+                    }
+                }
+                sum / count
+            };
+        let straight = mean(1..height + 1, 1..width + 1, 0, 0, 1) + mean(1..height + 1, 1..width + 1, 1, 0, 0);
+        let slanted = mean(0..height + 1, 0..width + 1, 1, 0, 1) + mean(0..height + 1, 0..width + 1, 1, 1, 0);
+        let expected = 2.0 * (straight / 3.0 + slanted / 12.0);
+        let mut gradient = vec![0.0; picture.len()];
+        let found = loss::total_variation(TotalVariationForm::NinePoint, &picture, width, height, 1.0, &mut gradient);
+        assert!((found - expected).abs() <= 1e-12 * expected, "{width}x{height}: {found} {expected}");
+    }
+}
+
 #[test]
 fn losses_do_not_depend_on_the_number_of_threads() {
     let (width, height) = (301, 97);
@@ -159,8 +188,10 @@ fn losses_do_not_depend_on_the_number_of_threads() {
             let mut gradient = vec![0.5; picture.len()];
             let variation =
                 loss::total_variation(TotalVariationForm::Mean, &picture, width, height, 3.0, &mut gradient);
+            let nine =
+                loss::total_variation(TotalVariationForm::NinePoint, &picture, width, height, 3.0, &mut gradient);
             let range = loss::range(&picture, 2.0, &mut gradient);
-            (variation, range, gradient)
+            (variation, nine, range, gradient)
         })
     };
     assert_eq!(with(1), with(3));
@@ -174,11 +205,14 @@ fn whole_objective_has_the_gradient_of_its_differences() {
         (ContentForm::Paper, StyleForm::Paper, TotalVariationForm::Sum, Pooling::Average, Border::Zero),
         (ContentForm::Mean, StyleForm::Mean, TotalVariationForm::Mean, Pooling::Max, Border::Replicate),
     ];
-    for (content_form, style_form, tv_form, pool, border) in forms {
+    let style_losses = [StyleLoss::Gram, StyleLoss::Wasserstein, StyleLoss::MeanVariance];
+    let cases = style_losses.into_iter().flat_map(|loss| forms.map(|forms| (loss, forms)));
+    for (style_loss, (content_form, style_form, tv_form, pool, border)) in cases {
         let recipe = Recipe {
             content_layers: Some(parse_layers("", "conv2_2=0.5,pool2=2").unwrap()),
             style_layers: Some(parse_layers("", "conv1_1=0.2,conv2_1=3,conv3_1").unwrap()),
             content_form: Some(content_form),
+            style_loss: Some(style_loss),
             style_form: Some(style_form),
             tv_form: Some(tv_form),
             tv_weight: Some(7.0),
@@ -211,7 +245,10 @@ fn whole_objective_has_the_gradient_of_its_differences() {
                 objective.evaluate(session.as_mut(), &moved, &mut vec![0.0; moved.len()]).unwrap().total
             };
             let difference = (value(NETWORK_STEP) - value(-NETWORK_STEP)) / (2.0 * f64::from(NETWORK_STEP));
-            assert!((slope - difference).abs() < 1e-3 * norm, "{pool:?}: {slope} {difference} of {norm}");
+            assert!(
+                (slope - difference).abs() < 1e-3 * norm,
+                "{style_loss:?} {pool:?}: {slope} {difference} of {norm}"
+            );
         }
     }
 }

@@ -277,6 +277,44 @@ fn adam_takes_the_papers_steps() {
     assert!((f64::from(picture[0]) - expected).abs() < 1e-6, "{picture:?} {expected}");
 }
 
+/// Two steps by hand with another beta 2: mean square 0.0199 and 0.01 * (0.99 + 9) over their corrections.
+#[test]
+fn adams_beta_2_is_what_it_is_told() {
+    let mut adam = Adam::new(1.0, false).with_beta_2(0.99);
+    let mut picture = vec![0.0];
+    adam.advance(&mut picture, 1.0, &[1.0]);
+    adam.advance(&mut picture, 1.0, &[3.0]);
+    let expected = -1.0 - (0.39 / 0.19) / (0.0999_f64 / 0.0199).sqrt();
+    assert!((f64::from(picture[0]) - expected).abs() < 1e-6, "{picture:?} {expected}");
+}
+
+/// Kingma and Ba's average with its correction, from all pictures that were evaluated; a rejected one is not among them.
+#[test]
+fn an_average_of_pictures_weighs_each_by_its_age() {
+    let bowl = Bowl::new(12, 20.0);
+    let mut adam = Adam::new(2.0, false).with_average(0.9);
+    assert!(adam.shown().is_empty());
+    let mut picture = vec![128.0; 12];
+    let mut seen: Vec<Vec<f32>> = Vec::new();
+    for evaluation in 0..30 {
+        let (loss, gradient) = bowl.at(&picture);
+        let loss = if evaluation == 20 { f64::NAN } else { loss };
+        let here = picture.clone();
+        if adam.advance(&mut picture, loss, &gradient) == Step::Accepted {
+            seen.push(here);
+        }
+        let weights: Vec<f64> = (0..seen.len()).rev().map(|age| 0.9_f64.powi(age as i32)).collect();
+        let total: f64 = weights.iter().sum();
+        for (place, &shown) in adam.shown().iter().enumerate() {
+            let sum: f64 = seen.iter().zip(&weights).map(|(seen, weight)| weight * f64::from(seen[place])).sum();
+            assert!((f64::from(shown) - sum / total).abs() < 1e-3, "{evaluation}: {shown} {}", sum / total);
+        }
+    }
+    assert_eq!(seen.len(), 29);
+    assert_ne!(adam.shown(), adam.good());
+    assert_eq!(Adam::new(2.0, false).bytes(100) + 400, adam.bytes(100));
+}
+
 #[test]
 fn clamped_adam_stays_within_bounds() {
     let bowl = Bowl::new(30, 5.0);
@@ -297,11 +335,11 @@ fn any_number_of_threads_gives_the_same_bytes() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut optimiser: Box<dyn Optimiser> = match adam {
-                true => Box::new(Adam::new(2.0, true)),
+                true => Box::new(Adam::new(2.0, true).with_average(0.9)),
                 false => Box::new(Lbfgs::new(6, true, Some(Preconditioner::new(80, 83, 1.0)))),
             };
             run(optimiser.as_mut(), vec![90.0; 19_920], 20, |_, picture| bowl.at(picture));
-            optimiser.good().to_vec()
+            [optimiser.good(), optimiser.shown()].concat()
         })
     };
     for adam in [true, false] {

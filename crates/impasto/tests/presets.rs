@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 const NOT_CHOSEN: [&str; 6] = ["format", "version", "engine", "content", "styles", "preset"];
 
 /// Fields that a recipe has and the command line has no option for.
-const RECIPE_ALONE: [&str; 5] = ["blend_form", "content_form", "style_form", "tv_form", "style_fit"];
+const RECIPE_ALONE: [&str; 7] =
+    ["adam_average", "adam_beta_2", "blend_form", "content_form", "style_form", "tv_form", "style_fit"];
 
 const HEAD: &str = "\
 # Presets

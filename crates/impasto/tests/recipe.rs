@@ -5,7 +5,9 @@ use std::path::Path;
 
 use impasto::presets::PRESETS;
 use impasto::read::decode_recipe;
-use impasto::recipe::{FORMAT, Recipe, RecipeError, Size, Start, TotalVariationForm, parse_layers, text_from_bytes};
+use impasto::recipe::{
+    FORMAT, Recipe, RecipeError, Size, Start, StyleLoss, TotalVariationForm, parse_layers, text_from_bytes,
+};
 use impasto::resolve::{ResolvedRecipe, style_shares};
 use impasto_vgg::{Layer, Pooling};
 
@@ -161,6 +163,7 @@ fn factor_per_pair(recipe: &ResolvedRecipe, pairs: f64) -> f64 {
     match recipe.tv_form {
         TotalVariationForm::Sum => 0.5 * recipe.tv_weight,
         TotalVariationForm::Mean => recipe.tv_weight / pairs,
+        TotalVariationForm::NinePoint => panic!("no preset that is denoised here counts nine points"),
     }
 }
 
@@ -216,8 +219,14 @@ fn a_recipe_has_a_format_and_one_from_the_future_is_refused_by_both_numbers() {
     let carried: serde_json::Value = serde_json::from_str(&of_preset("default").to_json()).unwrap();
     assert_eq!(carried["format"], FORMAT);
     // Before there was a number, a picture's recipe had a version; what is written by hand has neither.
-    for text in ["{\"version\": \"0.1.0\"}", "{}", "{\"format\": null}", "{\"format\": 1}"] {
-        assert_eq!(Recipe::from_json(text).unwrap().format, Some(1), "{text}");
+    for (text, format) in [
+        ("{\"version\": \"0.1.0\"}", 1),
+        ("{\"format\": 1}", 1),
+        ("{}", FORMAT),
+        ("{\"format\": null}", FORMAT),
+        ("{\"format\": 2, \"version\": \"0.1.0\"}", 2),
+    ] {
+        assert_eq!(Recipe::from_json(text).unwrap().format, Some(format), "{text}");
     }
     let next = FORMAT + 1;
     let future = format!("{{\"format\": {next}, \"version\": \"7.1.0\", \"glitter\": true}}");
@@ -229,6 +238,23 @@ fn a_recipe_has_a_format_and_one_from_the_future_is_refused_by_both_numbers() {
         let error = Recipe::from_json(&format!("{{\"format\": {wrong}}}")).unwrap_err();
         assert!(error.to_string().contains("format"), "{wrong}: {error}");
     }
+}
+
+/// Format 1 knew Gram matrices alone; what it leaves open is no preset's to say.
+#[test]
+fn a_recipe_of_format_1_compares_gram_matrices() {
+    let loss = |text: &str| Recipe::from_json(text).unwrap().style_loss;
+    for text in ["{\"version\": \"0.1.0\"}", "{\"format\": 1}", "{\"format\": 1, \"style_loss\": null}"] {
+        assert_eq!(loss(text), Some(StyleLoss::Gram), "{text}");
+    }
+    assert_eq!(loss("{}"), None);
+    for (name, named) in StyleLoss::NAMES.iter().zip([StyleLoss::Gram, StyleLoss::Wasserstein, StyleLoss::MeanVariance])
+    {
+        assert_eq!(loss(&format!("{{\"style_loss\": \"{name}\"}}")), Some(named));
+        assert_eq!(StyleLoss::named(name), Ok(named));
+    }
+    let wrong = Recipe::from_json("{\"style_loss\": \"waserstein\"}").unwrap_err().to_string();
+    assert!(StyleLoss::NAMES.iter().all(|name| wrong.contains(name)), "{wrong}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
-use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, parse_layers};
+use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers};
 use impasto_job::Order;
 use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Pooling};
@@ -73,6 +73,13 @@ pub struct RecipeArguments {
     /// Style layers, each with a weight if you like (conv1_1=0.2,conv2_1=0.2)
     #[arg(long, value_name = "LAYER[=W],...")]
     pub style_layers: Option<String>,
+    /// What the style loss compares of the layers: Gram matrices (the paper's), or mean and covariance, or mean and variance
+    ///
+    /// wasserstein is the mean square that features have to move by to have the painting's mean and covariance; mean-variance is
+    /// the same where each channel stands by itself. They are squares of features, where Gram's are fourth powers, so each needs
+    /// a --style-weight of its own: where the preset default has 75 for gram, 30 begins as strong with wasserstein.
+    #[arg(long, value_name = "NAME", value_parser = choice::<StyleLoss>(&StyleLoss::NAMES))]
+    pub style_loss: Option<StyleLoss>,
     /// Factor of the total variation: more is smoother
     #[arg(long, value_name = "FACTOR")]
     pub tv_weight: Option<f64>,
@@ -169,6 +176,7 @@ impl RecipeArguments {
             style_weight: self.style_weight,
             content_layers: layers("--content-layers", &self.content_layers)?,
             style_layers: layers("--style-layers", &self.style_layers)?,
+            style_loss: self.style_loss,
             tv_weight: self.tv_weight,
             denoise: self.denoise,
             range_weight: self.range_weight,
@@ -212,14 +220,19 @@ where
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use impasto::recipe::StyleLoss;
 
     use crate::args::Arguments;
 
     #[test]
     fn every_name_of_a_choice_is_a_name_of_the_recipe() {
-        for (option, names) in
-            [("--optimizer", ["lbfgs", "adam"]), ("--pool", ["avg", "max"]), ("--border", ["zero", "replicate"])]
-        {
+        let losses = &StyleLoss::NAMES[..];
+        for (option, names) in [
+            ("--optimizer", &["lbfgs", "adam"][..]),
+            ("--pool", &["avg", "max"]),
+            ("--border", &["zero", "replicate"]),
+            ("--style-loss", losses),
+        ] {
             for name in names {
                 let typed = ["impasto", "paint", "c.png", "s.png", "-o", "o.png", option, name];
                 assert!(Arguments::try_parse_from(typed).is_ok(), "{option} {name}");

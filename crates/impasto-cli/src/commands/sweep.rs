@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use impasto::disk::{RealDisk, Way, check_writable, create_folder, remove_file_if_present};
 use impasto::read::{ReadLimits, read_picture, read_recipe};
+use impasto::recipe::StyleLoss;
 use impasto::rescue::rescue_picture;
 use impasto::sheet::{Cell, sheet};
 use impasto::write::{OutputFormat, WriteOptions, check_picture_writable, write_picture};
@@ -162,6 +163,7 @@ fn vary(recipe: &mut RecipeArguments, name: &str, value: &str) -> Result<(), Fai
         "tv-weight" => recipe.tv_weight = Some(number()?),
         "style-scale" => recipe.style_scale = Some(number()?),
         "content-layer" => recipe.content_layers = Some(value.to_owned()),
+        "style-loss" => recipe.style_loss = Some(StyleLoss::named(value).map_err(Failure::usage)?),
         "seed" => recipe.seed = Some(whole(value)?),
         // init: noise:3 is noise of seed 3.
         _ => match value.split_once(':') {

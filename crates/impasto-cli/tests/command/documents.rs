@@ -3,7 +3,7 @@
 use crate::workshop::Workshop;
 
 /// The options of `paint`.
-const OPTIONS: [&str; 26] = [
+const OPTIONS: [&str; 27] = [
     "--size",
     "--iterations",
     "--optimizer",
@@ -15,6 +15,7 @@ const OPTIONS: [&str; 26] = [
     "--style-weight",
     "--content-layers",
     "--style-layers",
+    "--style-loss",
     "--pool",
     "--precision",
     "--weights",

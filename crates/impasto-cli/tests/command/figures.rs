@@ -4,6 +4,7 @@ use std::path::Path;
 
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::recipe::Start;
+use impasto::recipe::StyleLoss;
 use impasto::{Recipe, ResolvedRecipe};
 use impasto_vgg::Pooling;
 
@@ -117,6 +118,12 @@ fn the_figures_choices_are_what_the_paper_varies() {
         assert_eq!(layers.iter().map(|(layer, _)| layer.name()).collect::<Vec<_>>(), [layer]);
     }
     run(&workshop, &SWEEP, &["--vary", "init=content,style,noise:1,noise:2"]);
+    run(&workshop, &SWEEP, &["--vary", "style-loss=gram,wasserstein,mean-variance", "--style-weight", "3"]);
+    let losses = ["gram", "wasserstein", "mean-variance"];
+    let varied = losses.map(|loss| recipe(&workshop, &format!("sheet-pictures/style-loss={loss}.png")).style_loss);
+    assert_eq!(varied, [StyleLoss::Gram, StyleLoss::Wasserstein, StyleLoss::MeanVariance]);
+    let pictures = losses.map(|loss| workshop.bytes(&format!("sheet-pictures/style-loss={loss}.png")));
+    assert!(pictures[0] != pictures[1] && pictures[1] != pictures[2] && pictures[0] != pictures[2]);
     let started = ["content", "style", "noise_1", "noise_2"]
         .map(|start| recipe(&workshop, &format!("sheet-pictures/init={start}.png")))
         .map(|recipe| (recipe.init, recipe.seed));
@@ -141,6 +148,7 @@ fn a_sweep_that_cannot_be_is_one_sentence_before_any_work() {
         ("--vary", vec![]),
         ("cannot be varied", vec!["--vary", "colour=1"]),
         ("not a number", vec!["--vary", "ratio=much"]),
+        ("\"wasserstein\" is the nearest", vec!["--vary", "style-loss=gram,waserstein"]),
         ("conv9_9", vec!["--vary", "content-layer=conv4_2,conv9_9"]),
         ("same thing twice", vec!["--vary", "seed=1", "--vary", "seed=2"]),
         ("two directions", vec!["--vary", "seed=1", "--vary", "ratio=2", "--vary", "style-scale=1"]),

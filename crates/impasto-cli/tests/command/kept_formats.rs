@@ -10,13 +10,22 @@ use std::time::Duration;
 
 use impasto::digest::sha256;
 use impasto::read::{ReadLimits, read_picture};
+use impasto::recipe::FORMAT;
 use impasto::run_folder::read_record;
 use serde_json::Value;
 
 use crate::workshop::{Workshop, files_of};
 
-/// The fields that a recipe has gained since.
-const GAINED: [&str; 1] = ["format"];
+/// The fields that a recipe has gained since, and what those without them meant.
+fn gained(field: &str) -> Option<Value> {
+    match field {
+        "format" => Some(FORMAT.into()),
+        "style_loss" => Some("gram".into()),
+        "adam_beta_2" => Some(0.999.into()),
+        "adam_average" => Some(0.0.into()),
+        _ => None,
+    }
+}
 
 /// The version that wrote the half-done runs.
 const WRITTEN_BY: &str = "0.1.0";
@@ -71,9 +80,8 @@ fn differences(name: &str, kept: &Value, found: &Value) -> Vec<String> {
     let fields = |recipe: &Value| recipe.as_object().unwrap().keys().cloned().collect::<BTreeSet<String>>();
     let differs = |field: &&String| match field.as_str() {
         "version" => found[field.as_str()] != env!("CARGO_PKG_VERSION"),
-        gained if kept.get(gained).is_none() && GAINED.contains(&gained) => false,
         // `null` and a field that is not there are two things.
-        field => kept.get(field) != found.get(field),
+        field => kept.get(field).cloned().or_else(|| gained(field)).as_ref() != found.get(field),
     };
     let all: BTreeSet<String> = fields(kept).union(&fields(found)).cloned().collect();
     let told = |field: &String| format!("{name}: {field} was {:?} and is {:?}", kept.get(field), found.get(field));

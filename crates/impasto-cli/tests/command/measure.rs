@@ -46,6 +46,22 @@ fn of_this_processor() -> Vec<&'static str> {
     Vec::new()
 }
 
+/// A file of the Wasserstein loss holds no features, so none is wrong.
+#[test]
+fn selftest_takes_files_of_the_wasserstein_loss() {
+    let folder = std::env::var_os("IMPASTO_GOLDEN").map(std::path::PathBuf::from);
+    let beside = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"));
+    let file = beside.join("losses/max_57x43.safetensors");
+    if !file.exists() {
+        println!("skipped: there is no {}", file.display());
+        return;
+    }
+    let line = Workshop::new().succeed(&["selftest", "--json", file.to_str().unwrap()]);
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["ok"], &line["features"]), (&true.into(), &0.0.into()), "{line}");
+    assert!(line["losses"].as_f64().unwrap() > 0.0 && line["gradient_l2"].as_f64().unwrap() > 0.0, "{line}");
+}
+
 #[test]
 fn selftest_json_is_a_line_a_file() {
     let workshop = Workshop::new();

@@ -12,6 +12,7 @@ mod faults;
 mod golden;
 mod half;
 mod history;
+mod losses;
 mod memory;
 mod paint;
 mod ties;

@@ -13,14 +13,15 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{ContentForm, StyleForm, TotalVariationForm};
+use crate::recipe::{ContentForm, StyleLoss, TotalVariationForm};
+use loss::StyleTarget;
 
 /// The loss of one layer, before any weight.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerLoss {
     /// The layer.
     pub layer: Layer,
-    /// Its loss: for style the paper's E_l.
+    /// Its loss: for style with Gram matrices the paper's E_l.
     pub loss: f64,
 }
 
@@ -47,7 +48,6 @@ pub struct Losses {
 #[derive(Clone, Debug)]
 pub struct Objective {
     content_form: ContentForm,
-    style_form: StyleForm,
     tv_form: TotalVariationForm,
     content_weight: f64,
     style_weight: f64,
@@ -55,8 +55,8 @@ pub struct Objective {
     range_weight: f64,
     content_layers: Vec<(Layer, f64)>,
     style_layers: Vec<(Layer, f64)>,
-    /// `[channels, channels]` for each style layer.
-    style_targets: Vec<Vec<f64>>,
+    /// For each style layer.
+    style_targets: Vec<StyleTarget>,
     /// Kept from one evaluation to the next: fresh memory is slow.
     gradients: ObservationGradients,
 }
@@ -112,13 +112,26 @@ pub fn style_moments(
     Ok(engine.session(&request)?.forward(image)?.moments)
 }
 
+/// Memory that the style loss takes besides the moments and their gradients, in bytes.
+pub fn style_loss_bytes(recipe: &ResolvedRecipe) -> u64 {
+    match recipe.style_loss {
+        StyleLoss::Gram | StyleLoss::MeanVariance => 0,
+        StyleLoss::Wasserstein => {
+            recipe.counted_style_layers().iter().map(|(layer, _)| loss::Wasserstein::bytes(layer.channels())).sum()
+        }
+    }
+}
+
 impl Objective {
     /// The objective of `recipe`, to be evaluated in sessions that [`request`] describes. `styles` holds each style
-    /// image's moments ([`style_moments`]) and its share: the target is the weighted mean of their second moments.
+    /// image's moments ([`style_moments`]) and its share: the target has the weighted means of their moments.
     pub fn new(recipe: &ResolvedRecipe, styles: &[(Vec<Moments>, f64)]) -> Objective {
         let style_layers = recipe.counted_style_layers();
         let content_layers = recipe.counted_content_layers();
-        let style_targets = style_layers.iter().map(|&(layer, _)| blended_second_moment(layer, styles)).collect();
+        let target = |&(layer, _): &(Layer, f64)| {
+            StyleTarget::new(recipe.style_loss, recipe.style_form, &blended_moments(layer, styles))
+        };
+        let style_targets = style_layers.par_iter().with_max_len(1).map(target).collect();
         let empty = MomentGradients { mean: Vec::new(), second: Vec::new() };
         let gradients = ObservationGradients {
             moments: vec![empty; style_layers.len()],
@@ -126,7 +139,6 @@ impl Objective {
         };
         Objective {
             content_form: recipe.content_form,
-            style_form: recipe.style_form,
             tv_form: recipe.tv_form,
             content_weight: recipe.content_weight,
             style_weight: recipe.style_weight,
@@ -158,12 +170,13 @@ impl Objective {
             self.gradients.distances[index] = self.content_weight * weight * derivative;
             content_layers.push(LayerLoss { layer, loss });
         }
-        let (form, style_weight) = (self.style_form, self.style_weight);
-        let targets = observation.moments.par_iter().zip(&self.style_targets).zip(&mut self.gradients.moments);
-        let layers = self.style_layers.par_iter().zip(targets);
+        let style_weight = self.style_weight;
+        let targets = observation.moments.par_iter().zip(&mut self.style_targets).zip(&mut self.gradients.moments);
+        // Each by itself: two of the deep layers take nearly all of the time.
+        let layers = self.style_layers.par_iter().zip(targets).with_max_len(1);
         let style_layers = layers.map(|(&(layer, weight), ((moments, target), gradients))| LayerLoss {
             layer,
-            loss: loss::style(form, moments, target, style_weight * weight, gradients),
+            loss: target.loss(moments, style_weight * weight, gradients),
         });
         let style_layers = style_layers.collect();
         session.reuse(observation);
@@ -203,14 +216,18 @@ impl Objective {
     }
 }
 
-/// The second moment at `layer` of several style images, weighted by their shares.
-fn blended_second_moment(layer: Layer, styles: &[(Vec<Moments>, f64)]) -> Vec<f64> {
-    let mut blended = vec![0.0; layer.channels() * layer.channels()];
+/// The moments at `layer` of several style images, weighted by their shares.
+fn blended_moments(layer: Layer, styles: &[(Vec<Moments>, f64)]) -> Moments {
+    let channels = layer.channels();
+    let mut blended =
+        Moments { layer, positions: 0, mean: vec![0.0; channels], second: vec![0.0; channels * channels] };
     for (moments, share) in styles {
         for moments in moments.iter().filter(|moments| moments.layer == layer) {
-            for (blended, second) in blended.iter_mut().zip(&moments.second) {
-                *blended += share * second;
+            let pairs = [(&mut blended.mean, &moments.mean), (&mut blended.second, &moments.second)];
+            for (blended, values) in pairs {
+                blended.iter_mut().zip(values).for_each(|(blended, value)| *blended += share * value);
             }
+            blended.positions += moments.positions;
         }
     }
     blended

@@ -8,6 +8,13 @@
 //! With `clamp` each new picture is projected onto 0..255; a step that the border cuts short needs no other change,
 //! since Adam's memory is of gradients alone.
 //!
+//! The picture that is shown may be the average of those that were accepted, which is calmer than the last (Polyak and Juditsky,
+//! 1992; as crowsonkb/style-transfer-pytorch does, with the decay 0.99), each weighing `average` times the next, with weights that sum to 1:
+//!
+//! ```text
+//!   shown = shown + (1 - average) / (1 - average^t) (x - shown)
+//! ```
+//!
 //! Adam's loss goes up and down by nature, so a picture is rejected only where its loss is not finite or exceeds
 //! `EXPLODED` times the largest of the start's and the last good one: then Adam goes back to the last good picture,
 //! forgets its averages, and halves its rate.
@@ -34,6 +41,13 @@ const CHUNK: usize = 1 << 14;
 pub struct Adam {
     rate: f64,
     clamp: bool,
+    beta_2: f64,
+    /// Decay of the average that is shown; 0 for the last good picture itself.
+    average: f64,
+    /// Pictures in that average.
+    averaged: i32,
+    /// That average; empty where there is none.
+    shown: Vec<f32>,
     /// Steps since the averages were empty.
     steps: i32,
     mean: Vec<f32>,
@@ -44,12 +58,17 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Adam with the step `rate`, in units of 0..255; `clamp` keeps every value within them.
+    /// Adam with the step `rate`, in units of 0..255; `clamp` keeps every value within them. It forgets squares of slopes as
+    /// its authors had it, and shows its last picture.
     pub fn new(rate: f64, clamp: bool) -> Adam {
         let empty = Vec::new;
         Adam {
             rate,
             clamp,
+            beta_2: BETA_2,
+            average: 0.0,
+            averaged: 0,
+            shown: empty(),
             steps: 0,
             mean: empty(),
             mean_square: empty(),
@@ -57,6 +76,18 @@ impl Adam {
             good_loss: f64::INFINITY,
             start_loss: f64::INFINITY,
         }
+    }
+
+    /// The same with another decay of the mean square of slopes.
+    #[must_use]
+    pub fn with_beta_2(self, beta_2: f64) -> Adam {
+        Adam { beta_2, ..self }
+    }
+
+    /// The same, showing an average of its pictures with this decay; 0 shows the last.
+    #[must_use]
+    pub fn with_average(self, average: f64) -> Adam {
+        Adam { average, ..self }
     }
 
     fn has_exploded(&self, loss: f64) -> bool {
@@ -82,6 +113,21 @@ impl Adam {
         }
         self.good.copy_from_slice(picture);
         self.good_loss = loss;
+        self.add_to_average(picture);
+    }
+
+    fn add_to_average(&mut self, picture: &[f32]) {
+        if self.average == 0.0 {
+            return;
+        }
+        self.shown.resize(picture.len(), 0.0);
+        self.averaged = self.averaged.saturating_add(1);
+        let share = (1.0 - self.average) / (1.0 - libm::pow(self.average, f64::from(self.averaged)));
+        self.shown.par_chunks_mut(CHUNK).zip(picture.par_chunks(CHUNK)).for_each(|(shown, picture)| {
+            for (shown, &value) in shown.iter_mut().zip(picture) {
+                *shown = (f64::from(*shown) + share * (f64::from(value) - f64::from(*shown))) as f32;
+            }
+        });
     }
 }
 
@@ -99,8 +145,8 @@ impl Optimiser for Adam {
         self.steps = self.steps.saturating_add(1);
         // Transcendental functions come from libm, so that their bits are the same everywhere.
         let correction_1 = 1.0 - libm::pow(BETA_1, f64::from(self.steps));
-        let correction_2 = 1.0 - libm::pow(BETA_2, f64::from(self.steps));
-        let (rate, clamp) = (self.rate, self.clamp);
+        let correction_2 = 1.0 - libm::pow(self.beta_2, f64::from(self.steps));
+        let (rate, clamp, beta_2) = (self.rate, self.clamp, self.beta_2);
         picture
             .par_chunks_mut(CHUNK)
             .zip(gradient.par_chunks(CHUNK))
@@ -109,7 +155,7 @@ impl Optimiser for Adam {
                 for index in 0..picture.len() {
                     let slope = f64::from(gradient[index]);
                     let mean = BETA_1 * f64::from(means[index]) + (1.0 - BETA_1) * slope;
-                    let mean_square = BETA_2 * f64::from(mean_squares[index]) + (1.0 - BETA_2) * slope * slope;
+                    let mean_square = beta_2 * f64::from(mean_squares[index]) + (1.0 - beta_2) * slope * slope;
                     (means[index], mean_squares[index]) = (mean as f32, mean_square as f32);
                     let step = rate * (mean / correction_1) / ((mean_square / correction_2).sqrt() + EPSILON);
                     let moved = (f64::from(picture[index]) - step) as f32;
@@ -124,8 +170,13 @@ impl Optimiser for Adam {
         &self.good
     }
 
+    fn shown(&self) -> &[f32] {
+        if self.average == 0.0 { &self.good } else { &self.shown }
+    }
+
     fn bytes(&self, values: usize) -> u64 {
-        3 * 4 * values as u64
+        let vectors = if self.average == 0.0 { 3 } else { 4 };
+        vectors * 4 * values as u64
     }
 
     fn step_length(&self) -> f64 {
@@ -140,6 +191,11 @@ impl Optimiser for Adam {
         for values in [&self.mean, &self.mean_square, &self.good] {
             state.values(values)?;
         }
+        // Without an average it is the state of before there were any.
+        if self.average > 0.0 {
+            state.count(u64::from(self.averaged.unsigned_abs()))?;
+            state.values(&self.shown)?;
+        }
         Ok(())
     }
 
@@ -148,6 +204,10 @@ impl Optimiser for Adam {
         (self.rate, self.good_loss, self.start_loss) = (state.number()?, state.number()?, state.number()?);
         (self.mean, self.mean_square, self.good) =
             (state.values(values)?, state.values(values)?, state.values(values)?);
+        if self.average > 0.0 {
+            self.averaged = state.count(i32::MAX as u64)? as i32;
+            self.shown = state.values(values)?;
+        }
         Ok(())
     }
 }

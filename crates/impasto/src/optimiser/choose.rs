@@ -15,6 +15,9 @@ pub fn optimiser(recipe: &ResolvedRecipe, width: usize, height: usize) -> Box<dy
                 (recipe.coarse_emphasis > 0.0).then(|| Preconditioner::new(width, height, recipe.coarse_emphasis));
             Box::new(Lbfgs::new(recipe.history as usize, recipe.clamp, preconditioner))
         }
-        OptimizerKind::Adam => Box::new(Adam::new(recipe.learning_rate, recipe.clamp)),
+        OptimizerKind::Adam => {
+            let adam = Adam::new(recipe.learning_rate, recipe.clamp);
+            Box::new(adam.with_beta_2(recipe.adam_beta_2).with_average(recipe.adam_average))
+        }
     }
 }

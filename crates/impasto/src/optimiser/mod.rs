@@ -75,6 +75,12 @@ pub trait Optimiser: Send {
     /// The picture that was accepted last; empty before the first.
     fn good(&self) -> &[f32];
 
+    /// The picture to show, to carry up to the next size and to write: the one that was accepted last, or an average of those that
+    /// were; empty before the first.
+    fn shown(&self) -> &[f32] {
+        self.good()
+    }
+
     /// Bytes that its state takes for pictures of `values` values, once its history is full.
     fn bytes(&self, values: usize) -> u64;
 

@@ -14,6 +14,11 @@ fn way_out(nearest: Option<&str>) -> String {
     }
 }
 
+/// `, "gram" is the nearest`.
+fn is_nearest(nearest: Option<&str>) -> String {
+    nearest.map_or(String::new(), |nearest| format!(", \"{nearest}\" is the nearest"))
+}
+
 /// `, but authors`.
 fn but(nearest: Option<&str>) -> String {
     nearest.map_or(String::new(), |nearest| format!(", but {nearest}"))
@@ -33,6 +38,16 @@ pub enum RecipeError {
         /// What was asked for.
         name: String,
         /// The preset whose name is nearest, where one is near.
+        nearest: Option<String>,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// A style loss that there is none of.
+    #[error("there is no style loss \"{name}\"{}; --style-loss takes {known}", is_nearest(nearest.as_deref()))]
+    UnknownStyleLoss {
+        /// What was asked for.
+        name: String,
+        /// The loss whose name is nearest, where one is near.
         nearest: Option<String>,
         /// What there is, comma-separated.
         known: String,

@@ -15,7 +15,7 @@
 //!
 //! [`ResolvedRecipe`]: crate::recipe::resolve::ResolvedRecipe
 
-mod as_text;
+mod choices;
 mod error;
 pub mod history;
 mod nearest;
@@ -23,10 +23,10 @@ pub mod precision;
 pub mod presets;
 pub mod resolve;
 mod schema;
+mod size;
 mod text;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Layer, Pooling};
@@ -34,12 +34,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use choices::{
+    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+};
 pub use error::RecipeError;
 pub use nearest::nearest;
+pub use size::Size;
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The format of recipes from before there was a number.
 const FIRST_FORMAT: u32 = 1;
@@ -47,115 +51,6 @@ pub use text::{NoText, text_from_bytes};
 
 /// The longest recipe text that is read, in bytes.
 pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;
-
-/// The size of the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Size {
-    /// The long edge in pixels; the content image's proportions are kept. Written `512`.
-    LongEdge(u32),
-    /// Width and height in pixels; the content image is scaled and cropped to fit. Written `400x300`.
-    Exact {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-    },
-}
-
-/// Which optimiser moves the pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// L-BFGS: few evaluations, much memory.
-    Lbfgs,
-    /// Adam: many evaluations, little memory.
-    Adam,
-}
-
-/// The arithmetic of the network's products, and how its maps are kept; sums are f32 or better in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PrecisionChoice {
-    /// f32 throughout.
-    F32,
-    /// Products of bfloat16 values throughout, where the processor has them; f32 where it has not.
-    Bf16,
-    /// f32 products, and maps in 16 bits a value: half the memory, on GPUs; f32 elsewhere.
-    F16,
-    /// Where they are faster too: such products at every size but the full one, and there on the way back only, with
-    /// losses as exact as in f32. Elsewhere f32 throughout.
-    Auto,
-}
-
-/// The picture that the optimiser starts from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub enum Start {
-    /// The content image.
-    Content,
-    /// The (first) style image, scaled and cropped to fit.
-    Style,
-    /// White noise around the mean colour.
-    Noise,
-    /// Content mixed with noise; r is the noise ratio and [`BlendForm`] says how.
-    Blend,
-    /// Any picture, scaled and cropped to fit.
-    File(PathBuf),
-}
-
-/// How content and noise are mixed in [`Start::Blend`]; r is the noise ratio, mean the network's mean colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BlendForm {
-    /// mean + r uniform(-20, 20) + (1 - r) (content - mean).
-    Centred,
-    /// mean + r uniform(-20, 20) + (1 - r) content: brighter by (1 - r) mean, as a widely read port of the method to
-    /// TensorFlow does, which mixes before it subtracts the mean.
-    Brightened,
-}
-
-/// How a content layer's distance becomes a loss; N channels, M positions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ContentForm {
-    /// 1/2 sum (F - P)^2 (the paper, eq. 1, to the letter): grows with the picture.
-    Paper,
-    /// 1/(2 M) sum (F - P)^2: eq. 1 a position, as the style loss has its Gram matrices a position.
-    Position,
-    /// 1/(N M) sum (F - P)^2: does not change with the picture's size.
-    Mean,
-}
-
-/// How a style layer's Gram matrices become a loss; g and a are the Gram matrices a position of picture and style.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum StyleForm {
-    /// 1/(4 N^2) sum (g - a)^2 (the paper, eq. 4, where both images have one size).
-    Paper,
-    /// 1/N^4 sum (g - a)^2: the mean square of (g - a)/N (the authors' later code, and jcjohnson/neural-style).
-    Mean,
-}
-
-/// How total variation is counted over all pairs of horizontal and vertical neighbours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TotalVariationForm {
-    /// 1/2 sum of squared differences (jcjohnson/neural-style).
-    Sum,
-    /// The mean squared difference: does not change with the picture's size.
-    Mean,
-}
-
-/// How a style image is brought to size before its statistics are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum StyleFit {
-    /// Its long edge becomes the picture's times the style scale; its proportions are kept.
-    Scale,
-    /// It is scaled and cropped to the picture's size times the style scale.
-    Crop,
-}
 
 /// What was typed. Absent fields take the preset's value.
 ///
@@ -204,6 +99,13 @@ pub struct Recipe {
     /// Adam's step, in units of 0..255.
     #[schemars(range(min = 1e-6, max = 1e3))]
     pub learning_rate: Option<f64>,
+    /// How slowly Adam forgets the squares of slopes: its beta 2.
+    #[schemars(range(min = 0.0, max = 0.999_999))]
+    pub adam_beta_2: Option<f64>,
+    /// Where it is more than 0, what Adam shows is an average of its pictures, each weighing so many times the next; L-BFGS shows
+    /// its last.
+    #[schemars(range(min = 0.0, max = 0.999_999))]
+    pub adam_average: Option<f64>,
     /// Steps that L-BFGS remembers.
     #[schemars(range(min = 1, max = 1000))]
     pub history: Option<u32>,
@@ -240,7 +142,9 @@ pub struct Recipe {
     pub style_layers: Option<BTreeMap<Layer, f64>>,
     /// Form of the content loss.
     pub content_form: Option<ContentForm>,
-    /// Form of the style loss.
+    /// What the style loss compares.
+    pub style_loss: Option<StyleLoss>,
+    /// Form of the style loss where it compares Gram matrices; elsewhere it is not read.
     pub style_form: Option<StyleForm>,
     /// Factor of the total variation.
     #[schemars(range(min = 0.0, max = 1e12))]
@@ -323,6 +227,13 @@ impl Recipe {
             },
         };
         object.insert("format".to_owned(), format.into());
+        if format == FIRST_FORMAT {
+            for (field, value) in gained_since_the_first() {
+                if object.get(field).is_none_or(Value::is_null) {
+                    object.insert(field.to_owned(), value);
+                }
+            }
+        }
         let known = fields()?;
         if let Some(field) = object.keys().find(|&field| !known.contains(field)) {
             return Err(RecipeError::UnknownField {
@@ -370,6 +281,8 @@ impl Recipe {
             coarse_iterations,
             optimizer,
             learning_rate,
+            adam_beta_2,
+            adam_average,
             history,
             coarse_emphasis,
             clamp,
@@ -383,6 +296,7 @@ impl Recipe {
             content_layers,
             style_layers,
             content_form,
+            style_loss,
             style_form,
             tv_weight,
             tv_form,
@@ -406,6 +320,11 @@ impl Recipe {
         }
         varied
     }
+}
+
+/// The fields that format 1 did not have, and what recipes without them meant.
+fn gained_since_the_first() -> [(&'static str, Value); 3] {
+    [("style_loss", "gram".into()), ("adam_beta_2", 0.999.into()), ("adam_average", 0.0.into())]
 }
 
 /// The names of all fields.

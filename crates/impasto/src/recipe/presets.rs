@@ -6,7 +6,8 @@
 use impasto_vgg::{Border, Pooling};
 
 use crate::recipe::{
-    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, TotalVariationForm,
+    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
+    TotalVariationForm,
 };
 
 /// One row of the table of presets; the fields are those of [`crate::recipe::Recipe`].
@@ -23,6 +24,8 @@ pub struct Preset {
     pub coarse_iterations: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
+    pub adam_beta_2: f64,
+    pub adam_average: f64,
     pub history: u32,
     pub coarse_emphasis: f64,
     pub clamp: bool,
@@ -36,6 +39,7 @@ pub struct Preset {
     pub content_layers: &'static [(&'static str, f64)],
     pub style_layers: &'static [(&'static str, f64)],
     pub content_form: ContentForm,
+    pub style_loss: StyleLoss,
     pub style_form: StyleForm,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
@@ -93,6 +97,9 @@ const AUTHORS: Preset = Preset {
     coarse_iterations: 100,
     optimizer: OptimizerKind::Lbfgs,
     learning_rate: 2.0,
+    // Adam's authors', and no average.
+    adam_beta_2: 0.999,
+    adam_average: 0.0,
     history: 100,
     coarse_emphasis: 0.65,
     clamp: false,
@@ -105,6 +112,7 @@ const AUTHORS: Preset = Preset {
     content_layers: CONTENT_LAYERS,
     style_layers: &STYLE_LAYERS,
     content_form: ContentForm::Mean,
+    style_loss: StyleLoss::Gram,
     style_form: StyleForm::Mean,
     tv_weight: 0.0,
     tv_form: TotalVariationForm::Mean,

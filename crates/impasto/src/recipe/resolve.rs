@@ -13,7 +13,7 @@ use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
     BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit,
-    StyleForm, TotalVariationForm,
+    StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The longest side that a picture may have, in pixels.
@@ -41,6 +41,8 @@ pub struct ResolvedRecipe {
     pub coarse_iterations: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
+    pub adam_beta_2: f64,
+    pub adam_average: f64,
     pub history: u32,
     pub coarse_emphasis: f64,
     pub clamp: bool,
@@ -54,6 +56,7 @@ pub struct ResolvedRecipe {
     pub content_layers: BTreeMap<Layer, f64>,
     pub style_layers: BTreeMap<Layer, f64>,
     pub content_form: ContentForm,
+    pub style_loss: StyleLoss,
     pub style_form: StyleForm,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
@@ -149,6 +152,8 @@ impl Recipe {
             coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
+            adam_beta_2: self.adam_beta_2.unwrap_or(preset.adam_beta_2),
+            adam_average: self.adam_average.unwrap_or(preset.adam_average),
             history: self.history.unwrap_or(preset.history),
             coarse_emphasis: self.coarse_emphasis.unwrap_or(preset.coarse_emphasis),
             clamp: self.clamp.unwrap_or(preset.clamp),
@@ -162,6 +167,7 @@ impl Recipe {
             content_layers: layers(&self.content_layers, "--content-layers", preset.content_layers)?,
             style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
             content_form: self.content_form.unwrap_or(preset.content_form),
+            style_loss: self.style_loss.unwrap_or(preset.style_loss),
             style_form: self.style_form.unwrap_or(preset.style_form),
             tv_weight,
             tv_form,
@@ -247,6 +253,8 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
     whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
     in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;
+    in_range("adam_beta_2", recipe.adam_beta_2, 0.0, 0.999_999, "a number from 0 to 0.999999")?;
+    in_range("adam_average", recipe.adam_average, 0.0, 0.999_999, "a number from 0 to 0.999999")?;
     in_range("--coarse-emphasis", recipe.coarse_emphasis, 0.0, 4.0, "a number from 0 to 4")?;
     in_range("--noise-ratio", recipe.noise_ratio, 0.0, 1.0, "a number from 0 to 1")?;
     in_range("--noise-deviation", recipe.noise_deviation, 0.0, 1e3, "a number from 0 to 1000")?;

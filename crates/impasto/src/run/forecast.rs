@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   memory   the images as read  +  the larger of   a style image's session
-//!                                                   the picture's session, its planes of pixels, the optimiser
+//!                                                   the picture's session, its planes of pixels, the optimiser, the
+//!                                                   matrices of its style loss
 //!   time     sum over scales of  evaluations x (seconds whatever the size + pixels x seconds a pixel)
 //!            (measured at 192 x 192 and, where that is quick, at 384 x 384; then scaled)
 //! ```
@@ -13,11 +14,11 @@ use std::time::Instant;
 
 use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
 
-use crate::objective::{Objective, request, style_moments, style_request};
+use crate::objective::{Objective, request, style_loss_bytes, style_moments, style_request};
 use crate::optimiser::{Optimiser, optimiser};
-use crate::recipe::OptimizerKind;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
+use crate::recipe::{OptimizerKind, StyleLoss};
 use crate::run::scales::{Scale, style_size};
 
 pub use crate::recipe::history::{HISTORY_BYTES, LEAST_HISTORY, affordable_history};
@@ -29,6 +30,9 @@ const SAMPLE_SIDE_PX: usize = 192;
 /// with it in this time has most of it from what does not grow with the picture, or is quick enough for another.
 const LARGE_SAMPLE_SIDE_PX: usize = 384;
 const QUICK_SAMPLE_S: f64 = 0.05;
+
+/// Side of the picture whose style losses are timed beside each other, in pixels: one that takes little else.
+const LOSS_SAMPLE_SIDE_PX: usize = 64;
 
 /// Memory of the program itself: its code, the weights inside it, threads.
 const PROGRAM_BYTES: u64 = 56 << 20;
@@ -118,13 +122,14 @@ pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels
 }
 
 /// What stands beside the picture's session: the picture, its gradient, the picture that is handed out, the content image
-/// where its colours are wanted, the optimiser.
+/// where its colours are wanted, the optimiser, the matrices of the style loss.
 fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     let pictures = 3 + u64::from(recipe.original_colors);
     let pixels = (full.width * full.height) as u64;
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));
-    planes(pictures * pixels) + optimiser_of(recipe, history).bytes(3 * full.width * full.height)
+    let of_optimiser = optimiser_of(recipe, history).bytes(3 * full.width * full.height);
+    planes(pictures * pixels) + of_optimiser + style_loss_bytes(recipe)
 }
 
 /// Bytes of pictures of so many pixels.
@@ -150,7 +155,16 @@ pub fn seconds(
 ) -> Result<f64, EngineError> {
     let sampled = precision_of(recipe.precision, engine, true);
     // As if it had been f32, which all shares of time are relative to.
-    let pace = Pace::of(recipe, engine, sampled)?.over(time_of(sampled));
+    let with_grams = ResolvedRecipe { style_loss: StyleLoss::Gram, ..recipe.clone() };
+    let pace = Pace::of(&with_grams, engine, sampled)?.over(time_of(sampled));
+    // What another loss takes more is the processor's, whatever the size and the precision.
+    let of_loss = match recipe.style_loss {
+        StyleLoss::Gram => 0.0,
+        _ => {
+            let [own, grams] = [recipe, &with_grams].map(|it| Sample::of(it, engine, sampled, LOSS_SAMPLE_SIDE_PX));
+            (own?.seconds - grams?.seconds).max(0.0)
+        }
+    };
     let with_optimiser = match recipe.optimizer {
         OptimizerKind::Lbfgs if engine.describe().has_own_memory && pace.is_quick() => LBFGS_TIME_ELSEWHERE,
         OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
@@ -162,7 +176,8 @@ pub fn seconds(
         let evaluations = f64::from(scale.evaluations) * (time + with_optimiser);
         let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
         let of_styles: f64 = styles.map(|(width, height)| STYLE_TIME * pace.seconds(width * height)).sum();
-        evaluations * pace.seconds(scale.width * scale.height) + of_styles
+        let of_losses = f64::from(scale.evaluations) * of_loss;
+        evaluations * pace.seconds(scale.width * scale.height) + of_losses + of_styles
     };
     Ok(scales.iter().enumerate().map(of_scale).sum())
 }
@@ -304,6 +319,20 @@ mod tests {
         fn history_bytes(&self, capacity: usize, values: usize) -> u64 {
             (capacity * values) as u64
         }
+    }
+
+    /// Two layers of 512 channels, each with four matrices of f64 and the eigenvalues' own room, beside three smaller ones.
+    #[test]
+    fn the_matrices_of_a_style_loss_are_counted() {
+        let full = Scale { width: 64, height: 64, evaluations: 50 };
+        let bytes = |style_loss| {
+            let recipe = Recipe { style_loss: Some(style_loss), ..Recipe::default() }.resolve().unwrap();
+            memory_beside_network(&recipe, &full, 4096)
+        };
+        let matrices = 8 * 512 * 512 * size_of::<f64>() as u64;
+        let more = bytes(StyleLoss::Wasserstein) - bytes(StyleLoss::Gram);
+        assert!((matrices..4 * matrices).contains(&more), "{more} of {matrices}");
+        assert_eq!(bytes(StyleLoss::MeanVariance), bytes(StyleLoss::Gram));
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub struct Iteration<'a> {
 impl Iteration<'_> {
     /// A copy of the picture, as it would be written now: for previews and pictures on the way.
     pub fn picture(&self) -> Picture {
-        let picture = Picture { width: self.width, height: self.height, values: self.optimiser.good().to_vec() };
+        let picture = Picture { width: self.width, height: self.height, values: self.optimiser.shown().to_vec() };
         match self.content {
             Some(content) => with_colours_of(content, picture),
             None => picture,
@@ -325,7 +325,7 @@ impl Run<'_> {
         self.tell(Event::ScaleStarted { index, scale });
         if self.stopped || done == scale.evaluations {
             if !optimiser.good().is_empty() {
-                picture.values.copy_from_slice(optimiser.good());
+                picture.values.copy_from_slice(optimiser.shown());
             }
             return Ok(picture);
         }
@@ -372,7 +372,7 @@ impl Run<'_> {
             }
         }
         if !optimiser.good().is_empty() {
-            picture.values.copy_from_slice(optimiser.good());
+            picture.values.copy_from_slice(optimiser.shown());
         }
         Ok(picture)
     }

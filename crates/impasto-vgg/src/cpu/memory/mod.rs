@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn the_process_s_own_limits_count() {
         let status = "Name:\timpasto\nVmPeak:\t 9000 kB\nVmSize:\t    1000 kB\nVmData:\t     500 kB\nThreads:\t3\n";
-        let of = |limits| free_with(&[("/proc/self/limits", limits), ("/proc/self/status", status)]);
+        let of = |limits: &str| free_with(&[("/proc/self/limits", limits), ("/proc/self/status", status)]);
         let data = Free { bytes: 3_000_000 - 500 * 1024, bound: Bound::Data };
         assert_eq!(of(LIMITS), Some(data));
         // 64 MiB will be set aside for the fourth thread.

@@ -1,8 +1,23 @@
-//! Sizes and starts as texts, in recipes and on the command line.
+//! The size of a picture, and as a text in recipes and on the command line.
 
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
 
-use super::{RecipeError, Size, Start, shorten};
+use super::{RecipeError, shorten};
+
+/// The size of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Size {
+    /// The long edge in pixels; the content image's proportions are kept. Written `512`.
+    LongEdge(u32),
+    /// Width and height in pixels; the content image is scaled and cropped to fit. Written `400x300`.
+    Exact {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+}
 
 impl TryFrom<String> for Size {
     type Error = RecipeError;
@@ -32,30 +47,6 @@ impl From<Size> for String {
         match size {
             Size::LongEdge(pixels) => pixels.to_string(),
             Size::Exact { width, height } => format!("{width}x{height}"),
-        }
-    }
-}
-
-impl From<String> for Start {
-    fn from(text: String) -> Start {
-        match text.as_str() {
-            "content" => Start::Content,
-            "style" => Start::Style,
-            "noise" => Start::Noise,
-            "blend" => Start::Blend,
-            _ => Start::File(PathBuf::from(text)),
-        }
-    }
-}
-
-impl From<Start> for String {
-    fn from(start: Start) -> String {
-        match start {
-            Start::Content => "content".into(),
-            Start::Style => "style".into(),
-            Start::Noise => "noise".into(),
-            Start::Blend => "blend".into(),
-            Start::File(path) => path.to_string_lossy().into_owned(),
         }
     }
 }
