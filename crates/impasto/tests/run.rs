@@ -89,6 +89,22 @@ fn scales_halve_and_evaluations_are_counted_at_the_full_size() {
 }
 
 #[test]
+fn how_many_sizes_are_painted_follows_from_the_full_one() {
+    let sizes = |edge, scale_factor, coarsest_px| {
+        let some =
+            Recipe { levels: Some(16), scale_factor: Some(scale_factor), coarsest_px: Some(coarsest_px), ..small() };
+        let recipe = Recipe { size: Some(Size::LongEdge(edge)), ..some }.resolve().unwrap();
+        scales(&recipe, 400, 300).iter().map(|scale| (scale.width, scale.height)).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(512, 2.0, 96), [(128, 96), (256, 192), (512, 384)]);
+    assert_eq!(sizes(512, 2.0, 97), [(256, 192), (512, 384)]);
+    assert_eq!(sizes(4096, 2.0, 96).len(), 6);
+    assert_eq!(sizes(80, 2.0, 96), [(80, 60)], "the full size is painted whatever it is");
+    // ceil(384 / 1.5) = 256, ceil(384 / 2.25) = 171, ceil(384 / 3.375) = 114.
+    assert_eq!(sizes(512, 1.5, 96), [(152, 114), (228, 171), (342, 256), (512, 384)]);
+}
+
+#[test]
 fn the_same_run_gives_the_same_bytes_and_another_seed_others() {
     let recipe = |seed, init| Recipe { seed: Some(seed), init: Some(init), ..small() }.resolve().unwrap();
     for init in [Start::Noise, Start::Blend] {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
-use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers};
+use impasto::recipe::{
+    Balance, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers,
+};
 use impasto_job::Order;
 use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Pooling};
@@ -28,9 +30,15 @@ pub struct RecipeArguments {
     /// Evaluations of loss and gradient at the full size
     #[arg(long, value_name = "N")]
     pub iterations: Option<u32>,
-    /// Sizes to paint at, each half of the next
+    /// Sizes to paint at, at most, from coarse to fine
     #[arg(long, value_name = "N")]
     pub levels: Option<u32>,
+    /// How many times larger each size is than the one before
+    #[arg(long, value_name = "FACTOR")]
+    pub scale_factor: Option<f64>,
+    /// The least short edge of a size that is painted before the full one, in pixels
+    #[arg(long, value_name = "PX")]
+    pub coarsest: Option<u32>,
     /// Evaluations at each size but the full one
     #[arg(long, value_name = "N")]
     pub coarse_iterations: Option<u32>,
@@ -73,6 +81,13 @@ pub struct RecipeArguments {
     /// Style layers, each with a weight if you like (conv1_1=0.2,conv2_1=0.2)
     #[arg(long, value_name = "LAYER[=W],...")]
     pub style_layers: Option<String>,
+    /// What weights are factors of: the losses (plain), or the losses in proportion to photo and painting (painting)
+    ///
+    /// With painting, each style layer's loss counts in proportion to what it would be at a picture without features, and content to what
+    /// it would be at one with the photo's mean features everywhere: one --style-weight then paints any painting as strongly, a soft
+    /// one too, and no layer is drowned by another. What came of it stands in the picture's recipe as plain weights.
+    #[arg(long, value_name = "KIND", value_parser = choice::<Balance>(&["plain", "painting"]))]
+    pub balance: Option<Balance>,
     /// What the style loss compares of the layers: Gram matrices (the paper's), or mean and covariance, or mean and variance
     ///
     /// wasserstein is the mean square that features have to move by to have the painting's mean and covariance; mean-variance is
@@ -162,6 +177,8 @@ impl RecipeArguments {
             size: self.size.clone().map(Size::try_from).transpose()?,
             iterations: self.iterations,
             levels: self.levels,
+            scale_factor: self.scale_factor,
+            coarsest_px: self.coarsest,
             coarse_iterations: self.coarse_iterations,
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,
@@ -176,6 +193,7 @@ impl RecipeArguments {
             style_weight: self.style_weight,
             content_layers: layers("--content-layers", &self.content_layers)?,
             style_layers: layers("--style-layers", &self.style_layers)?,
+            balance: self.balance,
             style_loss: self.style_loss,
             tv_weight: self.tv_weight,
             denoise: self.denoise,

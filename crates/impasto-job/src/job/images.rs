@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use impasto::Images;
 use impasto::digest;
 use impasto::disk::read_file;
 use impasto::picture::Picture;
@@ -32,6 +33,13 @@ pub struct ReadImages {
     pub inputs: Option<Inputs>,
     /// Where a copy goes in the run's folder, and its bytes.
     pub copies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl ReadImages {
+    /// As a run looks at them.
+    pub(super) fn shown(&self) -> Images<'_> {
+        Images { content: &self.content, styles: &self.styles, start: self.start.as_ref() }
+    }
 }
 
 impl Job {

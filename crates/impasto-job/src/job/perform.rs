@@ -6,7 +6,7 @@ use std::path::Path;
 use impasto::run::{content_at, style_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{OutputFormat, WriteOptions, encode_picture};
-use impasto::{Images, Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
+use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
 
 use super::Job;
 use super::board::Board;
@@ -58,7 +58,7 @@ impl Prepared {
         let mut board = Board::open(job.log_dir.as_deref(), &recipe, iterations)?;
         let mut tell = |event: JobEvent<'_>| observer(event);
         let recording = RefCell::new(Recording::new(&mut tell, &handle, &mut board, started, recorder));
-        let shown = Images { content: &images.content, styles: &images.styles, start: images.start.as_ref() };
+        let shown = images.shown();
         let keeping = Keeping { from, keep: &mut |snapshot| recording.borrow_mut().keep(snapshot) };
         let painted = paint_kept(&recipe, &*engine, shown, memory_limit, keeping, &mut |event| {
             recording.borrow_mut().observe(event)

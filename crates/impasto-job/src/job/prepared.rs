@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use impasto::forecast::Forecast;
+use impasto::run::balanced;
 use impasto::{ResolvedRecipe, Scale};
 use impasto_vgg::cpu::memory::free;
 use impasto_vgg::{Engine, EngineError};
@@ -47,6 +48,8 @@ impl Job {
         let mut prepared =
             Prepared { job: self, engine, images, scales, recipe, memory_limit: None, started, handle, notes };
         prepared.memory_limit = prepared.intended().network_limit(asked_limit, free())?;
+        let (engine, limit) = (&*prepared.engine, prepared.memory_limit);
+        prepared.recipe = balanced(&prepared.recipe, engine, prepared.images.shown(), limit)?;
         prepared.recipe.engine = Some(engine_note(&*prepared.engine, &prepared.recipe, &prepared.scales));
         Board::prepare(prepared.job.log_dir.as_deref())?;
         prepared.notes.extend(precision_note(&*prepared.engine, &prepared.recipe));

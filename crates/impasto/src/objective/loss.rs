@@ -48,6 +48,6 @@ pub use covariance::RIDGE;
 pub use gram::gram;
 pub use mean_variance::MeanVariance;
 pub use range::range;
-pub use style::StyleTarget;
+pub use style::{StyleTarget, style_loss_of_nothing};
 pub use total_variation::total_variation;
 pub use wasserstein::Wasserstein;

@@ -217,7 +217,7 @@ impl Objective {
 }
 
 /// The moments at `layer` of several style images, weighted by their shares.
-fn blended_moments(layer: Layer, styles: &[(Vec<Moments>, f64)]) -> Moments {
+pub(crate) fn blended_moments(layer: Layer, styles: &[(Vec<Moments>, f64)]) -> Moments {
     let channels = layer.channels();
     let mut blended =
         Moments { layer, positions: 0, mean: vec![0.0; channels], second: vec![0.0; channels * channels] };

@@ -123,6 +123,18 @@ pub enum StyleForm {
     Mean,
 }
 
+/// What the weights of content and style layers are factors of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Balance {
+    /// The losses themselves (the paper, eq. 7). A painting of little contrast has small Gram matrices, and so says little.
+    Plain,
+    /// The losses in proportion: each style layer's to what it would be at a picture without features, content to what it
+    /// would be at one with the photo's mean features everywhere. So one strength is one strength, whatever the painting is, and every
+    /// layer is heard. It becomes plain weights before the run, which the picture's recipe has.
+    Painting,
+}
+
 /// How total variation is counted over all pairs of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

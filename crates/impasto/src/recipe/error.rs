@@ -96,6 +96,11 @@ pub enum RecipeError {
         /// Which layer.
         layer: Layer,
     },
+    /// Weights in proportion beside a content loss that grows with the picture.
+    #[error(
+        "--balance painting has no meaning beside the content form paper, which grows with the picture; set content_form to mean or position, or give --balance plain"
+    )]
+    BalanceForm,
     /// Neither content nor style has any weight.
     #[error(
         "nothing is left to paint, since no content layer and no style layer has a weight above 0; raise --content-weight or --style-weight, or list layers with --content-layers or --style-layers"

@@ -35,7 +35,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use choices::{
-    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+    Balance, BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss,
+    TotalVariationForm,
 };
 pub use error::RecipeError;
 pub use nearest::nearest;
@@ -88,9 +89,15 @@ pub struct Recipe {
     /// Evaluations of loss and gradient at the full size, steps that were taken back included.
     #[schemars(range(min = 1))]
     pub iterations: Option<u32>,
-    /// Sizes that the picture is painted at, each half of the next; 1 is the full size alone.
+    /// Sizes that the picture is painted at, at most, each a `scale_factor`th of the next; 1 is the full size alone.
     #[schemars(range(min = 1, max = 16))]
     pub levels: Option<u32>,
+    /// How many times larger each size is than the one before.
+    #[schemars(range(min = 1.1, max = 8.0))]
+    pub scale_factor: Option<f64>,
+    /// The least short edge of a size that is painted before the full one, in pixels.
+    #[schemars(range(min = 1, max = 65_535))]
+    pub coarsest_px: Option<u32>,
     /// Evaluations at each size but the full one.
     #[schemars(range(min = 1))]
     pub coarse_iterations: Option<u32>,
@@ -140,6 +147,8 @@ pub struct Recipe {
     /// Style layers with their weights (the paper's w_l).
     #[schemars(schema_with = "schema::layers")]
     pub style_layers: Option<BTreeMap<Layer, f64>>,
+    /// Whether weights are those of the losses, or of the losses in proportion to images.
+    pub balance: Option<Balance>,
     /// Form of the content loss.
     pub content_form: Option<ContentForm>,
     /// What the style loss compares.
@@ -278,6 +287,8 @@ impl Recipe {
             size,
             iterations,
             levels,
+            scale_factor,
+            coarsest_px,
             coarse_iterations,
             optimizer,
             learning_rate,
@@ -295,6 +306,7 @@ impl Recipe {
             style_weight,
             content_layers,
             style_layers,
+            balance,
             content_form,
             style_loss,
             style_form,
@@ -323,8 +335,15 @@ impl Recipe {
 }
 
 /// The fields that format 1 did not have, and what recipes without them meant.
-fn gained_since_the_first() -> [(&'static str, Value); 3] {
-    [("style_loss", "gram".into()), ("adam_beta_2", 0.999.into()), ("adam_average", 0.0.into())]
+fn gained_since_the_first() -> [(&'static str, Value); 6] {
+    [
+        ("style_loss", "gram".into()),
+        ("adam_beta_2", 0.999.into()),
+        ("adam_average", 0.0.into()),
+        ("scale_factor", 2.0.into()),
+        ("coarsest_px", 32.into()),
+        ("balance", "plain".into()),
+    ]
 }
 
 /// The names of all fields.

@@ -6,7 +6,7 @@
 use impasto_vgg::{Border, Pooling};
 
 use crate::recipe::{
-    BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
+    Balance, BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
     TotalVariationForm,
 };
 
@@ -21,6 +21,8 @@ pub struct Preset {
     pub size: Size,
     pub iterations: u32,
     pub levels: u32,
+    pub scale_factor: f64,
+    pub coarsest_px: u32,
     pub coarse_iterations: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
@@ -38,6 +40,7 @@ pub struct Preset {
     pub style_weight: f64,
     pub content_layers: &'static [(&'static str, f64)],
     pub style_layers: &'static [(&'static str, f64)],
+    pub balance: Balance,
     pub content_form: ContentForm,
     pub style_loss: StyleLoss,
     pub style_form: StyleForm,
@@ -94,6 +97,8 @@ const AUTHORS: Preset = Preset {
     size: Size::LongEdge(512),
     iterations: 500,
     levels: 1,
+    scale_factor: 2.0,
+    coarsest_px: 32,
     coarse_iterations: 100,
     optimizer: OptimizerKind::Lbfgs,
     learning_rate: 2.0,
@@ -111,6 +116,7 @@ const AUTHORS: Preset = Preset {
     style_weight: 1e3,
     content_layers: CONTENT_LAYERS,
     style_layers: &STYLE_LAYERS,
+    balance: Balance::Plain,
     content_form: ContentForm::Mean,
     style_loss: StyleLoss::Gram,
     style_form: StyleForm::Mean,

@@ -12,8 +12,8 @@ use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
-    BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleFit,
-    StyleForm, StyleLoss, TotalVariationForm,
+    Balance, BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start,
+    StyleFit, StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The longest side that a picture may have, in pixels.
@@ -38,6 +38,8 @@ pub struct ResolvedRecipe {
     pub size: Size,
     pub iterations: u32,
     pub levels: u32,
+    pub scale_factor: f64,
+    pub coarsest_px: u32,
     pub coarse_iterations: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
@@ -55,6 +57,7 @@ pub struct ResolvedRecipe {
     pub style_weight: f64,
     pub content_layers: BTreeMap<Layer, f64>,
     pub style_layers: BTreeMap<Layer, f64>,
+    pub balance: Balance,
     pub content_form: ContentForm,
     pub style_loss: StyleLoss,
     pub style_form: StyleForm,
@@ -149,6 +152,8 @@ impl Recipe {
             size: self.size.unwrap_or(preset.size),
             iterations: self.iterations.unwrap_or(preset.iterations),
             levels: self.levels.unwrap_or(preset.levels),
+            scale_factor: self.scale_factor.unwrap_or(preset.scale_factor),
+            coarsest_px: self.coarsest_px.unwrap_or(preset.coarsest_px),
             coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
@@ -166,6 +171,7 @@ impl Recipe {
             style_weight: self.style_weight.unwrap_or(preset.style_weight),
             content_layers: layers(&self.content_layers, "--content-layers", preset.content_layers)?,
             style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
+            balance: self.balance.unwrap_or(preset.balance),
             content_form: self.content_form.unwrap_or(preset.content_form),
             style_loss: self.style_loss.unwrap_or(preset.style_loss),
             style_form: self.style_form.unwrap_or(preset.style_form),
@@ -224,6 +230,9 @@ fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
             weight_in_range(&format!("{option} {layer}"), weight)?;
         }
     }
+    if recipe.balance == Balance::Painting && recipe.content_form == ContentForm::Paper {
+        return Err(RecipeError::BalanceForm);
+    }
     if recipe.weights.is_empty() {
         return Err(RecipeError::NoWeights);
     }
@@ -250,6 +259,8 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
         |option, value: u32, most: u32, allowed| in_range(option, f64::from(value), 1.0, f64::from(most), allowed);
     whole("--iterations", recipe.iterations, u32::MAX, "at least 1")?;
     whole("--levels", recipe.levels, 16, "a number from 1 to 16")?;
+    in_range("--scale-factor", recipe.scale_factor, 1.1, 8.0, "a number from 1.1 to 8")?;
+    whole("--coarsest", recipe.coarsest_px, SIDE_LIMIT_PX, "a number of pixels from 1 to 65535")?;
     whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
     whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
     in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;

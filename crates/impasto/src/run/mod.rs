@@ -10,6 +10,7 @@
 //! A run is a pure function of recipe, images and engine: it looks at no clock and no file. Front ends draw events;
 //! what an observer answers can only stop the run, never change a pixel.
 
+pub mod balance;
 pub mod checkpoint;
 pub mod forecast;
 pub mod scales;
@@ -28,6 +29,7 @@ use checkpoint::{Checkpoint, Place, Snapshot};
 use start::{StartImages, carried_up, start_picture};
 
 pub use crate::control::Control;
+pub use balance::balanced;
 pub use scales::{Scale, content_at, scales, style_at};
 
 /// The images of a run, of any size.
@@ -194,6 +196,7 @@ pub fn paint_kept(
     keeping: Keeping<'_>,
     observer: &mut dyn FnMut(Event<'_>) -> Control,
 ) -> Result<Outcome, PaintError> {
+    let recipe = &balanced(recipe, engine, images, memory_limit_bytes)?;
     let scales = scales(recipe, images.content.width, images.content.height);
     let mut run = Run {
         recipe,

@@ -7,10 +7,6 @@ use crate::picture::{Picture, PictureError};
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{Size, StyleFit};
 
-/// Coarser scales than the full one are left out where their short edge would fall below this, in pixels: the deepest
-/// layers would see nothing there.
-const COARSEST_SHORT_EDGE_PX: usize = 32;
-
 /// One size that the picture is painted at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
@@ -29,6 +25,20 @@ impl Scale {
         let side = |pixels: usize| (pixels * numerator / denominator).max(1);
         Scale { width: side(self.width), height: side(self.height), ..*self }
     }
+
+    /// The size that is `factor` to the power of `steps` times smaller, rounded up to whole pixels.
+    fn coarser(&self, factor: f64, steps: u32, evaluations: u32) -> Scale {
+        // Powers by products, which are the same bits on every machine.
+        let divisor = (0..steps).fold(1.0, |product, _| product * factor);
+        let side = |pixels: usize| (pixels as f64 / divisor).ceil() as usize;
+        Scale { width: side(self.width), height: side(self.height), evaluations }
+    }
+
+    /// This size, or where its long edge is more than `long_edge_px`, the size of this shape with that.
+    pub(crate) fn within(&self, long_edge_px: usize) -> Scale {
+        let (width, height) = long_edge_size(self.width, self.height, long_edge_px.min(self.width.max(self.height)));
+        Scale { width, height, ..*self }
+    }
 }
 
 /// The scales of a run on a content image of this size, coarse to fine.
@@ -38,15 +48,11 @@ pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usi
         Size::Exact { width, height } => (width as usize, height as usize),
     };
     let full = Scale { width, height, evaluations: recipe.iterations };
-    let coarse = (1..recipe.levels)
-        .rev()
-        .map(|halvings| Scale {
-            width: width.div_ceil(1 << halvings),
-            height: height.div_ceil(1 << halvings),
-            evaluations: recipe.coarse_iterations,
-        })
-        .filter(|scale| scale.width.min(scale.height) >= COARSEST_SHORT_EDGE_PX);
-    coarse.chain([full]).collect()
+    let coarse = (1..recipe.levels).map(|steps| full.coarser(recipe.scale_factor, steps, recipe.coarse_iterations));
+    let large_enough = |scale: &Scale| scale.width.min(scale.height) >= recipe.coarsest_px as usize;
+    let mut scales: Vec<Scale> = std::iter::once(full).chain(coarse.take_while(large_enough)).collect();
+    scales.reverse();
+    scales
 }
 
 /// The content image as the run sees it at a scale: resized, or cropped to fit.

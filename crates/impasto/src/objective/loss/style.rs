@@ -36,3 +36,17 @@ impl StyleTarget {
         }
     }
 }
+
+/// The style loss of one layer at a picture without features, but for what keeps covariances from being singular.
+pub fn style_loss_of_nothing(loss: StyleLoss, form: StyleForm, style: &Moments) -> f64 {
+    let channels = style.mean.len() as f64;
+    let squares = || style.second.iter().map(|value| value * value).sum::<f64>();
+    match (loss, form) {
+        (StyleLoss::Gram, StyleForm::Paper) => squares() / (4.0 * channels.powi(2)),
+        (StyleLoss::Gram, StyleForm::Mean) => squares() / channels.powi(4),
+        // |m|^2 and the trace of the covariance: the mean square of the features.
+        (StyleLoss::MeanVariance | StyleLoss::Wasserstein, _) => {
+            style.second.iter().step_by(style.mean.len() + 1).sum::<f64>() / channels
+        }
+    }
+}

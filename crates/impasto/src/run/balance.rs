@@ -1,0 +1,113 @@
+//! Weights in proportion become plain ones, before a run.
+//!
+//! ```text
+//!   style layer l     w_l u / E_l(0)     E_l(0): the style loss at a picture without features, from the painting's moments
+//!                                        u: the mean variance of the photo's features at the content layers
+//! ```
+//!
+//! With Gram matrices E_l(0) is sum A_l^2 / N^4 in the mean form (Gatys et al., eq. 4, at G = 0), so that a painting of little
+//! contrast, or a layer of small features, weighs as much as another. Both are taken at one size whatever the picture's is,
+//! so that one recipe means one balance at every size.
+
+use impasto_vgg::{Engine, Layer, Moments, SessionRequest};
+
+use crate::objective::loss::style_loss_of_nothing;
+use crate::objective::{blended_moments, request, style_moments};
+use crate::recipe::resolve::{ResolvedRecipe, style_shares};
+use crate::recipe::{Balance, ContentForm};
+use crate::run::scales::{Scale, content_at, scales, style_at};
+use crate::run::{Images, PaintError};
+
+/// Long edge of the pictures that are looked at, in pixels, where the picture is not smaller.
+const LONG_EDGE_PX: usize = 512;
+
+/// The recipe with plain weights that mean what its weights in proportion mean for these images; a recipe with plain weights
+/// as it is.
+///
+/// # Errors
+/// See [`PaintError`].
+pub fn balanced(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    images: Images<'_>,
+    memory_limit_bytes: Option<u64>,
+) -> Result<ResolvedRecipe, PaintError> {
+    if recipe.balance == Balance::Plain {
+        return Ok(recipe.clone());
+    }
+    let sizes = scales(recipe, images.content.width, images.content.height);
+    let scale = sizes[sizes.len() - 1].within(LONG_EDGE_PX);
+    let unit = content_unit(recipe, engine, images, scale, memory_limit_bytes)?;
+    let styles = styles_at(recipe, engine, images, scale, memory_limit_bytes)?;
+    let mut plain = ResolvedRecipe { balance: Balance::Plain, ..recipe.clone() };
+    for (layer, weight) in &mut plain.style_layers {
+        let of_nothing = style_loss_of_nothing(recipe.style_loss, recipe.style_form, &blended_moments(*layer, &styles));
+        // A layer at which the painting has no features says nothing.
+        *weight *= if of_nothing > 0.0 { rounded(unit / of_nothing) } else { 0.0 };
+    }
+    Ok(plain)
+}
+
+/// The content loss of a picture whose features are the photo's mean features everywhere; 1 where no content counts.
+fn content_unit(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    images: Images<'_>,
+    scale: Scale,
+    memory_limit_bytes: Option<u64>,
+) -> Result<f64, PaintError> {
+    let layers = recipe.counted_content_layers();
+    if layers.is_empty() {
+        return Ok(1.0);
+    }
+    let content = content_at(recipe, images.content, scale)?;
+    let taps = layers.iter().map(|&(layer, _)| layer).collect();
+    let request = SessionRequest {
+        style_taps: taps,
+        content_taps: Vec::new(),
+        way_back: false,
+        ..request(recipe, scale.width, scale.height, memory_limit_bytes)
+    };
+    let moments = engine.session(&request)?.forward(&content.values)?.moments;
+    let factor = match recipe.content_form {
+        ContentForm::Mean => 1.0,
+        ContentForm::Paper | ContentForm::Position => 0.5,
+    };
+    let of_layer = |(&(layer, weight), moments): (&(Layer, f64), &Moments)| {
+        let per = if recipe.content_form == ContentForm::Mean { layer.channels() as f64 } else { 1.0 };
+        weight * factor * variance(moments) / per
+    };
+    let unit: f64 = layers.iter().zip(&moments).map(of_layer).sum();
+    // A photo of one colour has no features to keep.
+    Ok(if unit > 0.0 { unit } else { 1.0 })
+}
+
+/// The moments of each style image that counts at this size, with its share.
+fn styles_at(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    images: Images<'_>,
+    scale: Scale,
+    memory_limit_bytes: Option<u64>,
+) -> Result<Vec<(Vec<Moments>, f64)>, PaintError> {
+    let shares = style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?;
+    let counted = images.styles.iter().zip(shares).filter(|&(_, share)| share > 0.0);
+    counted
+        .map(|(style, share)| {
+            let style = style_at(recipe, style, scale)?;
+            let moments = style_moments(recipe, engine, &style.values, style.width, style.height, memory_limit_bytes)?;
+            Ok((moments, share))
+        })
+        .collect()
+}
+
+/// The sum over channels of a layer's variances.
+fn variance(moments: &Moments) -> f64 {
+    let squares = moments.second.iter().step_by(moments.mean.len() + 1);
+    squares.zip(&moments.mean).map(|(square, mean)| square - mean * mean).sum()
+}
+
+/// Three digits: engines differ in the last of many, and their recipes should not; people read them.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
