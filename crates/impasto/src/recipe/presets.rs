@@ -132,21 +132,24 @@ const AUTHORS: Preset = Preset {
     style_fit: StyleFit::Scale,
 };
 
-/// What looks best for the least time: strokes from a coarse picture, drawing from a style weight far below the
-/// authors', little noise, no frame along the edges.
+/// What looks best for the least time: large forms and strokes from coarse pictures, every layer and every painting heard
+/// alike, little noise, no frame along the edges (docs/records/2026-11-28-strength.md).
 const DEFAULT: Preset = Preset {
     name: "default",
     summary: "strokes of the painting, drawing of the photo, in the least time",
-    iterations: 80,
-    levels: 2,
-    coarse_iterations: 120,
+    iterations: 60,
+    levels: 16,
+    coarsest_px: 80,
+    coarse_iterations: 100,
     // As many evaluations as with 100, nearly, and much less work beside them (docs/records/2026-11-24-optimiser.md).
     history: 40,
-    style_weight: 75.0,
-    tv_weight: 6.0,
+    balance: Balance::Painting,
+    style_weight: 12.0,
+    style_layers: &PAPER_STYLE_LAYERS,
+    tv_weight: 8.0,
     // Measured in docs/paper.md: what costs some 1% of style loss.
     denoise_weight: 12.0,
-    range_weight: 40.0,
+    range_weight: 5e3,
     pool: Pooling::Average,
     border: Border::Replicate,
     // On three pairs where f32 ends, in less time (docs/records/2026-11-26-precision-auto.md). The presets that reproduce others' settings stay
