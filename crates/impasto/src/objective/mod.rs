@@ -77,6 +77,7 @@ pub fn request(
         precision: Precision::F32,
         style_taps: names(recipe.counted_style_layers()),
         content_taps: names(recipe.counted_content_layers()),
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes,
     }
@@ -136,6 +137,7 @@ impl Objective {
         let gradients = ObservationGradients {
             moments: vec![empty; style_layers.len()],
             distances: vec![0.0; content_layers.len()],
+            matched: Vec::new(),
         };
         Objective {
             content_form: recipe.content_form,
