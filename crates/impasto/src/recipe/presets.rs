@@ -6,7 +6,7 @@
 use impasto_vgg::{Border, Pooling};
 
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
+    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
     TotalVariationForm,
 };
 
@@ -44,6 +44,12 @@ pub struct Preset {
     pub content_form: ContentForm,
     pub style_loss: StyleLoss,
     pub style_form: StyleForm,
+    pub match_weight: f64,
+    pub match_layers: &'static [(&'static str, f64)],
+    pub match_every: u32,
+    pub match_turns: MatchTurns,
+    pub match_photo: f64,
+    pub match_centred: bool,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
     /// What `denoise` 1 adds to `tv_weight`, in the preset's own form.
@@ -79,6 +85,9 @@ impl From<PresetStart> for Start {
 
 /// Content layer of every preset.
 const CONTENT_LAYERS: &[(&str, f64)] = &[("conv4_2", 1.0)];
+
+/// Matched layers of every preset.
+const MATCH_LAYERS: &[(&str, f64)] = &[("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 1.0)];
 
 /// The paper's style layers, each with the same weight.
 const fn style_layers(weight: f64) -> [(&'static str, f64); 5] {
@@ -120,6 +129,12 @@ const AUTHORS: Preset = Preset {
     content_form: ContentForm::Mean,
     style_loss: StyleLoss::Gram,
     style_form: StyleForm::Mean,
+    match_weight: 0.0,
+    match_layers: MATCH_LAYERS,
+    match_every: 10,
+    match_turns: MatchTurns::Upright,
+    match_photo: 0.0,
+    match_centred: true,
     tv_weight: 0.0,
     tv_form: TotalVariationForm::Mean,
     // The default's, in proportion to the style weight.
