@@ -143,10 +143,11 @@ pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels
 }
 
 /// What stands beside the picture's session: the picture, its gradient, the picture that is handed out, the content image
-/// where its colours are wanted or it is matched, the optimiser, the matrices of the style loss.
+/// where its colours are wanted or it is mixed in, the optimiser, the matrices of the style loss.
 fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     let mixes_photo = recipe.match_photo > 0.0 && !recipe.counted_match_layers().is_empty();
-    let pictures = 3 + u64::from(recipe.original_colors || mixes_photo);
+    // It is mixed with the picture in another.
+    let pictures = 3 + u64::from(recipe.original_colors) + 2 * u64::from(mixes_photo);
     let pixels = (full.width * full.height) as u64;
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));

@@ -18,7 +18,8 @@ use crate::recipe::resolve::ResolvedRecipe;
 /// The matches of one scale.
 pub(super) struct Matching<'a> {
     recipe: &'a ResolvedRecipe,
-    content: &'a Picture,
+    /// The content image's values, where it is mixed in.
+    photo: Option<Vec<f32>>,
     /// What is held; empty where nothing is matched.
     held: Vec<Matches>,
 }
@@ -27,7 +28,7 @@ impl<'a> Matching<'a> {
     /// Gives a session its banks, and the matches that a checkpoint kept.
     pub fn begin(
         recipe: &'a ResolvedRecipe,
-        content: &'a Picture,
+        content: &Picture,
         session: &mut dyn Session,
         banks: &[Bank],
         kept: Vec<Matches>,
@@ -38,7 +39,8 @@ impl<'a> Matching<'a> {
         if !kept.is_empty() {
             session.set_matches(&kept)?;
         }
-        Ok(Matching { recipe, content, held: kept })
+        let photo = (recipe.match_photo > 0.0 && !banks.is_empty()).then(|| content.values.clone());
+        Ok(Matching { recipe, photo, held: kept })
     }
 
     /// What is held now, for a checkpoint.
@@ -59,13 +61,13 @@ impl<'a> Matching<'a> {
             return Ok(());
         }
         let share = self.recipe.match_photo as f32;
-        let found = match share > 0.0 {
-            true => {
+        let found = match &self.photo {
+            Some(photo) => {
                 let mix = |(value, photo): (&f32, &f32)| value + share * (photo - value);
-                let mixed: Vec<f32> = picture.iter().zip(&self.content.values).map(mix).collect();
+                let mixed: Vec<f32> = picture.iter().zip(photo).map(mix).collect();
                 session.find_matches(&mixed)?
             }
-            false => session.find_matches(picture)?,
+            None => session.find_matches(picture)?,
         };
         if evaluation > 1 && found != self.held {
             optimiser.forget();
