@@ -170,6 +170,19 @@ const DEFAULT: Preset = Preset {
     ..AUTHORS
 };
 
+/// The default's losses at less weight of the content, and features drawn to their nearest of the painting's, as a finish of
+/// Neural Neighbor Style Transfer does (docs/records/2026-11-28-matched-features.md has what was tried).
+const MATCHED: Preset = Preset {
+    name: "matched",
+    summary: "each place drawn to its nearest of the painting, beside the default's losses: whole strokes, colours by region",
+    iterations: 60,
+    coarse_iterations: 60,
+    content_weight: 0.3,
+    match_weight: 1e5,
+    match_turns: MatchTurns::Rotated,
+    ..DEFAULT
+};
+
 /// Gatys, Ecker and Bethge, CVPR 2016: conv4_2 against five style layers at 1/5 each, alpha/beta = 1e-3, average
 /// pooling, white noise, and the style image brought to the content image's size first.
 const PAPER: Preset = Preset {
@@ -258,7 +271,8 @@ const JOHNSON: Preset = Preset {
 };
 
 /// Every preset, the default first.
-pub static PRESETS: [Preset; 8] = [DEFAULT, AUTHORS, TUTORIAL, JOHNSON, PAPER, PHOTOREAL, TEXTURE, RECONSTRUCTION];
+pub static PRESETS: [Preset; 9] =
+    [DEFAULT, MATCHED, AUTHORS, TUTORIAL, JOHNSON, PAPER, PHOTOREAL, TEXTURE, RECONSTRUCTION];
 
 /// The preset that is called `name`, if there is one.
 ///
