@@ -6,8 +6,8 @@
 use impasto_vgg::{Border, Pooling};
 
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
-    TotalVariationForm,
+    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm,
+    StyleLoss, TotalVariationForm,
 };
 
 /// One row of the table of presets; the fields are those of [`crate::recipe::Recipe`].

@@ -12,8 +12,8 @@ use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start,
-    StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+    Balance, BlendForm, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
+    Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The longest side that a picture may have, in pixels.
