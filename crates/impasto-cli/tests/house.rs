@@ -48,6 +48,7 @@ const ROOMS: [(&str, &[(&str, u8)]); 5] = [
             ("error", 1),
             ("layers", 1),
             ("history", 2),
+            ("matching", 2),
             ("profile", 2),
             ("weights", 2),
             ("engine", 3),

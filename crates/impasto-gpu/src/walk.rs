@@ -222,7 +222,7 @@ impl Walk {
                 distances.push(distance);
                 rest = after;
             }
-            Observation { moments, distances }
+            Observation { moments, distances, matched: Vec::new() }
         })
     }
 

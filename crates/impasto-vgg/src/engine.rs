@@ -5,6 +5,9 @@
 //! 1. *moments*: the mean of each channel and the second raw moment F F^T / positions (the Gram matrix a position);
 //! 2. *distances*: the sum of squared differences to a stored feature map of the content image.
 //!
+//! There is a third for losses on directions: *matched distances*, to entries of a stored bank of features, see
+//! [`crate::matching`].
+//!
 //! So an engine has two steps, and no feature map leaves it in the hot loop:
 //!
 //! ```text
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::EngineError;
 use crate::history::History;
 use crate::layers::Layer;
+use crate::matching::{Bank, MatchedDistance, MatchedTap, Matches};
 use crate::profile::LayerTime;
 
 /// How the five poolings reduce a 2x2 window; windows cut by the border hold what is in bounds.
@@ -82,6 +86,8 @@ pub struct SessionRequest {
     pub style_taps: Vec<Layer>,
     /// Layers whose distance to the content image is wanted.
     pub content_taps: Vec<Layer>,
+    /// Layers whose features are matched to a bank. Not every engine does that.
+    pub matched_taps: Vec<MatchedTap>,
     /// Whether [`Session::backward`] will be called. A session without a way back keeps nothing for it, which spares most
     /// of its memory.
     pub way_back: bool,
@@ -121,6 +127,8 @@ pub struct Observation {
     pub moments: Vec<Moments>,
     /// One for each content tap of the request, in its order.
     pub distances: Vec<Distance>,
+    /// One for each matched tap of the request, in its order.
+    pub matched: Vec<MatchedDistance>,
 }
 
 /// The derivative of a loss by one layer's moments.
@@ -140,6 +148,8 @@ pub struct ObservationGradients {
     pub moments: Vec<MomentGradients>,
     /// By the sum of squares of each content tap.
     pub distances: Vec<f64>,
+    /// By the sum of each matched tap.
+    pub matched: Vec<f64>,
 }
 
 /// One layer's features, brought out for inspection.
@@ -182,7 +192,8 @@ pub trait Engine: Send + Sync {
     /// Allocates everything that evaluations of this request need, once.
     ///
     /// # Errors
-    /// A request that does not pass [`SessionRequest::check`], or takes more memory than its limit.
+    /// A request that does not pass [`SessionRequest::check`], or takes more memory than its limit; matched taps, of an
+    /// engine that does not match.
     fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError>;
 
     /// Bytes that a session for this request would take, the weights included, without opening it.
@@ -217,11 +228,49 @@ pub trait Session: Send {
     /// A picture of another size than the request's; a device that fails.
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError>;
 
+    /// The features of `image` at the matched taps, at [`crate::matching::sampled`] rows and columns of each: banks, or
+    /// parts of some. What `forward` kept is lost.
+    ///
+    /// # Errors
+    /// A picture of another size than the request's; a device that fails; an engine that does not match.
+    fn sample(&mut self, image: &[f32]) -> Result<Vec<Bank>, EngineError> {
+        let _ = image;
+        Err(EngineError::SESSION_DOES_NOT_MATCH)
+    }
+
+    /// Takes the banks of the matched taps, in their order. Matches that were found in others are lost.
+    ///
+    /// # Errors
+    /// What [`MatchedTap::check_banks`] refuses; an engine that does not match.
+    fn set_banks(&mut self, banks: &[Bank]) -> Result<(), EngineError> {
+        let _ = banks;
+        Err(EngineError::SESSION_DOES_NOT_MATCH)
+    }
+
+    /// Matches the features of `image` at each matched tap, holds the matches for what follows, and gives a copy. In f32
+    /// whatever the precision of the convolutions. What `forward` kept is lost.
+    ///
+    /// # Errors
+    /// A picture of another size than the request's; no banks; a device that fails; an engine that does not match.
+    fn find_matches(&mut self, image: &[f32]) -> Result<Vec<Matches>, EngineError> {
+        let _ = image;
+        Err(EngineError::SESSION_DOES_NOT_MATCH)
+    }
+
+    /// Holds matches that were found before. What `forward` kept is lost.
+    ///
+    /// # Errors
+    /// What [`MatchedTap::check_matches`] refuses; no banks; an engine that does not match.
+    fn set_matches(&mut self, matches: &[Matches]) -> Result<(), EngineError> {
+        let _ = matches;
+        Err(EngineError::SESSION_DOES_NOT_MATCH)
+    }
+
     /// Runs the network on `image` as far as the deepest tap, and keeps what `backward` will need.
     ///
     /// # Errors
-    /// A picture of another size than the request's; content taps before their [`Session::set_content`]; a device that
-    /// fails.
+    /// A picture of another size than the request's; content taps before their [`Session::set_content`]; matched taps before
+    /// their matches; a device that fails.
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError>;
 
     /// Takes an observation back that nobody needs any more, so that the next [`Session::forward`] may fill its memory:
@@ -261,7 +310,18 @@ pub trait Session: Send {
 impl SessionRequest {
     /// The deepest layer that is tapped, if any is.
     pub fn deepest_tap(&self) -> Option<Layer> {
-        self.style_taps.iter().chain(&self.content_taps).copied().max()
+        self.tapped().max()
+    }
+
+    /// All layers that are tapped; some may come more than once.
+    fn tapped(&self) -> impl Iterator<Item = Layer> {
+        let matched = self.matched_taps.iter().map(|tap| tap.layer);
+        self.style_taps.iter().chain(&self.content_taps).copied().chain(matched)
+    }
+
+    /// Whether a layer is tapped.
+    pub fn is_tapped(&self, layer: Layer) -> bool {
+        self.tapped().any(|tapped| tapped == layer)
     }
 
     /// Values in a picture of this size: 3 times height times width.
@@ -283,14 +343,15 @@ impl SessionRequest {
                 self.width, self.height
             )));
         }
-        for taps in [&self.style_taps, &self.content_taps] {
+        let matched = self.matched_taps.iter().map(|tap| tap.layer).collect();
+        for taps in [&self.style_taps, &self.content_taps, &matched] {
             let mut sorted = taps.clone();
             sorted.sort_unstable();
             if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(EngineError::Request(format!("layer {} is listed twice; list it once", pair[0])));
             }
         }
-        Ok(())
+        self.matched_taps.iter().try_for_each(MatchedTap::check)
     }
 
     /// Checks the length of a picture against this request.
@@ -320,8 +381,8 @@ impl SessionRequest {
         if !self.way_back {
             return Err(EngineError::NO_WAY_BACK);
         }
-        let lengths = (gradients.moments.len(), gradients.distances.len());
-        if lengths != (self.style_taps.len(), self.content_taps.len()) {
+        let lengths = [gradients.moments.len(), gradients.distances.len(), gradients.matched.len()];
+        if lengths != [self.style_taps.len(), self.content_taps.len(), self.matched_taps.len()] {
             let message = "backward needs one gradient for each tap of its request, in the same order";
             return Err(EngineError::Request(message.into()));
         }

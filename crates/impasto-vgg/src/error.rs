@@ -46,6 +46,12 @@ pub enum EngineError {
         /// Where so much is free, and who says so.
         bound: &'static str,
     },
+    /// A session with matched taps was asked of an engine that does not match features.
+    #[error("{engine} does not match features; paint with --device cpu, or without matched layers")]
+    NoMatching {
+        /// The engine's name.
+        engine: String,
+    },
     /// A call out of order: `backward` before `forward`, `forward` with content taps before their targets.
     #[error("{0}")]
     Order(&'static str),
@@ -62,6 +68,18 @@ impl EngineError {
     /// `backward` was called on a session that was opened without a way back.
     pub const NO_WAY_BACK: EngineError =
         EngineError::Order("this session was opened without a way back; ask for one in its request");
+
+    /// Banks or matches were given to a session of an engine that does not match.
+    pub const SESSION_DOES_NOT_MATCH: EngineError =
+        EngineError::Order("this session's engine does not match features; open a session of the CPU engine");
+
+    /// `find_matches` or `set_matches` was called before the matched taps had their banks.
+    pub const NO_BANKS: EngineError =
+        EngineError::Order("matches need the banks that they are in; call set_banks first");
+
+    /// `forward` was called before the matched taps had their matches.
+    pub const NO_MATCHES: EngineError =
+        EngineError::Order("forward needs matches at the matched taps; call find_matches or set_matches first");
 
     /// `forward` was called before the content taps had their targets.
     pub const NO_CONTENT: EngineError =

@@ -17,6 +17,7 @@ use crate::engine::{
 use crate::error::EngineError;
 use crate::history::History;
 use crate::layers::Layer;
+use crate::matching::{Bank, Matches};
 use crate::profile::LayerTime;
 
 /// Values of an image that a thread copies at a time.
@@ -100,6 +101,8 @@ impl Engine for FallbackEngine {
             Some(_) => None,
             None => match self.shared.first.session(request) {
                 Ok(session) => Some(session),
+                // No failure: the first goes on with what it can do.
+                Err(EngineError::NoMatching { .. }) => None,
                 Err(error) => {
                     self.shared.leave(error)?;
                     None
@@ -112,6 +115,8 @@ impl Engine for FallbackEngine {
                 inner,
                 is_spare: false,
                 content: None,
+                banks: Vec::new(),
+                matches: Vec::new(),
                 image: Vec::new(),
             })),
             None => self.shared.spare.session(request),
@@ -124,7 +129,9 @@ impl Engine for FallbackEngine {
             None => self.shared.first.session_bytes(request),
         };
         match of_first {
-            Err(error) if is_of_the_device(&error) => self.shared.spare.session_bytes(request),
+            Err(error) if is_of_the_device(&error) || matches!(error, EngineError::NoMatching { .. }) => {
+                self.shared.spare.session_bytes(request)
+            }
             answer => answer,
         }
     }
@@ -145,6 +152,9 @@ struct FallbackSession {
     is_spare: bool,
     /// The content image, `[3, height, width]`; given up once the session is the spare's.
     content: Option<Vec<f32>>,
+    /// The banks and what was matched to them last; empty where there are none, given up likewise.
+    banks: Vec<Bank>,
+    matches: Vec<Matches>,
     /// The last image of `forward`, of the same shape; given up likewise.
     image: Vec<f32>,
 }
@@ -158,9 +168,27 @@ impl FallbackSession {
         self.shared.leave(error)?;
         self.inner = self.shared.spare.session(self.inner.request())?;
         self.is_spare = true;
-        match self.content.take() {
-            Some(content) => self.inner.set_content(&content),
-            None => Ok(()),
+        if let Some(content) = self.content.take() {
+            self.inner.set_content(&content)?;
+        }
+        let (banks, matches) = (std::mem::take(&mut self.banks), std::mem::take(&mut self.matches));
+        if !banks.is_empty() {
+            self.inner.set_banks(&banks)?;
+        }
+        if !matches.is_empty() {
+            self.inner.set_matches(&matches)?;
+        }
+        Ok(())
+    }
+
+    /// Does something, in a session of the spare engine where that of the first fails.
+    fn either<T>(&mut self, work: impl Fn(&mut dyn Session) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        match work(self.inner.as_mut()) {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                self.change(error)?;
+                work(self.inner.as_mut())
+            }
         }
     }
 
@@ -186,6 +214,37 @@ impl Session for FallbackSession {
         }
         if !self.is_spare {
             self.content = Some(image.to_vec());
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, image: &[f32]) -> Result<Vec<Bank>, EngineError> {
+        self.either(|session| session.sample(image))
+    }
+
+    fn set_banks(&mut self, banks: &[Bank]) -> Result<(), EngineError> {
+        (self.banks, self.matches) = (Vec::new(), Vec::new());
+        self.either(|session| session.set_banks(banks))?;
+        if !self.is_spare {
+            self.banks = banks.to_vec();
+        }
+        Ok(())
+    }
+
+    fn find_matches(&mut self, image: &[f32]) -> Result<Vec<Matches>, EngineError> {
+        self.matches = Vec::new();
+        let matches = self.either(|session| session.find_matches(image))?;
+        if !self.is_spare {
+            self.matches.clone_from(&matches);
+        }
+        Ok(matches)
+    }
+
+    fn set_matches(&mut self, matches: &[Matches]) -> Result<(), EngineError> {
+        self.matches = Vec::new();
+        self.either(|session| session.set_matches(matches))?;
+        if !self.is_spare {
+            self.matches = matches.to_vec();
         }
         Ok(())
     }
@@ -222,13 +281,7 @@ impl Session for FallbackSession {
     }
 
     fn feature_map(&mut self, image: &[f32], layer: Layer) -> Result<FeatureMap, EngineError> {
-        match self.inner.feature_map(image, layer) {
-            Ok(map) => Ok(map),
-            Err(error) => {
-                self.change(error)?;
-                self.inner.feature_map(image, layer)
-            }
-        }
+        self.either(|session| session.feature_map(image, layer))
     }
 
     fn set_precision(&mut self, precision: Precision) {

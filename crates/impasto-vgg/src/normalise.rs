@@ -103,6 +103,7 @@ impl Calibration {
             precision: Precision::F32,
             style_taps: convolution_layers().collect(),
             content_taps: Vec::new(),
+            matched_taps: Vec::new(),
             way_back: false,
             memory_limit_bytes: None,
         };

@@ -19,6 +19,7 @@ use crate::weights::{ConvolutionWeights, Weights};
 
 mod engine;
 mod history;
+pub mod matching;
 
 pub use engine::ReferenceEngine;
 pub use history::ReferenceHistory;

@@ -37,6 +37,7 @@ fn request(size: (usize, usize), pooling: Pooling, border: Border, style: &[&str
         precision: Precision::F32,
         style_taps: style.iter().map(|name| named(name)).collect(),
         content_taps: content.iter().map(|name| named(name)).collect(),
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     }

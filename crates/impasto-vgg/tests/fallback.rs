@@ -102,6 +102,7 @@ fn request() -> SessionRequest {
         precision: Precision::F32,
         style_taps: vec![layer("conv1_1")],
         content_taps: vec![layer("conv1_2")],
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     }
@@ -117,6 +118,7 @@ fn work(engine: &dyn Engine) -> Result<Vec<f32>, EngineError> {
     let gradients = ObservationGradients {
         moments: vec![MomentGradients { mean: vec![0.5; 64], second: vec![0.01; 64 * 64] }],
         distances: vec![0.25],
+        matched: Vec::new(),
     };
     let mut answers = Vec::new();
     let mut pixels = vec![0.0; 3 * SIDE * SIDE];

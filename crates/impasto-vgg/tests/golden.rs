@@ -54,6 +54,7 @@ fn empty_derivatives_are_zeros() {
     let mut session = engine.session(&request(&golden, paper::style_layers(), Vec::new())).unwrap();
     let Observation { moments, .. } = session.forward(&golden.picture("input_rgb")).unwrap();
     let none = MomentGradients { mean: Vec::new(), second: Vec::new() };
-    let gradients = ObservationGradients { moments: vec![none; moments.len()], distances: Vec::new() };
+    let gradients =
+        ObservationGradients { moments: vec![none; moments.len()], distances: Vec::new(), matched: Vec::new() };
     assert!(pixel_gradient(&mut *session, &gradients).iter().all(|&value| value == 0.0));
 }

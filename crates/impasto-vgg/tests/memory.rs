@@ -31,6 +31,7 @@ fn a_session_takes_what_it_said_within_a_tenth() {
     let gradients = ObservationGradients {
         moments: seen.moments.iter().map(|moments| by_moments(&moments.second)).collect(),
         distances: vec![1.0],
+        matched: Vec::new(),
     };
     session.backward(&gradients, &mut pixels).unwrap();
     let taken = status_bytes("VmHWM").unwrap() - before;

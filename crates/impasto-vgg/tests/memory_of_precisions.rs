@@ -19,6 +19,7 @@ fn gradients(seen: &Observation) -> ObservationGradients {
     ObservationGradients {
         moments: seen.moments.iter().map(|moments| by_moments(&moments.second)).collect(),
         distances: Vec::new(),
+        matched: Vec::new(),
     }
 }
 

@@ -43,6 +43,7 @@ fn features(engine: &dyn Engine, layer: Layer, pooling: Pooling) -> Vec<f32> {
         precision: Precision::F32,
         style_taps: vec![layer],
         content_taps: Vec::new(),
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     };

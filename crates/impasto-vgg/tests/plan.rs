@@ -213,6 +213,7 @@ fn requests() -> impl Strategy_<Value = SessionRequest> {
         precision: Precision::F32,
         style_taps: style.into_iter().filter_map(Layer::from_index).collect(),
         content_taps: content.into_iter().filter_map(Layer::from_index).collect(),
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     })

@@ -42,6 +42,7 @@ fn request(precision: Precision) -> SessionRequest {
         precision,
         style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1"].map(named).to_vec(),
         content_taps: vec![named("conv4_2")],
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     }

@@ -53,6 +53,7 @@ fn run_every_kernel() {
             precision,
             style_taps: vec![style],
             content_taps: vec![Layer::named("conv1_2").unwrap()],
+            matched_taps: Vec::new(),
             way_back: true,
             memory_limit_bytes: None,
         };
@@ -63,7 +64,9 @@ fn run_every_kernel() {
         let channels = style.channels();
         let moments = vec![MomentGradients { mean: vec![1.0; channels], second: vec![1.0; channels * channels] }];
         let mut pixels = vec![0.0; request.picture_len()];
-        session.backward(&ObservationGradients { moments, distances: vec![1.0] }, &mut pixels).unwrap();
+        session
+            .backward(&ObservationGradients { moments, distances: vec![1.0], matched: Vec::new() }, &mut pixels)
+            .unwrap();
     }
 }
 

@@ -194,6 +194,7 @@ impl GoldenFile {
             precision: Precision::F32,
             style_taps: taps,
             content_taps: Vec::new(),
+            matched_taps: Vec::new(),
             way_back: true,
             memory_limit_bytes: None,
         })?;

@@ -39,6 +39,7 @@ fn moments(engine: &dyn Engine, picture: &Picture, layers: &[&str]) -> Vec<Momen
         precision: Precision::F32,
         style_taps: layers.iter().map(|name| Layer::named(name).unwrap()).collect(),
         content_taps: Vec::new(),
+        matched_taps: Vec::new(),
         way_back: false,
         memory_limit_bytes: None,
     };

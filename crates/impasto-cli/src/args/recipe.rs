@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{
-    Balance, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers,
+    Balance, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers,
 };
 use impasto_job::Order;
 use impasto_vgg::formats::ChannelOrder;
@@ -95,6 +95,24 @@ pub struct RecipeArguments {
     /// a --style-weight of its own: where the preset default has 75 for gram, 30 begins as strong with wasserstein.
     #[arg(long, value_name = "NAME", value_parser = choice::<StyleLoss>(&StyleLoss::NAMES))]
     pub style_loss: Option<StyleLoss>,
+    /// Factor of the loss of matched features: each place of the picture is drawn to its nearest of the painting
+    #[arg(long, value_name = "FACTOR")]
+    pub match_weight: Option<f64>,
+    /// Layers whose features are matched, each with a weight if you like (conv3_1,conv4_1=0.5)
+    #[arg(long, value_name = "LAYER[=W],...")]
+    pub match_layers: Option<String>,
+    /// Evaluations that a match is held for
+    #[arg(long, value_name = "N")]
+    pub match_every: Option<u32>,
+    /// The painting as it is, or turned by quarters too, or mirrored as well: more to choose from, and more work
+    #[arg(long, value_name = "NAME", value_parser = choice::<MatchTurns>(&["upright", "rotated", "mirrored"]))]
+    pub match_turns: Option<MatchTurns>,
+    /// Share of the photo in what is matched, 0 to 1; the rest is the picture as it is by then
+    #[arg(long, value_name = "SHARE")]
+    pub match_photo: Option<f64>,
+    /// Compare matched features less their means
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub match_centred: Option<bool>,
     /// Factor of the total variation: more is smoother
     #[arg(long, value_name = "FACTOR")]
     pub tv_weight: Option<f64>,
@@ -195,6 +213,12 @@ impl RecipeArguments {
             style_layers: layers("--style-layers", &self.style_layers)?,
             balance: self.balance,
             style_loss: self.style_loss,
+            match_weight: self.match_weight,
+            match_layers: layers("--match-layers", &self.match_layers)?,
+            match_every: self.match_every,
+            match_turns: self.match_turns,
+            match_photo: self.match_photo,
+            match_centred: self.match_centred,
             tv_weight: self.tv_weight,
             denoise: self.denoise,
             range_weight: self.range_weight,

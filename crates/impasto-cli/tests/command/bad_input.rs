@@ -156,6 +156,8 @@ fn numbers_that_are_none() {
         "--noise-ratio",
         "--content-weight",
         "--style-weight",
+        "--match-weight",
+        "--match-photo",
         "--tv-weight",
         "--range-weight",
         "--style-scale",

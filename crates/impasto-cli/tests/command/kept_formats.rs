@@ -23,6 +23,13 @@ fn gained(field: &str) -> Option<Value> {
         "style_loss" => Some("gram".into()),
         "adam_beta_2" => Some(0.999.into()),
         "adam_average" => Some(0.0.into()),
+        // Without a weight nothing is matched, whatever the others say.
+        "match_weight" => Some(0.0.into()),
+        "match_layers" => Some(serde_json::json!({ "conv2_1": 1.0, "conv3_1": 1.0, "conv4_1": 1.0 })),
+        "match_every" => Some(10.into()),
+        "match_turns" => Some("upright".into()),
+        "match_photo" => Some(0.0.into()),
+        "match_centred" => Some(true.into()),
         _ => None,
     }
 }

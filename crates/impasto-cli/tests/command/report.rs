@@ -62,6 +62,7 @@ fn metrics(iteration: u32) -> Metrics {
         loss,
         content: loss / 10.0,
         style: loss / 100.0,
+        matched: None,
         total_variation: 3.0,
         range: 0.0,
         content_layers: BTreeMap::from([of("conv4_2", loss / 10.0)]),

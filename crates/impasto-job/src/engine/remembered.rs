@@ -2,7 +2,7 @@
 //! many jobs use it.
 //!
 //! ```text
-//!   session without a way back, without content taps  -->  forward(image)
+//!   session without a way back, with style taps alone  -->  forward(image)
 //!        key: the image's SHA-256, the request (size, layers, pooling, ...), the engine's name
 //!        known:    its moments, from memory; no session is opened, no weight is transformed
 //!        unknown:  a session of the engine behind it, whose answer is remembered
@@ -128,7 +128,8 @@ impl Engine for RememberingEngine {
     }
 
     fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
-        let is_of_style = !request.way_back && request.content_taps.is_empty() && !request.style_taps.is_empty();
+        let is_of_moments = request.content_taps.is_empty() && request.matched_taps.is_empty();
+        let is_of_style = !request.way_back && is_of_moments && !request.style_taps.is_empty();
         if !is_of_style {
             return self.inner.session(request);
         }
@@ -187,7 +188,7 @@ impl Session for RememberingSession {
             engine: (description.name, description.isa),
         };
         if let Some(moments) = self.memory.find(&key) {
-            return Ok(Observation { moments, distances: Vec::new() });
+            return Ok(Observation { moments, distances: Vec::new(), matched: Vec::new() });
         }
         let observation = self.opened()?.forward(image)?;
         // An engine that failed on the way may have handed over to another, which rounds differently.

@@ -130,6 +130,11 @@ impl<T: Element> RowRing<T> {
         self.shape.height
     }
 
+    /// Rows that are kept at a time.
+    pub fn slots(&self) -> usize {
+        self.shape.slots
+    }
+
     /// Positions in a row.
     pub fn width(&self) -> usize {
         self.shape.width

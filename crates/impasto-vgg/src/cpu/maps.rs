@@ -43,14 +43,13 @@ impl Maps {
     /// The maps that a plan asks for.
     pub fn new(engine: &CpuEngine, request: &SessionRequest, plan: &Plan) -> Maps {
         let layers = || Layer::all().zip(&plan.slots);
-        let tapped = |layer| request.style_taps.contains(&layer) || request.content_taps.contains(&layer);
         let mut maps = Maps {
             pooling: request.pooling,
             features: layers().map(|(layer, slots)| map(request, layer, slots.features)).collect(),
             signs: layers().map(|(layer, slots)| map(request, layer, slots.signs)).collect(),
             winners: layers().map(|(layer, slots)| map(request, layer, slots.winners)).collect(),
             gradients: layers().map(|(layer, slots)| map(request, layer, slots.gradient)).collect(),
-            tapped: layers().map(|(layer, _): (Layer, &LayerSlots)| tapped(layer)).collect(),
+            tapped: layers().map(|(layer, _): (Layer, &LayerSlots)| request.is_tapped(layer)).collect(),
             sizes: layers().map(|(layer, _)| layer.map_size(request.height, request.width)).collect(),
             weights: Vec::new(),
             has_way_back: !plan.backward.is_empty(),

@@ -4,7 +4,7 @@
 //! ```text
 //!   plan.rs      which rows of which layer when, and how many rows each map keeps
 //!   session      walks that list -> maps (buffers and convolutions), taps (moments, distances, what they inject)
-//!   kernels      winograd, direct (conv1_1), moments, injection, distance: generic over the instruction set
+//!   kernels      winograd, direct (conv1_1), moments, injection, distance, matching: generic over the instruction set
 //!   isa, buffer  vectors, and maps that several threads may write, in large pages: the only `unsafe` beside x86, amx and neon
 //! ```
 //!
@@ -21,6 +21,7 @@ pub mod distance;
 pub mod injection;
 pub mod isa;
 mod maps;
+pub mod matching;
 pub mod memory;
 pub mod moments;
 #[cfg(target_arch = "aarch64")]
@@ -219,6 +220,7 @@ impl CpuEngine {
         weights
             + plan.map_bytes(request)
             + taps::bytes(request)
+            + matching::bytes(request, self.pool.current_num_threads())
             + session::image_bytes(request, plan)
             + Scratch::bytes(self.pool.current_num_threads())
     }

@@ -4,12 +4,15 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::CpuEngine;
+use super::buffer::FeatureRows;
 use super::direct::Picture;
 use super::maps::Maps;
+use super::matching::add_samples;
 use super::taps::Taps;
 use crate::engine::{FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest};
 use crate::error::EngineError;
 use crate::layers::Layer;
+use crate::matching::{Bank, MatchedTap, Matches};
 use crate::plan::{Operation, Plan, TILE_ROWS};
 use crate::profile::{LayerTime, Profile, Step};
 
@@ -24,6 +27,8 @@ pub struct CpuSession {
     /// The last picture that `forward` saw, where the way back needs it again.
     image: Vec<f32>,
     has_content: bool,
+    has_banks: bool,
+    has_matches: bool,
     has_observed: bool,
     profile: Profile,
 }
@@ -45,8 +50,21 @@ impl CpuSession {
         let taps = Taps::new(engine.shared.set, &request);
         let image = vec![0.0; if needs_image(&plan) { request.picture_len() } else { 0 }];
         let has_content = request.content_taps.is_empty();
+        let [has_banks, has_matches] = [request.matched_taps.is_empty(); 2];
         let (has_observed, profile) = (false, Profile::default());
-        CpuSession { engine, request, plan, maps, taps, image, has_content, has_observed, profile }
+        CpuSession {
+            engine,
+            request,
+            plan,
+            maps,
+            taps,
+            image,
+            has_content,
+            has_banks,
+            has_matches,
+            has_observed,
+            profile,
+        }
     }
 
     /// The plan that this session follows.
@@ -54,10 +72,16 @@ impl CpuSession {
         &self.plan
     }
 
-    /// Computes the features of `image` as far as the content taps, and keeps them there.
-    fn run_content(&mut self, image: &[f32]) {
+    /// Computes the features of `image` as far as `deepest`, and shows rows of each tapped layer to `see` as they come, with
+    /// the taps. What the way back would need is not kept.
+    fn walk(
+        &mut self,
+        image: &[f32],
+        deepest: Option<Layer>,
+        mut see: impl FnMut(&mut Taps, Layer, &FeatureRows, Range<usize>) + Send,
+    ) {
         let CpuSession { engine, request, plan, maps, taps, .. } = self;
-        let Some(deepest) = request.content_taps.iter().copied().max() else { return };
+        let Some(deepest) = deepest else { return };
         let picture = picture(request, image);
         engine.pool.install(|| {
             for operation in &plan.forward {
@@ -66,12 +90,68 @@ impl CpuSession {
                         maps.forward(&engine.shared, picture, *layer, tile_rows.clone(), false);
                     }
                     Operation::Observe { layer, rows } if *layer <= deepest => {
-                        taps.set_content(*layer, maps.features(*layer), rows.clone());
+                        see(taps, *layer, maps.features(*layer), rows.clone());
                     }
                     _ => {}
                 }
             }
         });
+    }
+
+    /// Computes the features of `image` as far as the content taps, and keeps them there.
+    fn run_content(&mut self, image: &[f32]) {
+        let deepest = self.request.content_taps.iter().copied().max();
+        self.walk(image, deepest, |taps, layer, features, rows| taps.set_content(layer, features, rows));
+    }
+
+    /// Samples the features of `image` at the matched taps.
+    fn run_sample(&mut self, image: &[f32]) -> Vec<Bank> {
+        let layers = self.request.matched_taps.iter().map(|tap| tap.layer);
+        let mut banks: Vec<Bank> = layers.map(|layer| Bank { layer, features: Vec::new() }).collect();
+        self.walk(image, self.deepest_matched(), |_, layer, features, rows| {
+            if let Some(bank) = banks.iter_mut().find(|bank| bank.layer == layer) {
+                add_samples(features, rows, &mut bank.features);
+            }
+        });
+        banks
+    }
+
+    fn deepest_matched(&self) -> Option<Layer> {
+        self.request.matched_taps.iter().map(|tap| tap.layer).max()
+    }
+
+    /// Matches the features of `image`: their mean first, then each position's match. Where a map is kept in full height,
+    /// it waits for that; others are computed once more.
+    fn run_matches(&mut self, image: &[f32]) -> Vec<Matches> {
+        let set = self.engine.shared.set;
+        for matched in self.taps.all_matched() {
+            matched.clear_means();
+        }
+        self.walk(image, self.deepest_matched(), |taps, layer, features, rows| {
+            if let Some(matched) = taps.matched(layer) {
+                matched.add_means(features, rows);
+            }
+        });
+        let mut deepest_again = None;
+        let CpuSession { engine, request, plan, maps, taps, .. } = self;
+        engine.pool.install(|| {
+            for matched in taps.all_matched() {
+                matched.finish_means();
+                let layer = matched.tap().layer;
+                let (height, _) = layer.map_size(request.height, request.width);
+                if plan.slots[layer.index()].features == height {
+                    matched.find(set, maps.features(layer), 0..height);
+                } else {
+                    deepest_again = deepest_again.max(Some(layer));
+                }
+            }
+        });
+        self.walk(image, deepest_again, |taps, layer, features, rows| {
+            if let Some(matched) = taps.matched(layer).filter(|_| features.slots() < features.height()) {
+                matched.find(set, features, rows);
+            }
+        });
+        self.taps.all_matched().iter().map(|matched| matched.matches()).collect()
     }
 
     fn run_forward(&mut self, image: &[f32]) -> Observation {
@@ -156,10 +236,57 @@ impl Session for CpuSession {
         Ok(())
     }
 
+    fn sample(&mut self, image: &[f32]) -> Result<Vec<Bank>, EngineError> {
+        self.request.check_picture(image)?;
+        self.has_observed = false;
+        Ok(self.run_sample(image))
+    }
+
+    fn set_banks(&mut self, banks: &[Bank]) -> Result<(), EngineError> {
+        MatchedTap::check_banks(&self.request.matched_taps, banks)?;
+        (self.has_observed, self.has_matches) = (false, banks.is_empty());
+        let CpuSession { engine, taps, .. } = self;
+        engine.pool.install(|| {
+            for (matched, bank) in taps.all_matched().iter_mut().zip(banks) {
+                matched.set_bank(bank);
+            }
+        });
+        self.has_banks = true;
+        Ok(())
+    }
+
+    fn find_matches(&mut self, image: &[f32]) -> Result<Vec<Matches>, EngineError> {
+        self.request.check_picture(image)?;
+        if !self.has_banks {
+            return Err(EngineError::NO_BANKS);
+        }
+        self.has_observed = false;
+        let matches = self.run_matches(image);
+        self.has_matches = true;
+        Ok(matches)
+    }
+
+    fn set_matches(&mut self, matches: &[Matches]) -> Result<(), EngineError> {
+        let SessionRequest { height, width, .. } = self.request;
+        MatchedTap::check_matches(&self.request.matched_taps, matches, height, width)?;
+        if !self.has_banks {
+            return Err(EngineError::NO_BANKS);
+        }
+        self.has_observed = false;
+        for (matched, matches) in self.taps.all_matched().iter_mut().zip(matches) {
+            matched.set_matches(matches);
+        }
+        self.has_matches = true;
+        Ok(())
+    }
+
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.request.check_picture(image)?;
         if !self.has_content {
             return Err(EngineError::NO_CONTENT);
+        }
+        if !self.has_matches {
+            return Err(EngineError::NO_MATCHES);
         }
         if needs_image(&self.plan) {
             self.image.copy_from_slice(image);
@@ -185,7 +312,13 @@ impl Session for CpuSession {
         self.request.check_picture(image)?;
         self.has_observed = false;
         let (style_taps, content_taps) = (Vec::new(), vec![layer]);
-        let request = SessionRequest { style_taps, content_taps, way_back: false, ..self.request.clone() };
+        let request = SessionRequest {
+            style_taps,
+            content_taps,
+            matched_taps: Vec::new(),
+            way_back: false,
+            ..self.request.clone()
+        };
         let mut session = self.engine.open(&request)?;
         session.run_content(image);
         Ok(session.taps.content_map().expect("the session has one content tap"))

@@ -6,6 +6,7 @@ use super::buffer::FeatureRows;
 use super::distance::ContentTarget;
 use super::injection::{ContentPull, Injection, MomentPanel, inject};
 use super::isa::InstructionSet;
+use super::matching::MatchedFeatures;
 use super::moments::MomentSums;
 use crate::engine::{Distance, FeatureMap, Observation, ObservationGradients, Precision, SessionRequest};
 use crate::layers::Layer;
@@ -16,6 +17,7 @@ pub struct Taps {
     set: InstructionSet,
     style: Vec<StyleTap>,
     content: Vec<ContentTap>,
+    matched: Vec<MatchedFeatures>,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,7 @@ struct ContentTap {
     twice_weight: f32,
 }
 
-/// Bytes that the taps of a request take.
+/// Bytes that the style and content taps of a request take.
 pub fn bytes(request: &SessionRequest) -> u64 {
     let style = request.style_taps.iter().map(|layer| {
         let channels = layer.channels();
@@ -69,7 +71,8 @@ impl Taps {
                 twice_weight: 0.0,
             }
         });
-        Taps { set, style: style.collect(), content: content.collect() }
+        let matched = request.matched_taps.iter().map(|&tap| MatchedFeatures::new(set, request, tap));
+        Taps { set, style: style.collect(), content: content.collect(), matched: matched.collect() }
     }
 
     /// Starts all sums again from nothing. Runs on the current rayon pool.
@@ -84,6 +87,9 @@ impl Taps {
         }
         for tap in self.content.iter_mut().filter(|tap| tap.layer == layer) {
             tap.target.add(self.set, features, rows.clone());
+        }
+        for tap in self.matched.iter_mut().filter(|matched| matched.tap().layer == layer) {
+            tap.observe(self.set, features, rows.clone());
         }
     }
 
@@ -104,6 +110,7 @@ impl Taps {
         Observation {
             moments: self.style.iter_mut().map(|tap| tap.sums.finish(tap.layer, tap.positions)).collect(),
             distances: self.content.iter().map(distance).collect(),
+            matched: self.matched.iter().map(MatchedFeatures::distance).collect(),
         }
     }
 
@@ -116,6 +123,9 @@ impl Taps {
         for (tap, by_distance) in self.content.iter_mut().zip(&gradients.distances) {
             tap.twice_weight = (2.0 * by_distance) as f32;
         }
+        for (tap, &by_distance) in self.matched.iter_mut().zip(&gradients.matched) {
+            tap.set_weight(by_distance);
+        }
     }
 
     /// Sets rows of a layer's gradient to what its taps give.
@@ -126,7 +136,23 @@ impl Taps {
             panel: style.map(|tap| &tap.panel),
             content: content.map(|tap| ContentPull { target: &tap.target.map, twice_weight: tap.twice_weight }),
         };
-        inject(self.set, injection, features, gradient, rows);
+        let is_first = injection.panel.is_none() && injection.content.is_none();
+        if !is_first {
+            inject(self.set, injection, features, gradient, rows.clone());
+        }
+        if let Some(tap) = self.matched.iter().find(|matched| matched.tap().layer == layer) {
+            tap.inject(self.set, features, gradient, rows, is_first);
+        }
+    }
+
+    /// The matched tap at a layer.
+    pub fn matched(&mut self, layer: Layer) -> Option<&mut MatchedFeatures> {
+        self.matched.iter_mut().find(|matched| matched.tap().layer == layer)
+    }
+
+    /// All matched taps, in the request's order.
+    pub fn all_matched(&mut self) -> &mut [MatchedFeatures] {
+        &mut self.matched
     }
 
     /// The content features of the first content tap, as planes.

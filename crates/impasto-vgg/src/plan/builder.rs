@@ -34,7 +34,7 @@ impl Network {
                 height,
                 tile_rows: height.div_ceil(TILE_ROWS),
                 tiles_per_row: width.div_ceil(TILE_ROWS),
-                is_tapped: request.style_taps.contains(&layer) || request.content_taps.contains(&layer),
+                is_tapped: request.is_tapped(layer),
             }
         });
         let is_max = request.pooling == Pooling::Max;

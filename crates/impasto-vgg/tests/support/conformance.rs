@@ -52,6 +52,7 @@ pub fn request(size: (usize, usize), kind: (Pooling, Border), style: &[Layer], c
         precision: Precision::F32,
         style_taps: style.to_vec(),
         content_taps: content.to_vec(),
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     }
@@ -66,7 +67,7 @@ fn network(request: &SessionRequest) -> Network {
 }
 
 /// A random picture; where it is small, one with no decision up to `deepest` that rounding could turn.
-fn decided_picture(random: &mut Random, request: &SessionRequest, deepest: Layer) -> Vec<f32> {
+pub fn decided_picture(random: &mut Random, request: &SessionRequest, deepest: Layer) -> Vec<f32> {
     if request.height * request.width > DECIDED_POSITIONS {
         return random.picture(request.height, request.width);
     }
@@ -302,6 +303,7 @@ fn none_for(request: &SessionRequest) -> ObservationGradients {
     ObservationGradients {
         moments: vec![none; request.style_taps.len()],
         distances: vec![0.0; request.content_taps.len()],
+        matched: vec![0.0; request.matched_taps.len()],
     }
 }
 

@@ -41,6 +41,7 @@ pub fn request(golden: &Golden, style_taps: Vec<Layer>, content_taps: Vec<Layer>
         precision: Precision::F32,
         style_taps,
         content_taps,
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes: None,
     }

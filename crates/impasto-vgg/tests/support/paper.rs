@@ -39,5 +39,5 @@ pub fn losses(observed: &Observation, style: &[Moments], alpha: f64, beta: f64) 
     }
     let style = layers.iter().map(|loss| weight * loss).sum();
     let distances = vec![0.5 * alpha; observed.distances.len()];
-    Losses { content, style, layers, gradients: ObservationGradients { moments, distances } }
+    Losses { content, style, layers, gradients: ObservationGradients { moments, distances, matched: Vec::new() } }
 }

@@ -42,7 +42,9 @@ impl Random {
             let root_mean_square = (distance.sum_of_squares / distance.elements as f64).sqrt();
             (1.5 + self.symmetric()) / (root_mean_square * (distance.elements as f64).sqrt()).max(1e-9)
         });
-        ObservationGradients { distances: distances.collect(), moments }
+        let distances = distances.collect();
+        let matched = observed.matched.iter().map(|_| 1.5 + self.symmetric()).collect();
+        ObservationGradients { moments, distances, matched }
     }
 
     fn moment_gradients(&mut self, moments: &Moments) -> MomentGradients {

@@ -1,10 +1,11 @@
 //! The objective of a run: the sum of its losses at a picture, and the gradient at the pixels.
 //!
 //! ```text
-//!   alpha sum w_l content_l + beta sum w_l style_l + tv_weight TV + range_weight range      (the paper, eq. 7, and more)
+//!   alpha sum w_l content_l + beta sum w_l style_l + match_weight sum w_l matched_l + tv_weight TV + range_weight range      (the paper, eq. 7, and more)
 //! ```
 
 pub mod loss;
+pub mod matching;
 
 use impasto_vgg::{
     Engine, EngineError, Layer, MomentGradients, Moments, ObservationGradients, Precision, Session, SessionRequest,
@@ -28,12 +29,15 @@ pub struct LayerLoss {
 /// What the losses are at one picture. `total` is what is minimised; the others stand before their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
-    /// content_weight x content + style_weight x style + tv_weight x total_variation + range_weight x range.
+    /// content_weight x content + style_weight x style + match_weight x matched + tv_weight x total_variation + range_weight x range.
     pub total: f64,
     /// Sum over content layers of weight x loss.
     pub content: f64,
     /// Sum over style layers of weight x loss.
     pub style: f64,
+    /// Sum over matched layers of weight x loss; 0 where there are none.
+    #[serde(default)]
+    pub matched: f64,
     /// The total variation; 0 where it has no weight.
     pub total_variation: f64,
     /// Mean squared excess beyond 0..255; 0 where it has no weight.
@@ -42,6 +46,9 @@ pub struct Losses {
     pub content_layers: Vec<LayerLoss>,
     /// Each style layer's loss.
     pub style_layers: Vec<LayerLoss>,
+    /// Each matched layer's loss.
+    #[serde(default)]
+    pub matched_layers: Vec<LayerLoss>,
 }
 
 /// The losses of a recipe, with what they compare to and the buffers that they need.
@@ -51,17 +58,20 @@ pub struct Objective {
     tv_form: TotalVariationForm,
     content_weight: f64,
     style_weight: f64,
+    match_weight: f64,
     tv_weight: f64,
     range_weight: f64,
     content_layers: Vec<(Layer, f64)>,
     style_layers: Vec<(Layer, f64)>,
+    match_layers: Vec<(Layer, f64)>,
     /// For each style layer.
     style_targets: Vec<StyleTarget>,
     /// Kept from one evaluation to the next: fresh memory is slow.
     gradients: ObservationGradients,
 }
 
-/// What to ask of an engine for this recipe at a picture of this size.
+/// What to ask of an engine for this recipe at a picture of this size, but for its matched taps
+/// ([`matching::matched_taps`]), which depend on the style images.
 pub fn request(
     recipe: &ResolvedRecipe,
     width: usize,
@@ -77,6 +87,7 @@ pub fn request(
         precision: Precision::F32,
         style_taps: names(recipe.counted_style_layers()),
         content_taps: names(recipe.counted_content_layers()),
+        matched_taps: Vec::new(),
         way_back: true,
         memory_limit_bytes,
     }
@@ -136,16 +147,19 @@ impl Objective {
         let gradients = ObservationGradients {
             moments: vec![empty; style_layers.len()],
             distances: vec![0.0; content_layers.len()],
+            matched: Vec::new(),
         };
         Objective {
             content_form: recipe.content_form,
             tv_form: recipe.tv_form,
             content_weight: recipe.content_weight,
             style_weight: recipe.style_weight,
+            match_weight: recipe.match_weight,
             tv_weight: recipe.tv_weight,
             range_weight: recipe.range_weight,
             content_layers,
             style_layers,
+            match_layers: recipe.counted_match_layers(),
             style_targets,
             gradients,
         }
@@ -170,6 +184,13 @@ impl Objective {
             self.gradients.distances[index] = self.content_weight * weight * derivative;
             content_layers.push(LayerLoss { layer, loss });
         }
+        self.gradients.matched.clear();
+        let mut matched_layers = Vec::with_capacity(observation.matched.len());
+        for (&(layer, weight), distance) in self.match_layers.iter().zip(&observation.matched) {
+            let (loss, derivative) = matching::loss(distance);
+            self.gradients.matched.push(self.match_weight * weight * derivative);
+            matched_layers.push(LayerLoss { layer, loss });
+        }
         let style_weight = self.style_weight;
         let targets = observation.moments.par_iter().zip(&mut self.style_targets).zip(&mut self.gradients.moments);
         // Each by itself: two of the deep layers take nearly all of the time.
@@ -193,13 +214,12 @@ impl Objective {
             };
             (total_variation, range)
         });
-        Ok(self.add_up(content_layers, style_layers, total_variation, range))
+        Ok(self.add_up([content_layers, style_layers, matched_layers], total_variation, range))
     }
 
     fn add_up(
         &self,
-        content_layers: Vec<LayerLoss>,
-        style_layers: Vec<LayerLoss>,
+        [content_layers, style_layers, matched_layers]: [Vec<LayerLoss>; 3],
         total_variation: f64,
         range: f64,
     ) -> Losses {
@@ -208,11 +228,13 @@ impl Objective {
         };
         let content = sum(&self.content_layers, &content_layers);
         let style = sum(&self.style_layers, &style_layers);
+        let matched = sum(&self.match_layers, &matched_layers);
         let total = self.content_weight * content
             + self.style_weight * style
+            + self.match_weight * matched
             + self.tv_weight * total_variation
             + self.range_weight * range;
-        Losses { total, content, style, total_variation, range, content_layers, style_layers }
+        Losses { total, content, style, matched, total_variation, range, content_layers, style_layers, matched_layers }
     }
 }
 

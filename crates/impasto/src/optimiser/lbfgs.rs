@@ -224,6 +224,12 @@ impl Optimiser for Lbfgs {
         (pictures * values) as u64 + self.inverse.bytes(values)
     }
 
+    fn forget(&mut self) {
+        // A loss that is no lower than any other: what comes is accepted, and makes no pair.
+        (self.loss, self.rejections) = (f64::INFINITY, 0);
+        self.inverse.forget();
+    }
+
     fn remembers(&self) -> usize {
         self.inverse.capacity()
     }

@@ -84,6 +84,10 @@ pub trait Optimiser: Send {
     /// Bytes that its state takes for pictures of `values` values, once its history is full.
     fn bytes(&self, values: usize) -> u64;
 
+    /// The loss is another from here on: forgets what was known of the one before, its last value too, and takes the next
+    /// picture as it comes. Where the optimiser has only averages of gradients, it keeps them.
+    fn forget(&mut self) {}
+
     /// How many pairs of vectors it remembers at most, for an engine's [`History`]; 0 where it has no use for one.
     fn remembers(&self) -> usize {
         0

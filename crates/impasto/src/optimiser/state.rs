@@ -61,6 +61,20 @@ impl<'a> StateWriter<'a> {
         Ok(())
     }
 
+    /// Indices whose count the reader knows.
+    ///
+    /// # Errors
+    /// What the target reports.
+    pub fn indices(&mut self, indices: &[u32]) -> io::Result<()> {
+        for chunk in indices.chunks(GATHERED_BYTES / 4) {
+            self.gathered.extend(chunk.iter().flat_map(|index| index.to_le_bytes()));
+            if self.gathered.len() >= GATHERED_BYTES {
+                self.pass_on()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Values in bfloat16 whose count the reader knows.
     ///
     /// # Errors
@@ -142,6 +156,15 @@ impl<'a> StateReader<'a> {
     pub fn values(&mut self, count: usize) -> Result<Vec<f32>, Damaged> {
         let bytes = self.bytes(count.checked_mul(4).ok_or(Damaged)?)?;
         Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    }
+
+    /// That many indices.
+    ///
+    /// # Errors
+    /// Where there are fewer; nothing is allocated then.
+    pub fn indices(&mut self, count: usize) -> Result<Vec<u32>, Damaged> {
+        let bytes = self.bytes(count.checked_mul(4).ok_or(Damaged)?)?;
+        Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
     }
 
     /// That many values in bfloat16.

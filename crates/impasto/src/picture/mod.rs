@@ -13,6 +13,7 @@ pub(crate) mod colour;
 mod lettering;
 pub mod resize;
 pub mod sheet;
+pub mod turn;
 pub(crate) mod vectors;
 
 use serde::{Deserialize, Serialize};

@@ -135,6 +135,18 @@ pub enum Balance {
     Painting,
 }
 
+/// In which turns a style image's features are matched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MatchTurns {
+    /// As it is.
+    Upright,
+    /// As it is and turned by one, two and three quarters.
+    Rotated,
+    /// Those four, and their mirror images.
+    Mirrored,
+}
+
 /// How total variation is counted over all pairs of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -101,9 +101,9 @@ pub enum RecipeError {
         "--balance painting has no meaning beside the content form paper, which grows with the picture; set content_form to mean or position, or give --balance plain"
     )]
     BalanceForm,
-    /// Neither content nor style has any weight.
+    /// Neither content nor style nor matched features have any weight.
     #[error(
-        "nothing is left to paint, since no content layer and no style layer has a weight above 0; raise --content-weight or --style-weight, or list layers with --content-layers or --style-layers"
+        "nothing is left to paint, since no content layer, no style layer and no matched layer has a weight above 0; raise --content-weight, --style-weight or --match-weight, or list layers with --content-layers, --style-layers or --match-layers"
     )]
     NothingToPaint,
     /// Shares of style images that do not fit the images.
@@ -120,7 +120,9 @@ pub enum RecipeError {
     #[error("--style-blend has no share above 0; give at least one image a share")]
     BlendEmpty,
     /// No style image where one is needed.
-    #[error("a style image is missing; give at least one, or set --style-weight 0 to leave style out")]
+    #[error(
+        "a style image is missing; give at least one, or set --style-weight 0 and --match-weight 0 to leave style out"
+    )]
     NoStyle,
     /// An empty name for the weights.
     #[error("--weights is empty; give embedded, normalised, vgg19 or a weights file")]

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use choices::{
-    Balance, BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss,
+    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss,
     TotalVariationForm,
 };
 pub use error::RecipeError;
@@ -44,7 +44,10 @@ pub use size::Size;
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+
+/// The first format with matched features; before it there were none.
+const MATCH_FORMAT: u32 = 3;
 
 /// The format of recipes from before there was a number.
 const FIRST_FORMAT: u32 = 1;
@@ -155,6 +158,22 @@ pub struct Recipe {
     pub style_loss: Option<StyleLoss>,
     /// Form of the style loss where it compares Gram matrices; elsewhere it is not read.
     pub style_form: Option<StyleForm>,
+    /// Factor of the loss of matched features, each drawn to its nearest of the style images'.
+    #[schemars(range(min = 0.0, max = 1e12))]
+    pub match_weight: Option<f64>,
+    /// Layers whose features are matched, with their weights.
+    #[schemars(schema_with = "schema::layers")]
+    pub match_layers: Option<BTreeMap<Layer, f64>>,
+    /// Evaluations that a match is held for.
+    #[schemars(range(min = 1))]
+    pub match_every: Option<u32>,
+    /// In which turns the style images are matched to.
+    pub match_turns: Option<MatchTurns>,
+    /// Share of the photo in the picture that is matched, 0..=1; the rest is the picture as it is by then.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub match_photo: Option<f64>,
+    /// Whether matched features are compared less their means.
+    pub match_centred: Option<bool>,
     /// Factor of the total variation.
     #[schemars(range(min = 0.0, max = 1e12))]
     pub tv_weight: Option<f64>,
@@ -243,6 +262,9 @@ impl Recipe {
                 }
             }
         }
+        if format < MATCH_FORMAT && object.get("match_weight").is_none_or(Value::is_null) {
+            object.insert("match_weight".to_owned(), 0.into());
+        }
         let known = fields()?;
         if let Some(field) = object.keys().find(|&field| !known.contains(field)) {
             return Err(RecipeError::UnknownField {
@@ -310,6 +332,12 @@ impl Recipe {
             content_form,
             style_loss,
             style_form,
+            match_weight,
+            match_layers,
+            match_every,
+            match_turns,
+            match_photo,
+            match_centred,
             tv_weight,
             tv_form,
             denoise,

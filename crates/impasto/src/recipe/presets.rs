@@ -6,8 +6,8 @@
 use impasto_vgg::{Border, Pooling};
 
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm, StyleLoss,
-    TotalVariationForm,
+    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Size, Start, StyleFit, StyleForm,
+    StyleLoss, TotalVariationForm,
 };
 
 /// One row of the table of presets; the fields are those of [`crate::recipe::Recipe`].
@@ -44,6 +44,12 @@ pub struct Preset {
     pub content_form: ContentForm,
     pub style_loss: StyleLoss,
     pub style_form: StyleForm,
+    pub match_weight: f64,
+    pub match_layers: &'static [(&'static str, f64)],
+    pub match_every: u32,
+    pub match_turns: MatchTurns,
+    pub match_photo: f64,
+    pub match_centred: bool,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
     /// What `denoise` 1 adds to `tv_weight`, in the preset's own form.
@@ -79,6 +85,9 @@ impl From<PresetStart> for Start {
 
 /// Content layer of every preset.
 const CONTENT_LAYERS: &[(&str, f64)] = &[("conv4_2", 1.0)];
+
+/// Matched layers of every preset.
+const MATCH_LAYERS: &[(&str, f64)] = &[("conv2_1", 1.0), ("conv3_1", 1.0), ("conv4_1", 1.0)];
 
 /// The paper's style layers, each with the same weight.
 const fn style_layers(weight: f64) -> [(&'static str, f64); 5] {
@@ -120,6 +129,12 @@ const AUTHORS: Preset = Preset {
     content_form: ContentForm::Mean,
     style_loss: StyleLoss::Gram,
     style_form: StyleForm::Mean,
+    match_weight: 0.0,
+    match_layers: MATCH_LAYERS,
+    match_every: 10,
+    match_turns: MatchTurns::Upright,
+    match_photo: 0.0,
+    match_centred: true,
     tv_weight: 0.0,
     tv_form: TotalVariationForm::Mean,
     // The default's, in proportion to the style weight.
@@ -156,6 +171,19 @@ const DEFAULT: Preset = Preset {
     // in f32, whose digits people compare.
     precision: PrecisionChoice::Auto,
     ..AUTHORS
+};
+
+/// The default's losses at less weight of the content, and features drawn to their nearest of the painting's, as a finish of
+/// Neural Neighbor Style Transfer does (docs/records/2026-11-28-matched-features.md has what was tried).
+const MATCHED: Preset = Preset {
+    name: "matched",
+    summary: "each place drawn to its nearest of the painting, beside the default's losses: whole strokes, colours by region",
+    iterations: 60,
+    coarse_iterations: 60,
+    content_weight: 0.3,
+    match_weight: 1e5,
+    match_turns: MatchTurns::Rotated,
+    ..DEFAULT
 };
 
 /// Gatys, Ecker and Bethge, CVPR 2016: conv4_2 against five style layers at 1/5 each, alpha/beta = 1e-3, average
@@ -246,7 +274,8 @@ const JOHNSON: Preset = Preset {
 };
 
 /// Every preset, the default first.
-pub static PRESETS: [Preset; 8] = [DEFAULT, AUTHORS, TUTORIAL, JOHNSON, PAPER, PHOTOREAL, TEXTURE, RECONSTRUCTION];
+pub static PRESETS: [Preset; 9] =
+    [DEFAULT, MATCHED, AUTHORS, TUTORIAL, JOHNSON, PAPER, PHOTOREAL, TEXTURE, RECONSTRUCTION];
 
 /// The preset that is called `name`, if there is one.
 ///

@@ -12,8 +12,8 @@ use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, FORMAT, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start,
-    StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+    Balance, BlendForm, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
+    Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The longest side that a picture may have, in pixels.
@@ -61,6 +61,12 @@ pub struct ResolvedRecipe {
     pub content_form: ContentForm,
     pub style_loss: StyleLoss,
     pub style_form: StyleForm,
+    pub match_weight: f64,
+    pub match_layers: BTreeMap<Layer, f64>,
+    pub match_every: u32,
+    pub match_turns: MatchTurns,
+    pub match_photo: f64,
+    pub match_centred: bool,
     pub tv_weight: f64,
     pub tv_form: TotalVariationForm,
     pub range_weight: f64,
@@ -97,6 +103,16 @@ impl ResolvedRecipe {
     /// Style layers that count: those with a weight above 0, where the style loss has one too.
     pub fn counted_style_layers(&self) -> Vec<(Layer, f64)> {
         counted(self.style_weight, &self.style_layers)
+    }
+
+    /// Layers whose features are matched: those with a weight above 0, where the loss of matches has one too.
+    pub fn counted_match_layers(&self) -> Vec<(Layer, f64)> {
+        counted(self.match_weight, &self.match_layers)
+    }
+
+    /// Whether a loss compares to style images.
+    pub fn looks_at_styles(&self) -> bool {
+        !self.counted_style_layers().is_empty() || !self.counted_match_layers().is_empty()
     }
 }
 
@@ -175,6 +191,12 @@ impl Recipe {
             content_form: self.content_form.unwrap_or(preset.content_form),
             style_loss: self.style_loss.unwrap_or(preset.style_loss),
             style_form: self.style_form.unwrap_or(preset.style_form),
+            match_weight: self.match_weight.unwrap_or(preset.match_weight),
+            match_layers: layers(&self.match_layers, "--match-layers", preset.match_layers)?,
+            match_every: self.match_every.unwrap_or(preset.match_every),
+            match_turns: self.match_turns.unwrap_or(preset.match_turns),
+            match_photo: self.match_photo.unwrap_or(preset.match_photo),
+            match_centred: self.match_centred.unwrap_or(preset.match_centred),
             tv_weight,
             tv_form,
             range_weight: self.range_weight.unwrap_or(preset.range_weight),
@@ -225,7 +247,12 @@ fn layers(
 fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     check_size(recipe.size)?;
     check_numbers(recipe)?;
-    for (option, layers) in [("--content-layers", &recipe.content_layers), ("--style-layers", &recipe.style_layers)] {
+    let lists = [
+        ("--content-layers", &recipe.content_layers),
+        ("--style-layers", &recipe.style_layers),
+        ("--match-layers", &recipe.match_layers),
+    ];
+    for (option, layers) in lists {
         for (layer, &weight) in layers {
             weight_in_range(&format!("{option} {layer}"), weight)?;
         }
@@ -236,7 +263,7 @@ fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     if recipe.weights.is_empty() {
         return Err(RecipeError::NoWeights);
     }
-    let style_counts = !recipe.counted_style_layers().is_empty();
+    let style_counts = recipe.looks_at_styles();
     if recipe.counted_content_layers().is_empty() && !style_counts {
         return Err(RecipeError::NothingToPaint);
     }
@@ -272,6 +299,9 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     in_range("--style-scale", recipe.style_scale, 0.01, 100.0, "a number from 0.01 to 100")?;
     weight_in_range("--content-weight", recipe.content_weight)?;
     weight_in_range("--style-weight", recipe.style_weight)?;
+    weight_in_range("--match-weight", recipe.match_weight)?;
+    whole("--match-every", recipe.match_every, u32::MAX, "at least 1")?;
+    in_range("--match-photo", recipe.match_photo, 0.0, 1.0, "a number from 0 to 1")?;
     weight_in_range("--tv-weight", recipe.tv_weight)?;
     weight_in_range("--range-weight", recipe.range_weight)
 }

@@ -7,6 +7,7 @@
 //!   header     JSON: program, recipe, place in the run, losses, size of the picture
 //!   values     the picture that is evaluated next, [3, height, width], f32
 //!   state      the optimiser's own (L-BFGS with its history)
+//!   matches    where the recipe has any: for each layer its centre, f32, and an entry for each position, u32
 //!    4 bytes   CRC-32C of all of the above, so that every single flipped bit is noticed
 //! ```
 //!
@@ -17,6 +18,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use impasto_vgg::Matches;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::crc32c::crc32c;
@@ -79,6 +81,8 @@ pub struct Snapshot<'a> {
     pub picture: &'a [f32],
     /// The optimiser.
     pub optimiser: &'a dyn Optimiser,
+    /// What features were matched to; empty where none are.
+    pub matches: &'a [Matches],
 }
 
 /// A state to go on from.
@@ -93,6 +97,8 @@ pub struct Checkpoint {
     pub picture: Picture,
     /// The optimiser.
     pub optimiser: Box<dyn Optimiser>,
+    /// What features were matched to; empty where none are.
+    pub matches: Vec<Matches>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,6 +188,10 @@ impl Snapshot<'_> {
         state.bytes(&header)?;
         state.values(self.picture)?;
         self.optimiser.save(&mut state)?;
+        for matches in self.matches {
+            state.values(&matches.centre)?;
+            state.indices(&matches.indices)?;
+        }
         state.finish()
     }
 
@@ -255,8 +265,14 @@ fn read_body(header: Header, mut state: StateReader<'_>) -> Result<Checkpoint, D
     let picture = Picture::new(width, height, state.values(count)?).map_err(|_| Damaged)?;
     let mut optimiser = optimiser(&recipe, width, height);
     optimiser.restore(count, &mut state)?;
+    let matched = recipe.counted_match_layers().into_iter().map(|(layer, _)| {
+        let (map_height, map_width) = layer.map_size(height, width);
+        let centre = state.values(layer.channels())?;
+        Ok(Matches { layer, centre, indices: state.indices(map_height * map_width)? })
+    });
+    let matches = matched.collect::<Result<_, Damaged>>()?;
     state.end()?;
-    Ok(Checkpoint { recipe, place: header.place, losses: header.losses, picture, optimiser })
+    Ok(Checkpoint { recipe, place: header.place, losses: header.losses, picture, optimiser, matches })
 }
 
 /// Writes checkpoints of one run, the two generations in turn.

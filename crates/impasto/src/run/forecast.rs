@@ -5,6 +5,7 @@
 //!                                                   the picture's session, its planes of pixels, the optimiser, the
 //!                                                   matrices of its style loss
 //!   time     sum over scales of  evaluations x (seconds whatever the size + pixels x seconds a pixel)
+//!                              + matches x (share of an evaluation + products x seconds a product)
 //!            (measured at 192 x 192 and, where that is quick, at 384 x 384; then scaled)
 //! ```
 //!
@@ -12,8 +13,9 @@
 
 use std::time::Instant;
 
-use impasto_vgg::{Engine, EngineError, Moments, Precision, SessionRequest};
+use impasto_vgg::{Bank, Engine, EngineError, MatchedTap, Moments, Precision, SessionRequest};
 
+use crate::objective::matching::{matched_taps, sample_request};
 use crate::objective::{Objective, request, style_loss_bytes, style_moments, style_request};
 use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::precision::precision_of;
@@ -97,13 +99,26 @@ pub fn memory_need(
         if !request.style_taps.is_empty() {
             of_styles = session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
         }
+        let request = sample_request(recipe, width, height, memory_limit_bytes);
+        if !request.matched_taps.is_empty() {
+            // The image at this size, and turned.
+            of_styles = session_bytes(&request)?.max(of_styles) + planes(2 * (width * height) as u64);
+        }
     }
     let values = 3 * full.width * full.height;
     let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
     request.precision = precision_of(recipe.precision, engine, true);
+    request.matched_taps = taps_at(recipe, full, style_sizes);
+    // As they come from the style images, and what was found in them, to be kept: the session has its own.
+    let of_banks: u64 = request.matched_taps.iter().map(|tap| (tap.entries * tap.layer.channels()) as u64).sum();
+    let found = |tap: &MatchedTap| {
+        let (height, width) = tap.layer.map_size(full.height, full.width);
+        (height * width) as u64
+    };
+    let of_matches = 4 * (of_banks + request.matched_taps.iter().map(found).sum::<u64>());
     // It remembers no more pairs than there are evaluations.
     let optimiser = optimiser_of(recipe, recipe.history.min(full.evaluations));
-    let of_picture = session_bytes(&request)? + beside_the_session(recipe, full);
+    let of_picture = session_bytes(&request)? + beside_the_session(recipe, full) + of_matches;
     // A history that does not fit beside the session is not kept there.
     let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
     if memory_limit_bytes.is_none_or(|limit| with_history <= limit) {
@@ -115,6 +130,12 @@ pub fn memory_need(
     })
 }
 
+/// The matched taps at a scale, for style images of these sizes as they were read.
+fn taps_at(recipe: &ResolvedRecipe, scale: &Scale, style_sizes: &[(usize, usize)]) -> Vec<MatchedTap> {
+    let sizes: Vec<(usize, usize)> = style_sizes.iter().map(|&size| style_size(recipe, scale, size)).collect();
+    matched_taps(recipe, &sizes)
+}
+
 /// What of the processor's memory a run takes beside the network at its full size. `image_pixels` counts the pixels of all
 /// images that were read.
 pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels: u64) -> u64 {
@@ -122,9 +143,11 @@ pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels
 }
 
 /// What stands beside the picture's session: the picture, its gradient, the picture that is handed out, the content image
-/// where its colours are wanted, the optimiser, the matrices of the style loss.
+/// where its colours are wanted or it is mixed in, the optimiser, the matrices of the style loss.
 fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
-    let pictures = 3 + u64::from(recipe.original_colors);
+    let mixes_photo = recipe.match_photo > 0.0 && !recipe.counted_match_layers().is_empty();
+    // It is mixed with the picture in another.
+    let pictures = 3 + u64::from(recipe.original_colors) + 2 * u64::from(mixes_photo);
     let pixels = (full.width * full.height) as u64;
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));
@@ -170,6 +193,7 @@ pub fn seconds(
         OptimizerKind::Lbfgs => LBFGS_TIME + LBFGS_PAIR_TIME * f64::from(recipe.history),
         OptimizerKind::Adam => 0.0,
     };
+    let matching = MatchPace::of(recipe, engine)?;
     let of_scale = |(index, scale): (usize, &Scale)| {
         let is_full = index + 1 == scales.len();
         let time = time_of(precision_of(recipe.precision, engine, is_full));
@@ -177,7 +201,11 @@ pub fn seconds(
         let styles = style_sizes.iter().map(|&size| style_size(recipe, scale, size));
         let of_styles: f64 = styles.map(|(width, height)| STYLE_TIME * pace.seconds(width * height)).sum();
         let of_losses = f64::from(scale.evaluations) * of_loss;
-        evaluations * pace.seconds(scale.width * scale.height) + of_losses + of_styles
+        let of_matches = matching.map_or(0.0, |matching| {
+            let matches = f64::from(scale.evaluations.div_ceil(recipe.match_every));
+            matches * matching.seconds(scale, &taps_at(recipe, scale, style_sizes), &pace)
+        });
+        evaluations * pace.seconds(scale.width * scale.height) + of_losses + of_styles + of_matches
     };
     Ok(scales.iter().enumerate().map(of_scale).sum())
 }
@@ -236,6 +264,63 @@ impl Pace {
     /// The time of an evaluation of so many pixels.
     fn seconds(self, pixels: usize) -> f64 {
         self.fixed_s + self.pixel_s * pixels as f64
+    }
+}
+
+/// How long it takes to match a picture's features.
+#[derive(Clone, Copy, Debug)]
+struct MatchPace {
+    product_s: f64,
+}
+
+/// Time of the features that are matched, relative to an evaluation's: forward only, and of some maps twice.
+const MATCHED_FORWARD_TIME: f64 = 0.5;
+
+/// Products of a position with an entry, a channel each, that a picture's matches take.
+fn products(width: usize, height: usize, taps: &[MatchedTap]) -> f64 {
+    let of_tap = |tap: &MatchedTap| {
+        let (map_height, map_width) = tap.layer.map_size(height, width);
+        (map_height * map_width) as f64 * (tap.entries * tap.layer.channels()) as f64
+    };
+    taps.iter().map(of_tap).sum()
+}
+
+impl MatchPace {
+    /// As the difference between matches in a bank of few entries and in one of many shows it; `None` where nothing is
+    /// matched.
+    fn of(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<Option<MatchPace>, EngineError> {
+        if recipe.counted_match_layers().is_empty() {
+            return Ok(None);
+        }
+        let side = SAMPLE_SIDE_PX;
+        let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
+        let time = |entries: usize| -> Result<(f64, f64), EngineError> {
+            let taps: Vec<MatchedTap> =
+                matched_taps(recipe, &[(side, side)]).into_iter().map(|tap| MatchedTap { entries, ..tap }).collect();
+            let mut request = sample_request(recipe, side, side, None);
+            request.matched_taps.clone_from(&taps);
+            let mut session = engine.session(&request)?;
+            let bank = |tap: &MatchedTap| Bank {
+                layer: tap.layer,
+                features: (0..entries * tap.layer.channels()).map(|place| (place * 41 % 251) as f32).collect(),
+            };
+            session.set_banks(&taps.iter().map(bank).collect::<Vec<_>>())?;
+            let mut seconds = f64::INFINITY;
+            for _ in 0..2 {
+                let started = Instant::now();
+                session.find_matches(&picture)?;
+                seconds = started.elapsed().as_secs_f64().min(seconds);
+            }
+            Ok((products(side, side, &taps), seconds))
+        };
+        let [few, many] = [time(64)?, time(1024)?];
+        Ok(Some(MatchPace { product_s: ((many.1 - few.1) / (many.0 - few.0)).max(0.0) }))
+    }
+
+    /// The time of a match at a scale.
+    fn seconds(self, scale: &Scale, taps: &[MatchedTap], pace: &Pace) -> f64 {
+        let of_forward = MATCHED_FORWARD_TIME * pace.seconds(scale.width * scale.height);
+        of_forward + self.product_s * products(scale.width, scale.height, taps)
     }
 }
 

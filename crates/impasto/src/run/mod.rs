@@ -13,11 +13,13 @@
 pub mod balance;
 pub mod checkpoint;
 pub mod forecast;
+mod matching;
 pub mod scales;
 pub mod start;
 
-use impasto_vgg::{Engine, EngineError, History, SessionRequest};
+use impasto_vgg::{Bank, Engine, EngineError, History, SessionRequest};
 
+use crate::objective::matching::{add_to_banks, matched_taps};
 use crate::objective::{Losses, Objective, request, style_moments};
 use crate::optimiser::{Optimiser, Rejection, Step, optimiser};
 use crate::picture::colour::with_colours_of;
@@ -26,10 +28,12 @@ use crate::recipe::RecipeError;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use checkpoint::{Checkpoint, Place, Snapshot};
+use matching::Matching;
 use start::{StartImages, carried_up, start_picture};
 
 pub use crate::control::Control;
 pub use balance::balanced;
+use scales::style_size;
 pub use scales::{Scale, content_at, scales, style_at};
 
 /// The images of a run, of any size.
@@ -203,7 +207,7 @@ pub fn paint_kept(
         engine,
         images,
         memory_limit_bytes,
-        shares: style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?,
+        shares: style_shares(recipe, images.styles.len(), recipe.looks_at_styles())?,
         scales: &scales,
         styles: vec![None; scales.len()],
         full_index: scales.len() - 1,
@@ -290,6 +294,23 @@ impl Run<'_> {
             .collect()
     }
 
+    /// The banks that the style images give at a scale; none where nothing is matched.
+    fn banks_at(&self, scale: Scale) -> Result<Vec<Bank>, PaintError> {
+        let mut banks = Vec::new();
+        if !self.recipe.counted_match_layers().is_empty() {
+            for style in self.counted_styles() {
+                let style = style_at(self.recipe, style, scale)?;
+                add_to_banks(self.recipe, self.engine, &style, self.memory_limit_bytes, &mut banks)?;
+            }
+        }
+        Ok(banks)
+    }
+
+    /// The style images that have a share.
+    fn counted_styles(&self) -> impl Iterator<Item = &Picture> {
+        self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0).map(|(style, _)| style)
+    }
+
     /// The style images' moments at a scale. The first call computes those of all scales that follow too: they need other
     /// weights than the picture does, which an engine would make anew for each scale.
     fn styles_of(&mut self, index: usize) -> Result<StyleMoments, PaintError> {
@@ -311,9 +332,9 @@ impl Run<'_> {
     ) -> Result<Picture, PaintError> {
         let content = content_at(self.recipe, self.images.content, scale)?;
         let done = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_evaluations);
-        let (mut optimiser, from) = match from {
-            Some(checkpoint) => (checkpoint.optimiser, Some(checkpoint.picture)),
-            None => (optimiser(self.recipe, scale.width, scale.height), None),
+        let (mut optimiser, kept, from) = match from {
+            Some(checkpoint) => (checkpoint.optimiser, checkpoint.matches, Some(checkpoint.picture)),
+            None => (optimiser(self.recipe, scale.width, scale.height), Vec::new(), None),
         };
         let mut picture = match (from, painted) {
             (Some(kept), _) => kept,
@@ -336,8 +357,13 @@ impl Run<'_> {
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
         let is_full = index == self.full_index;
         request.precision = precision_of(self.recipe.precision, self.engine, is_full);
+        let sizes = self.counted_styles().map(|style| style_size(self.recipe, &scale, (style.width, style.height)));
+        request.matched_taps = matched_taps(self.recipe, &sizes.collect::<Vec<_>>());
+        let banks = self.banks_at(scale)?;
         let mut session = self.engine.session(&request)?;
         session.set_content(&content.values)?;
+        let mut matching = Matching::begin(self.recipe, &content, session.as_mut(), &banks, kept)?;
+        drop(banks);
         if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
             optimiser.attach(history);
         }
@@ -346,7 +372,9 @@ impl Run<'_> {
 
         let mut gradient = vec![0.0; picture.values.len()];
         for scale_evaluations in done + 1..=scale.evaluations {
-            let losses = match objective.evaluate(session.as_mut(), &picture.values, &mut gradient) {
+            let session = session.as_mut();
+            let matched = matching.before(scale_evaluations, session, &picture.values, optimiser.as_mut());
+            let losses = match matched.and_then(|()| objective.evaluate(session, &picture.values, &mut gradient)) {
                 Ok(losses) => losses,
                 // Before this scale has a picture of its own, the one that the scale before has painted counts.
                 Err(error) if !optimiser.good().is_empty() => {
@@ -369,6 +397,7 @@ impl Run<'_> {
                 losses: self.losses.as_ref(),
                 picture: &picture.values,
                 optimiser: optimiser.as_ref(),
+                matches: matching.held(),
             });
             if self.stopped {
                 break;

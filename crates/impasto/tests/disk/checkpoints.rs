@@ -20,7 +20,7 @@ fn save_evaluations(keeper: &mut Keeper<'_>, evaluations: std::ops::RangeInclusi
         let place = Place { scale_index: 0, scale_evaluations: evaluations, iterations: evaluations, evaluations };
         let scale = Scale { width: 4, height: 4, evaluations: 9 };
         let (picture, optimiser) = (picture.as_slice(), optimiser.as_ref());
-        keeper.save(&Snapshot { recipe: &recipe, scale, place, losses: None, picture, optimiser })?;
+        keeper.save(&Snapshot { recipe: &recipe, scale, place, losses: None, picture, optimiser, matches: &[] })?;
     }
     Ok(())
 }

@@ -248,7 +248,8 @@ fn keep(recorder: &mut Recorder<'_>, record: &RunRecord, iterations: u32, evalua
     let place = Place { scale_index: 0, scale_evaluations: evaluations, iterations, evaluations };
     let (picture, optimiser) = (picture.as_slice(), optimiser.as_ref());
     let scale = record.scales[0];
-    recorder.keep(&Snapshot { recipe: &record.recipe, scale, place, losses: None, picture, optimiser }, false)
+    recorder
+        .keep(&Snapshot { recipe: &record.recipe, scale, place, losses: None, picture, optimiser, matches: &[] }, false)
 }
 
 #[test]

@@ -167,6 +167,7 @@ fn charts(record: &RunRecord, points: &[&Metrics]) -> Vec<Lines> {
     };
     add("content", recipe.content_weight, &|at| at.content);
     add("style", recipe.style_weight, &|at| at.style);
+    add("matched", recipe.match_weight, &|at| at.matched.unwrap_or_default());
     add("total variation", recipe.tv_weight, &|at| at.total_variation);
     add("range", recipe.range_weight, &|at| at.range);
     let layers = |of: &dyn Fn(&Metrics) -> &std::collections::BTreeMap<Layer, f64>| -> Vec<Series> {

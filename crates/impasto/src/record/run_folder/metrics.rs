@@ -31,6 +31,9 @@ pub struct Metrics {
     pub content: f64,
     /// The style loss, before its weight.
     pub style: f64,
+    /// The loss of matched features, before its weight; not there where none are matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<f64>,
     /// The total variation, before its weight; 0 where it has none.
     pub total_variation: f64,
     /// Mean squared excess beyond 0..255, before its weight; 0 where it has none.
@@ -63,6 +66,7 @@ impl Metrics {
             loss: losses.total,
             content: losses.content,
             style: losses.style,
+            matched: (!losses.matched_layers.is_empty()).then_some(losses.matched),
             total_variation: losses.total_variation,
             range: losses.range,
             content_layers: layers(&losses.content_layers),
