@@ -173,14 +173,21 @@ const DEFAULT: Preset = Preset {
     ..AUTHORS
 };
 
-/// The default's losses at less weight of the content, and features drawn to their nearest of the painting's, as a finish of
-/// Neural Neighbor Style Transfer does (docs/records/2026-11-28-matched-features.md has what was tried).
+/// Gram matrices with plain weights at less weight of the content, and features drawn to their nearest of the painting's, as a
+/// finish of Neural Neighbor Style Transfer does (docs/records/2026-11-28-matched-features.md has what was tried).
 const MATCHED: Preset = Preset {
     name: "matched",
-    summary: "each place drawn to its nearest of the painting, beside the default's losses: whole strokes, colours by region",
+    summary: "each place drawn to its nearest of the painting, beside the paper's style loss: whole strokes, colours by region",
     iterations: 60,
+    levels: 2,
+    coarsest_px: 32,
     coarse_iterations: 60,
     content_weight: 0.3,
+    balance: Balance::Plain,
+    style_weight: 75.0,
+    style_layers: &STYLE_LAYERS,
+    tv_weight: 6.0,
+    range_weight: 40.0,
     match_weight: 1e5,
     match_turns: MatchTurns::Rotated,
     ..DEFAULT
