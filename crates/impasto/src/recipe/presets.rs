@@ -159,7 +159,7 @@ const DEFAULT: Preset = Preset {
     // As many evaluations as with 100, nearly, and much less work beside them (docs/records/2026-11-24-optimiser.md).
     history: 40,
     balance: Balance::Painting,
-    style_weight: 12.0,
+    style_weight: 20.0,
     style_layers: &PAPER_STYLE_LAYERS,
     tv_weight: 8.0,
     // Measured in docs/paper.md: what costs some 1% of style loss.
