@@ -10,7 +10,7 @@ use impasto::objective::matching::{add_to_banks, matched_taps};
 use impasto::objective::{Objective, request, style_moments};
 use impasto::picture::Picture;
 use impasto::picture::turn::Turn;
-use impasto::recipe::{MatchTurns, OptimizerKind, Recipe, Size, parse_layers};
+use impasto::recipe::{Balance, MatchTurns, OptimizerKind, Recipe, Size, parse_layers};
 use impasto::resolve::ResolvedRecipe;
 use impasto::{Control, Event, Images, Keeping, Outcome, PaintError, paint, paint_kept, scales};
 use impasto_vgg::reference::ReferenceEngine;
@@ -27,7 +27,9 @@ fn recipe() -> Recipe {
     Recipe {
         size: Some(Size::Exact { width: 66, height: 64 }),
         levels: Some(2),
+        coarsest_px: Some(32),
         coarse_iterations: Some(7),
+        balance: Some(Balance::Plain),
         iterations: Some(11),
         content_layers: Some(parse_layers("", "conv2_1").unwrap()),
         style_layers: Some(parse_layers("", "conv1_1").unwrap()),
