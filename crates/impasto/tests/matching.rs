@@ -10,7 +10,7 @@ use impasto::objective::matching::{add_to_banks, matched_taps};
 use impasto::objective::{Objective, request, style_moments};
 use impasto::picture::Picture;
 use impasto::picture::turn::Turn;
-use impasto::recipe::{MatchTurns, OptimizerKind, Recipe, Size, parse_layers};
+use impasto::recipe::{Balance, MatchTurns, OptimizerKind, Recipe, Size, parse_layers};
 use impasto::resolve::ResolvedRecipe;
 use impasto::{Control, Event, Images, Keeping, Outcome, PaintError, paint, paint_kept, scales};
 use impasto_vgg::reference::ReferenceEngine;
@@ -27,7 +27,9 @@ fn recipe() -> Recipe {
     Recipe {
         size: Some(Size::Exact { width: 66, height: 64 }),
         levels: Some(2),
+        coarsest_px: Some(32),
         coarse_iterations: Some(7),
+        balance: Some(Balance::Plain),
         iterations: Some(11),
         content_layers: Some(parse_layers("", "conv2_1").unwrap()),
         style_layers: Some(parse_layers("", "conv1_1").unwrap()),
@@ -108,6 +110,11 @@ fn banks_have_every_turn() {
             assert!(bank.features.ends_with(&alone.features), "{turns:?} {}", bank.layer);
         }
     }
+    // Four quarters are four different pictures, each the one before turned once more.
+    let quarters: Vec<Picture> = Turn::all(false).map(|turn| style.turned(turn)).collect();
+    for pair in quarters.windows(2) {
+        assert!(pair[0].turned(Turn { quarters: 1, mirrored: false }) == pair[1]);
+    }
     // Two images, one after the other.
     let two = matched_taps(&recipe().resolve().unwrap(), &[(70, 30), (20, 20)]);
     let samples = |layer: Layer| MatchedTap::samples(layer, 30, 70) + MatchedTap::samples(layer, 20, 20);
@@ -165,13 +172,30 @@ fn from_every_evaluation_the_run_ends_in_the_same_bytes() {
 fn a_new_match_is_a_new_loss() {
     // Matched from the photo at first, and from something else later: the loss grows there.
     let recipe = Recipe { levels: Some(1), match_photo: Some(0.0), ..recipe() }.resolve().unwrap();
-    let (_, _, told) = run(&recipe, None, 2).unwrap();
+    let (_, kept, told) = run(&recipe, None, 2).unwrap();
     for first in [4, 8] {
+        // No pair of steps is left.
+        assert!(kept[first].len() < kept[first - 1].len(), "evaluation {}", first + 1);
         assert!(told[first].0, "evaluation {} was the first of its matches, and rejected: {told:?}", first + 1);
     }
     // While matches are held, the loss falls.
     let held: Vec<f64> = told[..4].iter().filter(|told| told.0).map(|told| told.1).collect();
     assert!(held.windows(2).all(|pair| pair[1] < pair[0]), "{held:?}");
+}
+
+/// From the photo alone the matches are the same for ever; from the picture they change with it.
+#[test]
+fn what_is_matched_is_photo_and_picture() {
+    let matches = |share| {
+        let recipe = Recipe { levels: Some(1), match_photo: Some(share), ..recipe() }.resolve().unwrap();
+        let (_, kept, _) = run(&recipe, None, 2).unwrap();
+        let matches = |bytes: &Vec<u8>| Checkpoint::decode(bytes, Path::new("checkpoint-a")).unwrap().matches;
+        kept.iter().map(matches).collect::<Vec<_>>()
+    };
+    let (of_photo, of_picture) = (matches(1.0), matches(0.0));
+    assert!(of_photo.iter().all(|matches| *matches == of_photo[0]));
+    assert!(of_picture[..4].iter().all(|matches| *matches == of_picture[0]));
+    assert!(of_picture[4] != of_picture[3] && of_picture[8] != of_picture[7]);
 }
 
 /// The picture comes nearer to the painting's features: from the same start, with matches and without.

@@ -100,6 +100,12 @@ fn how_many_sizes_are_painted_follows_from_the_full_one() {
     assert_eq!(sizes(512, 2.0, 97), [(256, 192), (512, 384)]);
     assert_eq!(sizes(4096, 2.0, 96).len(), 6);
     assert_eq!(sizes(80, 2.0, 96), [(80, 60)], "the full size is painted whatever it is");
+    let sizes_of = |recipe: Recipe| scales(&recipe.resolve().unwrap(), 400, 300).len();
+    let default = || Recipe { size: Some(Size::LongEdge(200)), ..Recipe::default() };
+    // 200x150 in halves has a short edge of 75 pixels, the default's least is 80.
+    assert_eq!(sizes_of(default()), 1);
+    assert_eq!(sizes_of(Recipe { levels: Some(2), ..default() }), 2, "who asks for two sizes gets them");
+    assert_eq!(sizes_of(Recipe { levels: Some(2), coarsest_px: Some(76), ..default() }), 1);
     // ceil(384 / 1.5) = 256, ceil(384 / 2.25) = 171, ceil(384 / 3.375) = 114.
     assert_eq!(sizes(512, 1.5, 96), [(152, 114), (228, 171), (342, 256), (512, 384)]);
 }

@@ -98,7 +98,8 @@ pub struct Recipe {
     /// How many times larger each size is than the one before.
     #[schemars(range(min = 1.1, max = 8.0))]
     pub scale_factor: Option<f64>,
-    /// The least short edge of a size that is painted before the full one, in pixels.
+    /// The least short edge of a size that is painted before the full one, in pixels; where it is absent and `levels` is not,
+    /// 32 at most.
     #[schemars(range(min = 1, max = 65_535))]
     pub coarsest_px: Option<u32>,
     /// Evaluations at each size but the full one.

@@ -16,6 +16,10 @@ use crate::recipe::{
     Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
 };
 
+/// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
+/// nothing.
+const LEAST_SHORT_EDGE_PX: u32 = 32;
+
 /// The longest side that a picture may have, in pixels.
 const SIDE_LIMIT_PX: u32 = 65_535;
 
@@ -169,7 +173,7 @@ impl Recipe {
             iterations: self.iterations.unwrap_or(preset.iterations),
             levels: self.levels.unwrap_or(preset.levels),
             scale_factor: self.scale_factor.unwrap_or(preset.scale_factor),
-            coarsest_px: self.coarsest_px.unwrap_or(preset.coarsest_px),
+            coarsest_px: self.coarsest_px.unwrap_or(self.least_short_edge_px(preset)),
             coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
@@ -210,6 +214,11 @@ impl Recipe {
             style_blend: self.style_blend.clone().unwrap_or_default(),
             original_colors: self.original_colors.unwrap_or(false),
         })
+    }
+
+    /// The least short edge where none was given: who asks for a number of sizes gets them, as far as the network sees something.
+    fn least_short_edge_px(&self, preset: &Preset) -> u32 {
+        if self.levels.is_some() { preset.coarsest_px.min(LEAST_SHORT_EDGE_PX) } else { preset.coarsest_px }
     }
 
     /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.

@@ -63,7 +63,8 @@ impl<'a> Matching<'a> {
         let share = self.recipe.match_photo as f32;
         let found = match &self.photo {
             Some(photo) => {
-                let mix = |(value, photo): (&f32, &f32)| value + share * (photo - value);
+                // At a share of 1 this is the photo to the bit.
+                let mix = |(value, photo): (&f32, &f32)| (1.0 - share) * value + share * photo;
                 let mixed: Vec<f32> = picture.iter().zip(photo).map(mix).collect();
                 session.find_matches(&mixed)?
             }
