@@ -38,7 +38,7 @@ pub struct RecipeArguments {
     pub scale_factor: Option<f64>,
     /// The least short edge of a size that is painted before the full one, in pixels
     #[arg(long, value_name = "PX")]
-    pub coarsest: Option<u32>,
+    pub coarsest_px: Option<u32>,
     /// Evaluations at each size but the full one
     #[arg(long, value_name = "N")]
     pub coarse_iterations: Option<u32>,
@@ -196,7 +196,7 @@ impl RecipeArguments {
             iterations: self.iterations,
             levels: self.levels,
             scale_factor: self.scale_factor,
-            coarsest_px: self.coarsest,
+            coarsest_px: self.coarsest_px,
             coarse_iterations: self.coarse_iterations,
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,

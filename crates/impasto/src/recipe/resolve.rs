@@ -296,7 +296,7 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     whole("--iterations", recipe.iterations, u32::MAX, "at least 1")?;
     whole("--levels", recipe.levels, 16, "a number from 1 to 16")?;
     in_range("--scale-factor", recipe.scale_factor, 1.1, 8.0, "a number from 1.1 to 8")?;
-    whole("--coarsest", recipe.coarsest_px, SIDE_LIMIT_PX, "a number of pixels from 1 to 65535")?;
+    whole("--coarsest-px", recipe.coarsest_px, SIDE_LIMIT_PX, "a number of pixels from 1 to 65535")?;
     whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
     whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
     in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;
