@@ -120,7 +120,7 @@ fn what_is_no_image_that_is_read_is_named() {
     assert_eq!(refused(b"8BPS\0\x01"), "a Photoshop document");
     assert_eq!(refused(b"%PDF-1.7\n"), "a PDF document");
     assert_eq!(refused(b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- drawn -->\n<svg xmlns="), "an SVG drawing");
-    assert_eq!(refused(b"<!DOCTYPE html>\n<html><head>"), "a web page, not the image on it");
+    assert_eq!(refused(b"<!DOCTYPE html>\n<html><head>"), "a web page, not the image on it; save the image itself");
     assert_eq!(refused(b"P6\n2 2\n255\n"), "a PNM image");
     assert_eq!(refused(b"\x76\x2f\x31\x01\x02\0\0\0"), "an OpenEXR image");
     let apple = std::fs::read(folder().join("iphone_cgbi.png")).unwrap();
