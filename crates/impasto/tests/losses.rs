@@ -2,7 +2,7 @@
 
 use impasto::loss;
 use impasto::objective::{Objective, request, style_moments};
-use impasto::recipe::{ContentForm, Recipe, StyleForm, StyleLoss, TotalVariationForm, parse_layers};
+use impasto::recipe::{Balance, ContentForm, Recipe, StyleForm, StyleLoss, TotalVariationForm, parse_layers};
 use impasto_vgg::reference::ReferenceEngine;
 use impasto_vgg::{Border, Distance, Engine, Layer, MomentGradients, Moments, Pooling, Weights};
 use proptest::prelude::*;
@@ -211,6 +211,7 @@ fn whole_objective_has_the_gradient_of_its_differences() {
         let recipe = Recipe {
             content_layers: Some(parse_layers("", "conv2_2=0.5,pool2=2").unwrap()),
             style_layers: Some(parse_layers("", "conv1_1=0.2,conv2_1=3,conv3_1").unwrap()),
+            balance: Some(Balance::Plain),
             content_form: Some(content_form),
             style_loss: Some(style_loss),
             style_form: Some(style_form),
