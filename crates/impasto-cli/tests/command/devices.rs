@@ -146,7 +146,10 @@ fn selftest_is_right_on_the_gpu() {
 
 /// Two sizes, of 4 and of 8 evaluations. With Adam, whose steps do not hang on the last bits of a loss as those of a line
 /// search do: so runs on two engines can be held against each other after a few steps.
-const WHOLE: [&str; 18] = [
+const WHOLE: [&str; 20] = [
+    // Nothing goes to the device before the painting's moments.
+    "--balance",
+    "plain",
     "--size",
     "64x64",
     "--levels",
