@@ -22,7 +22,9 @@ fn paint<'words>(more: &[&'words str]) -> Vec<&'words str> {
 fn a_run_has_its_layout() {
     let workshop = Workshop::new();
     let more = ["-o", "out.jpg", "--save-every", "2", "--json", "--iterations", "5"];
-    let told = workshop.succeed(&[paint(&["--iterations", "5"]).as_slice(), &more[..5]].concat());
+    // Layers have a weight of 1, so that their losses sum to the style's.
+    let plain = ["--iterations", "5", "--balance", "plain"];
+    let told = workshop.succeed(&[paint(&plain).as_slice(), &more[..5]].concat());
     let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let run = workshop.path("run");
     let record = read_record(&run).unwrap();
@@ -54,7 +56,7 @@ fn a_run_has_its_layout() {
     );
     assert!(workshop.path("out.jpg").exists());
     // The picture is the one of a run that is not kept.
-    workshop.paint("plain.png", &["--iterations", "5"]);
+    workshop.paint("plain.png", &plain);
     assert_eq!(workshop.bytes("run/result.png"), workshop.bytes("plain.png"));
     assert!(newest(&run).newest.is_none(), "a finished run has no checkpoints");
 }
