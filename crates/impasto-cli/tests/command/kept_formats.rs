@@ -21,6 +21,9 @@ fn gained(field: &str) -> Option<Value> {
     match field {
         "format" => Some(FORMAT.into()),
         "style_loss" => Some("gram".into()),
+        "balance" => Some("plain".into()),
+        "scale_factor" => Some(2.0.into()),
+        "coarsest_px" => Some(32.into()),
         "adam_beta_2" => Some(0.999.into()),
         "adam_average" => Some(0.0.into()),
         // Without a weight nothing is matched, whatever the others say.

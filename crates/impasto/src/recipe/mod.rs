@@ -17,6 +17,7 @@
 
 mod choices;
 mod error;
+mod former_default;
 pub mod history;
 mod nearest;
 pub mod precision;
@@ -255,6 +256,9 @@ impl Recipe {
                 }
             },
         };
+        if object.get("format").is_none_or(Value::is_null) {
+            former_default::fill(&mut object);
+        }
         object.insert("format".to_owned(), format.into());
         if format == FIRST_FORMAT {
             for (field, value) in gained_since_the_first() {
