@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use impasto::disk::RealDisk;
-use impasto::recipe::{Recipe, Size, parse_layers};
+use impasto::recipe::{Balance, Recipe, Size, parse_layers};
 use impasto::write::{WriteOptions, write_picture};
 use impasto::{Control, Picture};
 use impasto_job::{DeviceChoice, Engines, Files, Finished, Job, Order, Voice};
@@ -48,6 +48,8 @@ impl Workshop {
                 levels: Some(2),
                 coarse_iterations: Some(2),
                 iterations: Some(iterations),
+                // In proportion, each photo would be looked at once more, before the run.
+                balance: Some(Balance::Plain),
                 style_layers: layers("conv1_1,conv2_1,conv3_1"),
                 content_layers: layers("conv2_2"),
                 ..Recipe::default()
