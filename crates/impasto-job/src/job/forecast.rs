@@ -58,6 +58,18 @@ pub enum NoRoom {
         /// What would help.
         way_out: String,
     },
+    /// The system was asked for it, and refused.
+    #[error(
+        "{width}x{height} takes {needed_mib} MiB of memory, which the system does not give; lower --size, or free some"
+    )]
+    Refused {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// What it takes.
+        needed_mib: u64,
+    },
     /// The network does not fit a limit that was set, or the engine has another complaint.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -97,7 +109,8 @@ impl Intended<'_> {
         if can_be_had(need.saturating_sub(self.held_bytes())) {
             return Ok(limit);
         }
-        Err(self.not_free(need, need.saturating_sub(1), Bound::System))
+        let Scale { width, height, .. } = *self.full();
+        Err(NoRoom::Refused { width, height, needed_mib: need.div_ceil(1 << 20) })
     }
 
     /// As [`Intended::network_limit`], where so much is free and nothing else bounds it.

@@ -39,8 +39,6 @@ pub enum Bound {
     Data,
     /// What a system that promises no more memory than it has still promises.
     Promises,
-    /// The system, which was asked and refused.
-    System,
 }
 
 impl Bound {
@@ -53,7 +51,6 @@ impl Bound {
             Bound::AddressSpace => "of its address space (ulimit -v)",
             Bound::Data => "of its data segment (ulimit -d)",
             Bound::Promises => "of what this machine promises (vm.overcommit_memory is 2)",
-            Bound::System => "as the system has it",
         }
     }
 }
