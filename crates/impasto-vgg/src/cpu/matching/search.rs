@@ -166,12 +166,13 @@ impl Task for Subtract<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
+        // A loop, as a closure given to an iterator is compiled without the instruction set.
         let centre = isa.load(self.centre);
-        self.out.extend(self.row.iter().map(|line| {
-            let mut less = Lanes::ZERO;
-            isa.store(isa.sub(isa.load(line), centre), &mut less);
-            less
-        }));
+        let first = self.out.len();
+        self.out.resize(first + self.row.len(), Lanes::ZERO);
+        for (line, less) in self.row.iter().zip(&mut self.out[first..]) {
+            isa.store(isa.sub(isa.load(line), centre), less);
+        }
     }
 }
 
