@@ -71,13 +71,13 @@ fn decode(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
 #[test]
 fn from_every_evaluation_the_run_ends_in_the_same_bytes() {
     let (lbfgs, adam) = (OptimizerKind::Lbfgs, OptimizerKind::Adam);
-    for (optimizer, style_loss, adam_average) in [
-        (lbfgs, StyleLoss::Gram, 0.0),
-        (adam, StyleLoss::Gram, 0.0),
-        (lbfgs, StyleLoss::Wasserstein, 0.0),
-        (adam, StyleLoss::MeanVariance, 0.8),
+    for (optimizer, style_loss, adam_average, adam_carried) in [
+        (lbfgs, StyleLoss::Gram, 0.0, false),
+        (adam, StyleLoss::Gram, 0.0, false),
+        (lbfgs, StyleLoss::Wasserstein, 0.0, false),
+        (adam, StyleLoss::MeanVariance, 0.8, true),
     ] {
-        let recipe = ResolvedRecipe { style_loss, adam_average, ..recipe(optimizer) };
+        let recipe = ResolvedRecipe { style_loss, adam_average, adam_carried, ..recipe(optimizer) };
         let (whole, kept, losses) = run(&recipe, None, 2).unwrap();
         assert_eq!(kept.len(), 22);
         let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));

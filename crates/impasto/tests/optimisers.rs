@@ -316,6 +316,36 @@ fn an_average_of_pictures_weighs_each_by_its_age() {
 }
 
 #[test]
+fn adam_goes_on_at_the_next_size_with_what_it_has_learnt() {
+    // Slopes that are the same everywhere are so at any size, so that the finer one takes the step that the coarse one would.
+    let steps = |adam: &mut dyn Optimiser, picture: &mut [f32], slopes: &[f32]| {
+        for &slope in slopes {
+            let gradient = vec![slope; picture.len()];
+            assert_eq!(adam.advance(picture, 1.0, &gradient), Step::Accepted);
+        }
+    };
+    let slopes = [1.0, -0.5, 3.0];
+    let (mut coarse, mut fine) = (vec![100.0; 3 * 4 * 3], vec![100.0; 3 * 8 * 6]);
+    let mut adam = Adam::new(2.0, false).with_average(0.9).carried(true);
+    steps(&mut adam, &mut coarse, &slopes);
+    let mut carried = adam.carried_up((4, 3), (8, 6)).unwrap().unwrap();
+    assert!(carried.good().is_empty() && carried.shown().is_empty());
+    let before = coarse[0];
+    steps(&mut adam, &mut coarse, &[0.25]);
+    steps(carried.as_mut(), &mut fine, &[0.25]);
+    let step = coarse[0] - before;
+    assert!(step.abs() > 0.1);
+    fine.iter().for_each(|value| assert!((value - 100.0 - step).abs() < 1e-3, "{value} {step}"));
+    // The average is of the new size's pictures alone.
+    assert_eq!(carried.shown(), vec![100.0; fine.len()]);
+
+    let mut anew = Adam::new(2.0, false);
+    assert!(anew.clone().carried(true).carried_up((4, 3), (8, 6)).unwrap().is_none(), "nothing is learnt yet");
+    steps(&mut anew, &mut coarse, &slopes);
+    assert!(anew.carried_up((4, 3), (8, 6)).unwrap().is_none());
+}
+
+#[test]
 fn clamped_adam_stays_within_bounds() {
     let bowl = Bowl::new(30, 5.0);
     let mut adam = Adam::new(5.0, true);

@@ -1,6 +1,7 @@
 //! docs/presets.md holds every preset's every value. It is written from the presets: `IMPASTO_WRITE_DOCS=1 cargo test -p
 //! impasto --test presets` writes it anew.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use impasto::Recipe;
@@ -11,8 +12,17 @@ use serde_json::{Map, Value};
 const NOT_CHOSEN: [&str; 6] = ["format", "version", "engine", "content", "styles", "preset"];
 
 /// Fields that a recipe has and the command line has no option for.
-const RECIPE_ALONE: [&str; 7] =
-    ["adam_average", "adam_beta_2", "blend_form", "content_form", "style_form", "tv_form", "style_fit"];
+const RECIPE_ALONE: [&str; 9] = [
+    "adam_average",
+    "adam_beta_2",
+    "adam_carried",
+    "coarsest_iterations",
+    "blend_form",
+    "content_form",
+    "style_form",
+    "tv_form",
+    "style_fit",
+];
 
 const HEAD: &str = "\
 # Presets
@@ -60,12 +70,16 @@ fn document() -> String {
     text.push('\n');
     text += &row([String::new()].into_iter().chain(names).collect());
     text += &row(vec!["---".to_owned(); PRESETS.len() + 1]);
-    for field in presets[0].keys().filter(|field| !NOT_CHOSEN.contains(&field.as_str())) {
+    let fields: BTreeSet<&String> = presets.iter().flat_map(|preset| preset.keys()).collect();
+    for field in fields.into_iter().filter(|field| !NOT_CHOSEN.contains(&field.as_str())) {
         let name = match RECIPE_ALONE.contains(&field.as_str()) {
             true => format!("`{field}`"),
             false => format!("`--{}`", field.replace('_', "-")),
         };
-        text += &row([name].into_iter().chain(presets.iter().map(|preset| shown(&preset[field]))).collect());
+        text += &row([name]
+            .into_iter()
+            .chain(presets.iter().map(|preset| preset.get(field).map_or("as the others".to_owned(), shown)))
+            .collect());
     }
     let denoise = PRESETS.iter().map(|preset| format!("{}", preset.denoise_weight));
     text += &row(["`--denoise` adds, to `--tv-weight`,".to_owned()].into_iter().chain(denoise).collect());

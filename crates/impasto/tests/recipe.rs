@@ -166,8 +166,8 @@ fn shares_sum_to_one() {
 fn factor_per_pair(recipe: &ResolvedRecipe, pairs: f64) -> f64 {
     match recipe.tv_form {
         TotalVariationForm::Sum => 0.5 * recipe.tv_weight,
-        TotalVariationForm::Mean => recipe.tv_weight / pairs,
-        TotalVariationForm::NinePoint => panic!("no preset that is denoised here counts nine points"),
+        // The nine points' is a mean too, of other pairs, which are as many for every weight.
+        TotalVariationForm::Mean | TotalVariationForm::NinePoint => recipe.tv_weight / pairs,
     }
 }
 

@@ -77,6 +77,11 @@ fn scales_halve_and_evaluations_are_counted_at_the_full_size() {
         .collect();
     // 301x200 in eighths has a short edge of 25 pixels: left out.
     assert_eq!(sizes, [(76, 50, 7), (151, 100, 7), (301, 200, 5)]);
+    let longer = Recipe { coarsest_iterations: Some(9), ..recipe.clone() }.resolve().unwrap();
+    let evaluations: Vec<_> = scales(&longer, 602, 400).iter().map(|scale| scale.evaluations).collect();
+    assert_eq!(evaluations, [9, 7, 5]);
+    let one = Recipe { levels: Some(1), coarsest_iterations: Some(9), ..recipe.clone() }.resolve().unwrap();
+    assert_eq!(scales(&one, 602, 400)[0].evaluations, 5, "the full size is no coarse one");
     let exact = Recipe { size: Some(Size::Exact { width: 20, height: 90 }), ..small() };
     assert_eq!(scales(&exact.resolve().unwrap(), 5, 5).len(), 1);
 

@@ -15,6 +15,9 @@
 //!   shown = shown + (1 - average) / (1 - average^t) (x - shown)
 //! ```
 //!
+//! At a finer size Adam may go on with m and v enlarged, and with t (crowsonkb/style-transfer-pytorch does): then no first steps are
+//! of full length. The average begins anew there.
+//!
 //! Adam's loss goes up and down by nature, so a picture is rejected only where its loss is not finite or exceeds
 //! `EXPLODED` times the largest of the start's and the last good one: then Adam goes back to the last good picture,
 //! forgets its averages, and halves its rate.
@@ -25,6 +28,7 @@ use rayon::prelude::*;
 
 use crate::optimiser::state::{Damaged, StateReader, StateWriter};
 use crate::optimiser::{Optimiser, Rejection, Step};
+use crate::picture::{Picture, PictureError};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
@@ -44,6 +48,8 @@ pub struct Adam {
     beta_2: f64,
     /// Decay of the average that is shown; 0 for the last good picture itself.
     average: f64,
+    /// Whether it goes on at the next size.
+    carried: bool,
     /// Pictures in that average.
     averaged: i32,
     /// That average; empty where there is none.
@@ -67,6 +73,7 @@ impl Adam {
             clamp,
             beta_2: BETA_2,
             average: 0.0,
+            carried: false,
             averaged: 0,
             shown: empty(),
             steps: 0,
@@ -88,6 +95,12 @@ impl Adam {
     #[must_use]
     pub fn with_average(self, average: f64) -> Adam {
         Adam { average, ..self }
+    }
+
+    /// The same, going on at the next size with its averages of slopes enlarged where `carried` is true.
+    #[must_use]
+    pub fn carried(self, carried: bool) -> Adam {
+        Adam { carried, ..self }
     }
 
     fn has_exploded(&self, loss: f64) -> bool {
@@ -172,6 +185,23 @@ impl Optimiser for Adam {
 
     fn shown(&self) -> &[f32] {
         if self.average == 0.0 { &self.good } else { &self.shown }
+    }
+
+    fn carried_up(&self, from: (usize, usize), to: (usize, usize)) -> Result<Option<Box<dyn Optimiser>>, PictureError> {
+        // Without an accepted picture there is nothing to carry.
+        if !self.carried || self.good.is_empty() {
+            return Ok(None);
+        }
+        let enlarged = |values: &[f32]| {
+            let coarse = Picture { width: from.0, height: from.1, values: values.to_vec() };
+            coarse.resized(to.0, to.1).map(|fine| fine.values)
+        };
+        let mean = enlarged(&self.mean)?;
+        // What enlarges overshoots, and a square does not lie below 0.
+        let mut mean_square = enlarged(&self.mean_square)?;
+        mean_square.iter_mut().for_each(|square| *square = square.max(0.0));
+        let fresh = Adam::new(self.rate, self.clamp).with_beta_2(self.beta_2).with_average(self.average);
+        Ok(Some(Box::new(Adam { carried: true, steps: self.steps, mean, mean_square, ..fresh })))
     }
 
     fn bytes(&self, values: usize) -> u64 {

@@ -17,7 +17,8 @@ pub fn optimiser(recipe: &ResolvedRecipe, width: usize, height: usize) -> Box<dy
         }
         OptimizerKind::Adam => {
             let adam = Adam::new(recipe.learning_rate, recipe.clamp);
-            Box::new(adam.with_beta_2(recipe.adam_beta_2).with_average(recipe.adam_average))
+            let adam = adam.with_beta_2(recipe.adam_beta_2).with_average(recipe.adam_average);
+            Box::new(adam.carried(recipe.adam_carried))
         }
     }
 }

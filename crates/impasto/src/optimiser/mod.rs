@@ -30,6 +30,7 @@ use std::io;
 use impasto_vgg::History;
 use serde::{Deserialize, Serialize};
 
+use crate::picture::PictureError;
 use state::{Damaged, StateReader, StateWriter};
 
 pub use choose::optimiser;
@@ -87,6 +88,16 @@ pub trait Optimiser: Send {
     /// The loss is another from here on: forgets what was known of the one before, its last value too, and takes the next
     /// picture as it comes. Where the optimiser has only averages of gradients, it keeps them.
     fn forget(&mut self) {}
+
+    /// This optimiser for the next size, with what it has learnt at `from` brought to `to`, both width and height in pixels; `None`
+    /// where it begins anew there.
+    ///
+    /// # Errors
+    /// Where there is no memory for that many pixels.
+    fn carried_up(&self, from: (usize, usize), to: (usize, usize)) -> Result<Option<Box<dyn Optimiser>>, PictureError> {
+        let _ = (from, to);
+        Ok(None)
+    }
 
     /// How many pairs of vectors it remembers at most, for an engine's [`History`]; 0 where it has no use for one.
     fn remembers(&self) -> usize {

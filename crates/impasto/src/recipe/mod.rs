@@ -45,7 +45,7 @@ pub use size::Size;
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The first format with matched features; before it there were none.
 const MATCH_FORMAT: u32 = 3;
@@ -106,6 +106,9 @@ pub struct Recipe {
     /// Evaluations at each size but the full one.
     #[schemars(range(min = 1))]
     pub coarse_iterations: Option<u32>,
+    /// Evaluations at the coarsest size, where that is not the full one; as many as at the others where it is absent.
+    #[schemars(range(min = 1))]
+    pub coarsest_iterations: Option<u32>,
     /// Which optimiser.
     pub optimizer: Option<OptimizerKind>,
     /// Adam's step, in units of 0..255.
@@ -118,6 +121,8 @@ pub struct Recipe {
     /// its last.
     #[schemars(range(min = 0.0, max = 0.999_999))]
     pub adam_average: Option<f64>,
+    /// Whether Adam goes on at the next size with what it has learnt of slopes at the one before, enlarged; else it begins anew.
+    pub adam_carried: Option<bool>,
     /// Steps that L-BFGS remembers.
     #[schemars(range(min = 1, max = 1000))]
     pub history: Option<u32>,
@@ -317,10 +322,12 @@ impl Recipe {
             scale_factor,
             coarsest_px,
             coarse_iterations,
+            coarsest_iterations,
             optimizer,
             learning_rate,
             adam_beta_2,
             adam_average,
+            adam_carried,
             history,
             coarse_emphasis,
             clamp,

@@ -45,10 +45,13 @@ pub struct ResolvedRecipe {
     pub scale_factor: f64,
     pub coarsest_px: u32,
     pub coarse_iterations: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coarsest_iterations: Option<u32>,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
     pub adam_beta_2: f64,
     pub adam_average: f64,
+    pub adam_carried: bool,
     pub history: u32,
     pub coarse_emphasis: f64,
     pub clamp: bool,
@@ -175,10 +178,12 @@ impl Recipe {
             scale_factor: self.scale_factor.unwrap_or(preset.scale_factor),
             coarsest_px: self.coarsest_px.unwrap_or(self.least_short_edge_px(preset)),
             coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
+            coarsest_iterations: self.coarsest_iterations.or(preset.coarsest_iterations),
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
             adam_beta_2: self.adam_beta_2.unwrap_or(preset.adam_beta_2),
             adam_average: self.adam_average.unwrap_or(preset.adam_average),
+            adam_carried: self.adam_carried.unwrap_or(preset.adam_carried),
             history: self.history.unwrap_or(preset.history),
             coarse_emphasis: self.coarse_emphasis.unwrap_or(preset.coarse_emphasis),
             clamp: self.clamp.unwrap_or(preset.clamp),
@@ -298,6 +303,7 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     in_range("--scale-factor", recipe.scale_factor, 1.1, 8.0, "a number from 1.1 to 8")?;
     whole("--coarsest-px", recipe.coarsest_px, SIDE_LIMIT_PX, "a number of pixels from 1 to 65535")?;
     whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
+    whole("coarsest_iterations", recipe.coarsest_iterations.unwrap_or(1), u32::MAX, "at least 1")?;
     whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
     in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;
     in_range("adam_beta_2", recipe.adam_beta_2, 0.0, 0.999_999, "a number from 0 to 0.999999")?;

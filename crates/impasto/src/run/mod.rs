@@ -228,11 +228,11 @@ pub fn paint_kept(
         run.losses = checkpoint.losses.clone();
     }
     run.tell(Event::Started { scales: &scales });
-    let mut painted: Option<Picture> = None;
+    let mut painted: Option<Painted> = None;
     let first = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_index);
     for (index, &scale) in scales.iter().enumerate().skip(first) {
-        match run.paint_scale(index, scale, painted.as_ref(), from.take()) {
-            Ok(picture) => painted = Some(picture),
+        match run.paint_scale(index, scale, painted.as_mut(), from.take()) {
+            Ok(scale) => painted = Some(scale),
             // The scale could not even begin: what the one before has painted is the picture so far.
             Err(PaintError::Engine(error)) if painted.is_some() => run.failure = Some(error),
             Err(error) => return Err(error),
@@ -242,13 +242,19 @@ pub fn paint_kept(
         }
     }
     let full = scales[scales.len() - 1];
-    let picture = painted.ok_or(PaintError::StartMissing)?.resized(full.width, full.height)?;
+    let picture = painted.ok_or(PaintError::StartMissing)?.picture.resized(full.width, full.height)?;
     let picture = match recipe.original_colors {
         true => with_colours_of(&content_at(recipe, images.content, full)?, picture),
         false => picture,
     };
     let (interrupted, failure, losses) = (run.stopped, run.failure.take(), run.losses.take());
     Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
+}
+
+/// A scale that is done: its picture, and what moves it at the next one, where the optimiser goes on there.
+struct Painted {
+    picture: Picture,
+    optimiser: Option<Box<dyn Optimiser>>,
 }
 
 /// The moments of each style image that counts, and its share.
@@ -327,16 +333,20 @@ impl Run<'_> {
         &mut self,
         index: usize,
         scale: Scale,
-        painted: Option<&Picture>,
+        mut before: Option<&mut Painted>,
         from: Option<Checkpoint>,
-    ) -> Result<Picture, PaintError> {
+    ) -> Result<Painted, PaintError> {
         let content = content_at(self.recipe, self.images.content, scale)?;
         let done = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_evaluations);
         let (mut optimiser, kept, from) = match from {
             Some(checkpoint) => (checkpoint.optimiser, checkpoint.matches, Some(checkpoint.picture)),
-            None => (optimiser(self.recipe, scale.width, scale.height), Vec::new(), None),
+            None => {
+                let carried = before.as_mut().and_then(|before| before.optimiser.take());
+                let optimiser = carried.unwrap_or_else(|| optimiser(self.recipe, scale.width, scale.height));
+                (optimiser, Vec::new(), None)
+            }
         };
-        let mut picture = match (from, painted) {
+        let mut picture = match (from, before.as_ref().map(|before| &before.picture)) {
             (Some(kept), _) => kept,
             (None, Some(painted)) if (painted.width, painted.height) == (scale.width, scale.height) => painted.clone(),
             (None, Some(painted)) => carried_up(self.recipe, painted, &content)?,
@@ -351,7 +361,7 @@ impl Run<'_> {
             if !optimiser.good().is_empty() {
                 picture.values.copy_from_slice(optimiser.shown());
             }
-            return Ok(picture);
+            return self.painted(index, picture, optimiser.as_ref());
         }
         let mut objective = Objective::new(self.recipe, &self.styles_of(index)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
@@ -406,7 +416,16 @@ impl Run<'_> {
         if !optimiser.good().is_empty() {
             picture.values.copy_from_slice(optimiser.shown());
         }
-        Ok(picture)
+        self.painted(index, picture, optimiser.as_ref())
+    }
+
+    /// What is left of a scale. The optimiser itself goes, since its memory is as large as many pictures.
+    fn painted(&self, index: usize, picture: Picture, optimiser: &dyn Optimiser) -> Result<Painted, PaintError> {
+        let optimiser = match self.scales.get(index + 1) {
+            Some(next) => optimiser.carried_up((picture.width, picture.height), (next.width, next.height))?,
+            None => None,
+        };
+        Ok(Painted { picture, optimiser })
     }
 
     /// Room on the engine's device for what the optimiser will remember at a scale, within what the session leaves of the

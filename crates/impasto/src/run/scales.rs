@@ -52,6 +52,9 @@ pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usi
     let large_enough = |scale: &Scale| scale.width.min(scale.height) >= recipe.coarsest_px as usize;
     let mut scales: Vec<Scale> = std::iter::once(full).chain(coarse.take_while(large_enough)).collect();
     scales.reverse();
+    if let ([coarsest, _, ..], Some(evaluations)) = (scales.as_mut_slice(), recipe.coarsest_iterations) {
+        coarsest.evaluations = evaluations;
+    }
     scales
 }
 
