@@ -5,6 +5,8 @@
 //! 1. *moments*: the mean of each channel and the second raw moment F F^T / positions (the Gram matrix a position);
 //! 2. *distances*: the sum of squared differences to a stored feature map of the content image.
 //!
+//! Both may be guided: moments by region, distances by an emphasis, see [`crate::guides`].
+//!
 //! There is a third for losses on directions: *matched distances*, to entries of a stored bank of features, see
 //! [`crate::matching`].
 //!
@@ -21,6 +23,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::guides::{Guides, TapGuides};
 use crate::history::History;
 use crate::layers::Layer;
 use crate::matching::{Bank, MatchedDistance, MatchedTap, Matches};
@@ -88,6 +91,8 @@ pub struct SessionRequest {
     pub content_taps: Vec<Layer>,
     /// Layers whose features are matched to a bank. Not every engine does that.
     pub matched_taps: Vec<MatchedTap>,
+    /// Regions of the style taps, and the emphasis of the content taps. Not every engine has them.
+    pub guides: Guides,
     /// Whether [`Session::backward`] will be called. A session without a way back keeps nothing for it, which spares most
     /// of its memory.
     pub way_back: bool,
@@ -95,17 +100,17 @@ pub struct SessionRequest {
     pub memory_limit_bytes: Option<u64>,
 }
 
-/// Mean and second raw moment of one layer's features over all positions.
+/// Mean and second raw moment of one layer's features over all positions, or over those of a region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     /// The layer.
     pub layer: Layer,
-    /// Positions that were summed over: height times width of the layer's map.
+    /// Positions of the layer's map: height times width, whatever the region.
     pub positions: u64,
-    /// `[channels]`: sum over positions of F, divided by the positions.
+    /// `[channels]`: sum over positions of F, divided by the positions. Of a region: sum of t F, divided by the sum of t.
     pub mean: Vec<f64>,
     /// `[channels, channels]`, row-major and symmetric: F F^T divided by the positions. The paper's Gram matrix is this
-    /// times the positions.
+    /// times the positions. Of a region: sum of t F F^T, divided by the sum of t.
     pub second: Vec<f64>,
 }
 
@@ -116,14 +121,15 @@ pub struct Distance {
     pub layer: Layer,
     /// Elements that were summed over: channels times positions.
     pub elements: u64,
-    /// Sum of (F - P)^2.
+    /// Sum of (F - P)^2; with an emphasis e, sum of e (F - P)^2.
     pub sum_of_squares: f64,
 }
 
 /// What [`Session::forward`] sees of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    /// One for each style tap of the request, in its order.
+    /// One for each style tap of the request, in its order; with regions, one for each tap and region
+    /// ([`SessionRequest::moment_places`]).
     pub moments: Vec<Moments>,
     /// One for each content tap of the request, in its order.
     pub distances: Vec<Distance>,
@@ -144,7 +150,7 @@ pub struct MomentGradients {
 /// The derivative of a loss by an [`Observation`]; the lists stand in the same order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservationGradients {
-    /// By the moments of each style tap.
+    /// By the moments of each style tap, or of each tap and region.
     pub moments: Vec<MomentGradients>,
     /// By the sum of squares of each content tap.
     pub distances: Vec<f64>,
@@ -193,7 +199,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// A request that does not pass [`SessionRequest::check`], or takes more memory than its limit; matched taps, of an
-    /// engine that does not match.
+    /// engine that does not match; regions or an emphasis, of an engine that has no guides.
     fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError>;
 
     /// Bytes that a session for this request would take, the weights included, without opening it.
@@ -266,11 +272,40 @@ pub trait Session: Send {
         Err(EngineError::SESSION_DOES_NOT_MATCH)
     }
 
+    /// Takes the masks of all regions, `[regions, height, width]`, each value in 0..1, and brings them to the style taps. They
+    /// may change between evaluations. What `forward` kept is lost.
+    ///
+    /// # Errors
+    /// What [`SessionRequest::check_masks`] and [`SessionRequest::check_guides`] refuse; an engine that has no guides.
+    fn set_masks(&mut self, masks: &[f32]) -> Result<(), EngineError> {
+        let guides = self.request().pool_masks(masks)?;
+        self.set_guides(guides)
+    }
+
+    /// As [`Session::set_masks`], by what each style tap is guided: for guides that do not come of pooled masks.
+    ///
+    /// # Errors
+    /// What [`SessionRequest::check_guides`] refuses; an engine that has no guides.
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        let _ = guides;
+        Err(EngineError::SESSION_HAS_NO_GUIDES)
+    }
+
+    /// Takes the emphasis, `[height, width]`, each value in 0..1, and brings it to the content taps. It may change between
+    /// evaluations. What `forward` kept is lost.
+    ///
+    /// # Errors
+    /// What [`SessionRequest::check_emphasis`] refuses; an engine that has no guides.
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        let _ = map;
+        Err(EngineError::SESSION_HAS_NO_GUIDES)
+    }
+
     /// Runs the network on `image` as far as the deepest tap, and keeps what `backward` will need.
     ///
     /// # Errors
     /// A picture of another size than the request's; content taps before their [`Session::set_content`]; matched taps before
-    /// their matches; a device that fails.
+    /// their matches; regions before their masks, an emphasis before it is given; a device that fails.
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError>;
 
     /// Takes an observation back that nobody needs any more, so that the next [`Session::forward`] may fill its memory:
@@ -332,7 +367,8 @@ impl SessionRequest {
     /// Checks what every engine demands.
     ///
     /// # Errors
-    /// A picture without pixels or with a side beyond [`SIDE_LIMIT_PX`], a layer twice among the taps of one kind.
+    /// A picture without pixels or with a side beyond [`SIDE_LIMIT_PX`], a layer twice among the taps of one kind, too many
+    /// regions.
     pub fn check(&self) -> Result<(), EngineError> {
         if self.height == 0 || self.width == 0 {
             return Err(EngineError::Request("a picture needs at least one pixel; give a size of 1 or more".into()));
@@ -351,7 +387,8 @@ impl SessionRequest {
                 return Err(EngineError::Request(format!("layer {} is listed twice; list it once", pair[0])));
             }
         }
-        self.matched_taps.iter().try_for_each(MatchedTap::check)
+        self.matched_taps.iter().try_for_each(MatchedTap::check)?;
+        self.guides.check()
     }
 
     /// Checks the length of a picture against this request.
@@ -374,7 +411,7 @@ impl SessionRequest {
     /// Checks the lengths of what [`Session::backward`] is given against this request.
     ///
     /// # Errors
-    /// A request without a way back, lists that are longer or shorter than the taps, matrices of another size than the
+    /// A request without a way back, lists that are longer or shorter than the taps (times the regions), matrices of another size than the
     /// taps' channels, a pixel gradient that is not `[3, height, width]`.
     pub fn check_gradients(&self, gradients: &ObservationGradients, pixel_gradient: &[f32]) -> Result<(), EngineError> {
         self.check_picture(pixel_gradient)?;
@@ -382,11 +419,12 @@ impl SessionRequest {
             return Err(EngineError::NO_WAY_BACK);
         }
         let lengths = [gradients.moments.len(), gradients.distances.len(), gradients.matched.len()];
-        if lengths != [self.style_taps.len(), self.content_taps.len(), self.matched_taps.len()] {
-            let message = "backward needs one gradient for each tap of its request, in the same order";
+        let moments = self.style_taps.len() * self.guides.moments_a_tap();
+        if lengths != [moments, self.content_taps.len(), self.matched_taps.len()] {
+            let message = "backward needs one gradient for each tap (and region) of its request, in the same order";
             return Err(EngineError::Request(message.into()));
         }
-        for (layer, by_moments) in self.style_taps.iter().zip(&gradients.moments) {
+        for ((layer, _), by_moments) in self.moment_places().zip(&gradients.moments) {
             let channels = layer.channels();
             let fits = |length: usize, full: usize| length == 0 || length == full;
             if !fits(by_moments.mean.len(), channels) || !fits(by_moments.second.len(), channels * channels) {

@@ -1,5 +1,8 @@
 //! What an engine could not do.
 
+use crate::guides::GuideKind;
+use crate::layers::Layer;
+
 /// Why an engine could not do its work.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EngineError {
@@ -52,6 +55,43 @@ pub enum EngineError {
         /// The engine's name.
         engine: String,
     },
+    /// A session with regions or an emphasis was asked of an engine that has no guides.
+    #[error("{engine} paints without regions and emphasis; paint with --device cpu, or without them")]
+    NoGuides {
+        /// The engine's name.
+        engine: String,
+    },
+    /// Masks, guides or an emphasis with another number of values than positions.
+    #[error("{what} have {given} values and {wanted} were asked for; give one for each position of each region")]
+    MaskLength {
+        /// What is of the wrong length.
+        what: GuideKind,
+        /// Values that there should be.
+        wanted: usize,
+        /// Values that there are.
+        given: usize,
+    },
+    /// A value of a mask, a guide or an emphasis that is not in 0..1.
+    #[error("{} holds {value}; give values from 0 to 1", mask_of(*.region))]
+    MaskValue {
+        /// Whose mask it is, counted from 0; `None` for the emphasis.
+        region: Option<usize>,
+        /// The value: beyond 0..1, or no number.
+        value: f32,
+    },
+    /// A region that some style taps see nothing of: its moments there would be 0 / 0.
+    #[error(
+        "region {} is empty at {}, and {}; make its mask larger, or take only layers that see it",
+        .region + 1, listed(.unseen_by), seen(.seen_by)
+    )]
+    EmptyRegion {
+        /// The region, counted from 0. (Messages count from 1.)
+        region: usize,
+        /// Style taps where its guide is 0 everywhere, in the request's order.
+        unseen_by: Vec<Layer>,
+        /// Style taps that still see it, in the request's order.
+        seen_by: Vec<Layer>,
+    },
     /// A call out of order: `backward` before `forward`, `forward` with content taps before their targets.
     #[error("{0}")]
     Order(&'static str),
@@ -73,6 +113,26 @@ impl EngineError {
     pub const SESSION_DOES_NOT_MATCH: EngineError =
         EngineError::Order("this session's engine does not match features; open a session of the CPU engine");
 
+    /// Guides or an emphasis were given to a session of an engine that has none.
+    pub const SESSION_HAS_NO_GUIDES: EngineError = EngineError::Order(
+        "this session's engine paints without regions and emphasis; open a session of the CPU engine",
+    );
+
+    /// Masks or guides were given to a session that was opened without regions.
+    pub const NO_REGIONS: EngineError =
+        EngineError::Order("this session was opened without regions; say in its request how many there are");
+
+    /// An emphasis was given to a session that was opened without one.
+    pub const NO_EMPHASIS_ASKED: EngineError =
+        EngineError::Order("this session was opened without an emphasis; ask for one in its request");
+
+    /// `forward` was called before the regions had their masks.
+    pub const NO_MASKS: EngineError =
+        EngineError::Order("forward needs the regions' masks; call set_masks or set_guides first");
+
+    /// `forward` was called before the emphasis was given.
+    pub const NO_EMPHASIS: EngineError = EngineError::Order("forward needs the emphasis; call set_emphasis first");
+
     /// `find_matches` or `set_matches` was called before the matched taps had their banks.
     pub const NO_BANKS: EngineError =
         EngineError::Order("matches need the banks that they are in; call set_banks first");
@@ -84,4 +144,17 @@ impl EngineError {
     /// `forward` was called before the content taps had their targets.
     pub const NO_CONTENT: EngineError =
         EngineError::Order("forward needs the content image's features; call set_content first");
+}
+
+/// Whose mask a value is in.
+fn mask_of(region: Option<usize>) -> String {
+    region.map_or_else(|| "the emphasis".to_owned(), |region| format!("the mask of region {}", region + 1))
+}
+
+fn listed(layers: &[Layer]) -> String {
+    layers.iter().map(|layer| layer.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn seen(layers: &[Layer]) -> String {
+    if layers.is_empty() { "no other layer sees it".to_owned() } else { format!("seen at {}", listed(layers)) }
 }

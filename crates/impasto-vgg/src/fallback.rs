@@ -15,6 +15,7 @@ use crate::engine::{
     Engine, EngineDescription, FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest,
 };
 use crate::error::EngineError;
+use crate::guides::TapGuides;
 use crate::history::History;
 use crate::layers::Layer;
 use crate::matching::{Bank, Matches};
@@ -86,6 +87,11 @@ fn is_of_the_device(error: &EngineError) -> bool {
     matches!(error, EngineError::Device(_) | EngineError::Memory { .. } | EngineError::NotFree { .. })
 }
 
+/// Whether an error says that this engine cannot do what is asked for, and never will.
+fn is_of_the_engine(error: &EngineError) -> bool {
+    matches!(error, EngineError::NoMatching { .. } | EngineError::NoGuides { .. })
+}
+
 impl Engine for FallbackEngine {
     fn describe(&self) -> EngineDescription {
         let first = self.shared.first.describe();
@@ -102,7 +108,7 @@ impl Engine for FallbackEngine {
             None => match self.shared.first.session(request) {
                 Ok(session) => Some(session),
                 // No failure: the first goes on with what it can do.
-                Err(EngineError::NoMatching { .. }) => None,
+                Err(error) if is_of_the_engine(&error) => None,
                 Err(error) => {
                     self.shared.leave(error)?;
                     None
@@ -117,6 +123,8 @@ impl Engine for FallbackEngine {
                 content: None,
                 banks: Vec::new(),
                 matches: Vec::new(),
+                guides: None,
+                emphasis: None,
                 image: Vec::new(),
             })),
             None => self.shared.spare.session(request),
@@ -129,7 +137,7 @@ impl Engine for FallbackEngine {
             None => self.shared.first.session_bytes(request),
         };
         match of_first {
-            Err(error) if is_of_the_device(&error) || matches!(error, EngineError::NoMatching { .. }) => {
+            Err(error) if is_of_the_device(&error) || is_of_the_engine(&error) => {
                 self.shared.spare.session_bytes(request)
             }
             answer => answer,
@@ -155,6 +163,9 @@ struct FallbackSession {
     /// The banks and what was matched to them last; empty where there are none, given up likewise.
     banks: Vec<Bank>,
     matches: Vec<Matches>,
+    /// What guides the style taps, and the emphasis; given up likewise.
+    guides: Option<Vec<TapGuides>>,
+    emphasis: Option<Vec<f32>>,
     /// The last image of `forward`, of the same shape; given up likewise.
     image: Vec<f32>,
 }
@@ -177,6 +188,12 @@ impl FallbackSession {
         }
         if !matches.is_empty() {
             self.inner.set_matches(&matches)?;
+        }
+        if let Some(guides) = self.guides.take() {
+            self.inner.set_guides(guides)?;
+        }
+        if let Some(emphasis) = self.emphasis.take() {
+            self.inner.set_emphasis(&emphasis)?;
         }
         Ok(())
     }
@@ -245,6 +262,27 @@ impl Session for FallbackSession {
         self.either(|session| session.set_matches(matches))?;
         if !self.is_spare {
             self.matches = matches.to_vec();
+        }
+        Ok(())
+    }
+
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.guides = None;
+        if self.is_spare {
+            return self.inner.set_guides(guides);
+        }
+        self.either(|session| session.set_guides(guides.clone()))?;
+        if !self.is_spare {
+            self.guides = Some(guides);
+        }
+        Ok(())
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.emphasis = None;
+        self.either(|session| session.set_emphasis(map))?;
+        if !self.is_spare {
+            self.emphasis = Some(map.to_vec());
         }
         Ok(())
     }

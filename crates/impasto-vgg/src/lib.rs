@@ -10,6 +10,7 @@
 //! - [`reference`](mod@reference): the network in f64, loops only: the specification of every engine;
 //! - [`cpu`]: the fast engine;
 //! - [`fallback`]: an engine with another behind it, for when a device fails;
+//! - [`guides`]: regions and emphasis: which positions of a layer count, and how much;
 //! - [`history`]: what an optimiser remembers, kept where an engine can multiply it; [`bfloat16`]: in what numbers;
 //! - [`matching`]: features that are drawn to a painting's;
 //! - [`plan`]: the order of an engine's work, in bands that stream through all layers, and the memory that it takes;
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod error;
 pub mod fallback;
 pub mod formats;
+pub mod guides;
 pub mod history;
 pub mod layers;
 pub mod matching;
@@ -44,6 +46,7 @@ pub use engine::{
 };
 pub use error::EngineError;
 pub use fallback::FallbackEngine;
+pub use guides::{Guides, TapGuides};
 pub use history::{History, Products, Vectors, Weighing};
 pub use layers::{LAYERS, Layer, LayerInfo, LayerKind, MEAN_RGB, UnknownLayer};
 pub use matching::{Bank, MatchedDistance, MatchedTap, Matches};

@@ -20,6 +20,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::engine::{Border, Engine, Moments, Pooling, Precision, SessionRequest};
 use crate::error::EngineError;
+use crate::guides::Guides;
 use crate::layers::Layer;
 use crate::weights::{CONVOLUTION_COUNT, Weights, WeightsError};
 
@@ -104,6 +105,7 @@ impl Calibration {
             style_taps: convolution_layers().collect(),
             content_taps: Vec::new(),
             matched_taps: Vec::new(),
+            guides: Guides::default(),
             way_back: false,
             memory_limit_bytes: None,
         };

@@ -18,6 +18,7 @@ use crate::layers::{Layer, LayerKind};
 use crate::weights::{ConvolutionWeights, Weights};
 
 mod engine;
+pub mod guides;
 mod history;
 pub mod matching;
 

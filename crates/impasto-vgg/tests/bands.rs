@@ -38,6 +38,7 @@ fn request(size: (usize, usize), pooling: Pooling, border: Border, style: &[&str
         style_taps: style.iter().map(|name| named(name)).collect(),
         content_taps: content.iter().map(|name| named(name)).collect(),
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use impasto_vgg::{
     Border, CpuEngine, CpuOptions, Engine, EngineDescription, EngineError, FallbackEngine, FeatureMap, Layer,
-    MomentGradients, Observation, ObservationGradients, Pooling, Precision, Session, SessionRequest, Weights,
+    MomentGradients, Observation, ObservationGradients, Pooling, Precision, Session, SessionRequest, TapGuides,
+    Weights,
 };
 
 const SIDE: usize = 12;
@@ -67,6 +68,16 @@ impl Session for FailingSession {
         self.inner.set_content(image)
     }
 
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.calls.one()?;
+        self.inner.set_guides(guides)
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.calls.one()?;
+        self.inner.set_emphasis(map)
+    }
+
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.calls.one()?;
         self.inner.forward(image)
@@ -103,6 +114,7 @@ fn request() -> SessionRequest {
         style_taps: vec![layer("conv1_1")],
         content_taps: vec![layer("conv1_2")],
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     }

@@ -44,6 +44,7 @@ fn features(engine: &dyn Engine, layer: Layer, pooling: Pooling) -> Vec<f32> {
         style_taps: vec![layer],
         content_taps: Vec::new(),
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     };

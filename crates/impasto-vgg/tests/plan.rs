@@ -214,6 +214,7 @@ fn requests() -> impl Strategy_<Value = SessionRequest> {
         style_taps: style.into_iter().filter_map(Layer::from_index).collect(),
         content_taps: content.into_iter().filter_map(Layer::from_index).collect(),
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     })

@@ -43,6 +43,7 @@ fn request(precision: Precision) -> SessionRequest {
         style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1"].map(named).to_vec(),
         content_taps: vec![named("conv4_2")],
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     }

@@ -54,6 +54,7 @@ fn run_every_kernel() {
             style_taps: vec![style],
             content_taps: vec![Layer::named("conv1_2").unwrap()],
             matched_taps: Vec::new(),
+            guides: impasto_vgg::Guides::default(),
             way_back: true,
             memory_limit_bytes: None,
         };

@@ -195,6 +195,7 @@ impl GoldenFile {
             style_taps: taps,
             content_taps: Vec::new(),
             matched_taps: Vec::new(),
+            guides: impasto_vgg::Guides::default(),
             way_back: true,
             memory_limit_bytes: None,
         })?;

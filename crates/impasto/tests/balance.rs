@@ -40,6 +40,7 @@ fn moments(engine: &dyn Engine, picture: &Picture, layers: &[&str]) -> Vec<Momen
         style_taps: layers.iter().map(|name| Layer::named(name).unwrap()).collect(),
         content_taps: Vec::new(),
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: false,
         memory_limit_bytes: None,
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use impasto::selftest::{EMBEDDED_GOLDEN, GoldenFile, SelftestError};
 use impasto_vgg::{
     ConvolutionWeights, CpuEngine, CpuOptions, Engine, EngineDescription, EngineError, FeatureMap, Layer, Observation,
-    ObservationGradients, Precision, Session, SessionRequest, Weights,
+    ObservationGradients, Precision, Session, SessionRequest, TapGuides, Weights,
 };
 
 fn engine(weights: Weights) -> CpuEngine {
@@ -106,6 +106,14 @@ impl Session for ScaledSession {
 
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
         self.session.set_content(image)
+    }
+
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.session.set_guides(guides)
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.session.set_emphasis(map)
     }
 
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {

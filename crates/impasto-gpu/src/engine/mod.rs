@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use impasto_vgg::cpu::memory::{self, Free};
-use impasto_vgg::{Engine, EngineDescription, EngineError, History, Plan, Session, SessionRequest, Strategy, Weights};
+use impasto_vgg::{
+    Engine, EngineDescription, EngineError, Guides, History, Plan, Session, SessionRequest, Strategy, Weights,
+};
 
 use crate::device::{Device, DeviceFault};
 use crate::faults::SimulatedFaults;
@@ -74,6 +76,9 @@ impl GpuEngine {
         request.check()?;
         if !request.matched_taps.is_empty() {
             return Err(EngineError::NoMatching { engine: self.shared.device.name() });
+        }
+        if request.guides != Guides::default() {
+            return Err(EngineError::NoGuides { engine: self.shared.device.name() });
         }
         let strategies = self.strategy.map_or_else(|| candidates().collect(), |strategy| vec![strategy]);
         let plans = strategies.into_iter().map(|strategy| Plan::new(request, strategy));

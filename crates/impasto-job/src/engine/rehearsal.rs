@@ -10,7 +10,7 @@ use impasto_gpu::Device;
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{
     Engine, EngineDescription, EngineError, FeatureMap, History, Layer, Observation, ObservationGradients, Precision,
-    Session, SessionRequest,
+    Session, SessionRequest, TapGuides,
 };
 
 /// Whether `auto` takes software.
@@ -75,6 +75,14 @@ impl Session for LosingSession {
 
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
         self.inner.set_content(image)
+    }
+
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.inner.set_guides(guides)
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.inner.set_emphasis(map)
     }
 
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {

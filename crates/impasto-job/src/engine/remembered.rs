@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   session without a way back, with style taps alone  -->  forward(image)
-//!        key: the image's SHA-256, the request (size, layers, pooling, ...), the engine's name
+//!        key: the image's SHA-256, its guides', the request (size, layers, pooling, ...), the engine's name
 //!        known:    its moments, from memory; no session is opened, no weight is transformed
 //!        unknown:  a session of the engine behind it, whose answer is remembered
 //!   any other session is the engine's own
@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use impasto::digest::sha256_of_values;
 use impasto_vgg::{
     Engine, EngineDescription, EngineError, FeatureMap, History, Layer, Moments, Observation, ObservationGradients,
-    Precision, Session, SessionRequest,
+    Precision, Session, SessionRequest, TapGuides,
 };
 
 /// Moments of style images, the one that was asked for last at the end.
@@ -49,6 +49,8 @@ struct Key {
     image: String,
     /// Size, layers, pooling, border, precision; without a limit of memory, which changes no bit.
     request: SessionRequest,
+    /// Of each style tap, SHA-256 of what guides it; empty without regions.
+    guides: Vec<String>,
     /// The engine's name and instruction set: another rounds differently.
     engine: (String, String),
 }
@@ -128,7 +130,8 @@ impl Engine for RememberingEngine {
     }
 
     fn session(&self, request: &SessionRequest) -> Result<Box<dyn Session>, EngineError> {
-        let is_of_moments = request.content_taps.is_empty() && request.matched_taps.is_empty();
+        let is_of_moments =
+            request.content_taps.is_empty() && request.matched_taps.is_empty() && !request.guides.emphasis;
         let is_of_style = !request.way_back && is_of_moments && !request.style_taps.is_empty();
         if !is_of_style {
             return self.inner.session(request);
@@ -136,7 +139,7 @@ impl Engine for RememberingEngine {
         // Whatever keeps the session from opening is said now, as the engine itself would.
         self.inner.session_bytes(request)?;
         let (inner, memory) = (Arc::clone(&self.inner), Arc::clone(&self.memory));
-        Ok(Box::new(RememberingSession { inner, memory, request: request.clone(), opened: None }))
+        Ok(Box::new(RememberingSession { inner, memory, request: request.clone(), guides: None, opened: None }))
     }
 
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
@@ -157,6 +160,7 @@ struct RememberingSession {
     inner: Arc<dyn Engine>,
     memory: Arc<MomentsMemory>,
     request: SessionRequest,
+    guides: Option<Vec<TapGuides>>,
     opened: Option<Box<dyn Session>>,
 }
 
@@ -164,7 +168,11 @@ impl RememberingSession {
     fn opened(&mut self) -> Result<&mut Box<dyn Session>, EngineError> {
         let opened = match self.opened.take() {
             Some(opened) => opened,
-            None => self.inner.session(&self.request)?,
+            None => {
+                let mut session = self.inner.session(&self.request)?;
+                self.guides.iter().try_for_each(|guides| session.set_guides(guides.clone()))?;
+                session
+            }
         };
         Ok(self.opened.insert(opened))
     }
@@ -179,12 +187,32 @@ impl Session for RememberingSession {
         self.opened()?.set_content(image)
     }
 
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.request.check_guides(&guides)?;
+        if let Some(opened) = &mut self.opened {
+            opened.set_guides(guides.clone())?;
+        }
+        self.guides = Some(guides);
+        Ok(())
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        // A session of style taps alone was opened without one.
+        self.request.check_emphasis(map)
+    }
+
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.request.check_picture(image)?;
+        if self.guides.is_none() && self.request.guides.regions > 0 {
+            return Err(EngineError::NO_MASKS);
+        }
+        let guides = self.guides.iter().flatten().map(|guides| sha256_of_values(&guides.values));
+        let guides = guides.collect();
         let description = self.inner.describe();
         let key = Key {
             image: sha256_of_values(image),
             request: SessionRequest { memory_limit_bytes: None, ..self.request.clone() },
+            guides,
             engine: (description.name, description.isa),
         };
         if let Some(moments) = self.memory.find(&key) {

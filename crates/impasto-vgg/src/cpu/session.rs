@@ -11,6 +11,7 @@ use super::matching::add_samples;
 use super::taps::Taps;
 use crate::engine::{FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest};
 use crate::error::EngineError;
+use crate::guides::Guides;
 use crate::layers::Layer;
 use crate::matching::{Bank, MatchedTap, Matches};
 use crate::plan::{Operation, Plan, TILE_ROWS};
@@ -316,6 +317,7 @@ impl Session for CpuSession {
             style_taps,
             content_taps,
             matched_taps: Vec::new(),
+            guides: Guides::default(),
             way_back: false,
             ..self.request.clone()
         };

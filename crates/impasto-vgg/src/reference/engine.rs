@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Map, Network, matching, moment_gradient, moments};
+use super::{Map, Network, guides, matching, moment_gradient, moments};
 use crate::engine::{
-    Distance, Engine, EngineDescription, FeatureMap, Observation, ObservationGradients, Precision, Session,
-    SessionRequest,
+    Distance, Engine, EngineDescription, FeatureMap, MomentGradients, Moments, Observation, ObservationGradients,
+    Precision, Session, SessionRequest,
 };
 use crate::error::EngineError;
+use crate::guides::TapGuides;
 use crate::layers::Layer;
 use crate::matching::{Bank, MatchedDistance, MatchedTap, Matches};
 use crate::weights::Weights;
@@ -48,6 +49,8 @@ impl Engine for ReferenceEngine {
             content: None,
             banks: None,
             matches: None,
+            guides: None,
+            emphasis: None,
             maps: None,
         }))
     }
@@ -64,7 +67,10 @@ impl Engine for ReferenceEngine {
         let content: u64 = request.content_taps.iter().copied().map(elements).sum();
         let banks: u64 = request.matched_taps.iter().map(|tap| (tap.entries * tap.layer.channels()) as u64).sum();
         let gradient = layers().map(elements).max().unwrap_or(0);
-        Ok(8 * (maps + content + 2 * banks + 2 * gradient))
+        let positions = |layer: &Layer| elements(*layer) / layer.channels() as u64;
+        let guides = request.guides.regions as u64 * request.style_taps.iter().map(positions).sum::<u64>();
+        let emphasis = u64::from(request.guides.emphasis) * request.content_taps.iter().map(positions).sum::<u64>();
+        Ok(8 * (maps + content + 2 * banks + 2 * gradient + guides + emphasis))
     }
 }
 
@@ -76,6 +82,10 @@ struct ReferenceSession {
     /// The banks of the matched taps and what was matched to them, in their order.
     banks: Option<Vec<Bank>>,
     matches: Option<Vec<Matches>>,
+    /// For each style tap and region, in the order of the moments.
+    guides: Option<Vec<Vec<f64>>>,
+    /// For each content tap.
+    emphasis: Option<Vec<Vec<f64>>>,
     /// What the last `forward` saw.
     maps: Option<Vec<Map>>,
 }
@@ -85,6 +95,52 @@ impl ReferenceSession {
     fn matched(&self) -> impl Iterator<Item = (&MatchedTap, (&Bank, &Matches))> {
         let pairs = self.banks.iter().flatten().zip(self.matches.iter().flatten());
         self.request.matched_taps.iter().zip(pairs)
+    }
+
+    /// Checks that what `forward` needs has been given.
+    fn check_order(&self) -> Result<(), EngineError> {
+        let SessionRequest { content_taps, matched_taps, guides, .. } = &self.request;
+        if self.content.is_none() && !content_taps.is_empty() {
+            return Err(EngineError::NO_CONTENT);
+        }
+        if self.matches.is_none() && !matched_taps.is_empty() {
+            return Err(EngineError::NO_MATCHES);
+        }
+        if self.guides.is_none() && guides.regions > 0 {
+            return Err(EngineError::NO_MASKS);
+        }
+        if self.emphasis.is_none() && guides.emphasis {
+            return Err(EngineError::NO_EMPHASIS);
+        }
+        Ok(())
+    }
+
+    /// The moments of each style tap, and of each of its regions where there are some.
+    fn moments(&self, maps: &[Map]) -> Vec<Moments> {
+        let map = |layer: Layer| &maps[layer.index()];
+        match &self.guides {
+            None => self.request.style_taps.iter().map(|&layer| moments(layer, map(layer))).collect(),
+            Some(all) => {
+                let places = self.request.moment_places().zip(all);
+                places.map(|((layer, _), guide)| guides::moments(layer, map(layer), guide)).collect()
+            }
+        }
+    }
+
+    /// The derivative by the features of each layer of what its moments give.
+    fn moment_gradients(&self, maps: &[Map], gradients: &[MomentGradients]) -> Vec<Option<Map>> {
+        let mut at_layers: Vec<Option<Map>> = vec![None; maps.len()];
+        for (place, ((layer, _), by_moments)) in self.request.moment_places().zip(gradients).enumerate() {
+            let (map, direct) = (&maps[layer.index()], &mut at_layers[layer.index()]);
+            match &self.guides {
+                None => *direct = Some(moment_gradient(map, by_moments)),
+                Some(all) => {
+                    let direct = direct.get_or_insert_with(|| Map::zeros(map.channels, map.height, map.width));
+                    guides::add_moment_gradient(map, &all[place], by_moments, direct);
+                }
+            }
+        }
+        at_layers
     }
 
     /// All maps that the taps need; none where there is no tap.
@@ -139,23 +195,49 @@ impl Session for ReferenceSession {
         Ok(())
     }
 
+    fn set_masks(&mut self, masks: &[f32]) -> Result<(), EngineError> {
+        let guides = self.request.pool_masks(masks)?;
+        self.set_guides(guides)?;
+        // Once more, without a rounding at each pooling.
+        let SessionRequest { height, width, .. } = self.request;
+        let mask = |region: usize| &masks[region * height * width..][..height * width];
+        let guides =
+            self.request.moment_places().map(|(layer, region)| guides::brought_to(mask(region), height, width, layer));
+        self.guides = Some(guides.collect());
+        Ok(())
+    }
+
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.request.check_guides(&guides)?;
+        self.maps = None;
+        let regions = self.request.guides.regions;
+        let guides = guides.iter().flat_map(|TapGuides { values, .. }| values.chunks_exact(values.len() / regions));
+        self.guides = Some(guides.map(|guide| guide.iter().copied().map(f64::from).collect()).collect());
+        Ok(())
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.request.check_emphasis(map)?;
+        self.maps = None;
+        let SessionRequest { height, width, .. } = self.request;
+        let layers = self.request.content_taps.iter();
+        self.emphasis = Some(layers.map(|&layer| guides::brought_to(map, height, width, layer)).collect());
+        Ok(())
+    }
+
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.maps = None;
-        let content = match &self.content {
-            Some(content) => content.as_slice(),
-            None if self.request.content_taps.is_empty() => &[],
-            None => return Err(EngineError::NO_CONTENT),
-        };
-        if self.matches.is_none() && !self.request.matched_taps.is_empty() {
-            return Err(EngineError::NO_MATCHES);
-        }
+        self.check_order()?;
         let maps = self.run(image)?;
-        let style = self.request.style_taps.iter();
-        let moments = style.map(|&layer| moments(layer, &maps[layer.index()])).collect();
-        let distances = self.request.content_taps.iter().zip(content).map(|(&layer, target)| {
-            let features = &maps[layer.index()].values;
-            let squares = features.iter().zip(&target.values).map(|(f, p)| (f - p) * (f - p));
-            Distance { layer, elements: features.len() as u64, sum_of_squares: squares.sum() }
+        let moments = self.moments(&maps);
+        let targets = self.content.iter().flatten().enumerate();
+        let distances = self.request.content_taps.iter().zip(targets).map(|(&layer, (tap, target))| {
+            let map = &maps[layer.index()];
+            let sum_of_squares = match &self.emphasis {
+                Some(emphasis) => guides::distance(map, target, &emphasis[tap]),
+                None => map.values.iter().zip(&target.values).map(|(f, p)| (f - p) * (f - p)).sum(),
+            };
+            Distance { layer, elements: map.values.len() as u64, sum_of_squares }
         });
         let distances = distances.collect();
         let matched = self.matched().map(|(tap, (bank, matches))| {
@@ -175,17 +257,17 @@ impl Session for ReferenceSession {
             pixel_gradient.fill(0.0);
             return Ok(());
         }
-        let mut at_layers: Vec<Option<Map>> = vec![None; maps.len()];
-        for (layer, by_moments) in self.request.style_taps.iter().zip(&gradients.moments) {
-            at_layers[layer.index()] = Some(moment_gradient(&maps[layer.index()], by_moments));
-        }
-        let targets = self.content.iter().flatten();
-        for ((layer, target), factor) in self.request.content_taps.iter().zip(targets).zip(&gradients.distances) {
+        let mut at_layers = self.moment_gradients(maps, &gradients.moments);
+        let targets = self.content.iter().flatten().enumerate();
+        for ((layer, (tap, target)), factor) in self.request.content_taps.iter().zip(targets).zip(&gradients.distances)
+        {
+            let emphasis = self.emphasis.as_ref().map(|emphasis| &emphasis[tap]);
             let map = &maps[layer.index()];
             let direct =
                 at_layers[layer.index()].get_or_insert_with(|| Map::zeros(map.channels, map.height, map.width));
             for (index, element) in direct.values.iter_mut().enumerate() {
-                *element += 2.0 * factor * (map.values[index] - target.values[index]);
+                let e = emphasis.map_or(1.0, |emphasis| emphasis[index % map.positions()]);
+                *element += e * 2.0 * factor * (map.values[index] - target.values[index]);
             }
         }
         for ((tap, (bank, matches)), &weight) in self.matched().zip(&gradients.matched) {

@@ -53,6 +53,7 @@ pub fn request(size: (usize, usize), kind: (Pooling, Border), style: &[Layer], c
         style_taps: style.to_vec(),
         content_taps: content.to_vec(),
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     }

@@ -42,6 +42,7 @@ pub fn request(golden: &Golden, style_taps: Vec<Layer>, content_taps: Vec<Layer>
         style_taps,
         content_taps,
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     }

@@ -14,6 +14,7 @@ pub fn papers_request(height: usize, width: usize) -> SessionRequest {
         style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
         content_taps: vec![named("conv4_2")],
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     }

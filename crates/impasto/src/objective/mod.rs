@@ -88,6 +88,7 @@ pub fn request(
         style_taps: names(recipe.counted_style_layers()),
         content_taps: names(recipe.counted_content_layers()),
         matched_taps: Vec::new(),
+        guides: impasto_vgg::Guides::default(),
         way_back: true,
         memory_limit_bytes,
     }

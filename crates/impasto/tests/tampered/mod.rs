@@ -5,7 +5,7 @@ use std::sync::Arc;
 use impasto_vgg::reference::ReferenceEngine;
 use impasto_vgg::{
     Engine, EngineDescription, EngineError, FeatureMap, Layer, Observation, ObservationGradients, Precision, Session,
-    SessionRequest, Weights,
+    SessionRequest, TapGuides, Weights,
 };
 
 /// What is asked of the engine.
@@ -71,6 +71,14 @@ impl Session for TamperedSession {
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
         (self.tamper)(Call::Content, self.precision)?;
         self.inner.set_content(image)
+    }
+
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.inner.set_guides(guides)
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.inner.set_emphasis(map)
     }
 
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {

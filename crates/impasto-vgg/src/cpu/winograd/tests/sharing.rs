@@ -19,6 +19,7 @@ fn busy(threads: usize, side: usize, size: impl Fn(usize, usize) -> (TileShape, 
         style_taps: ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"].map(named).to_vec(),
         content_taps: vec![named("conv4_2")],
         matched_taps: Vec::new(),
+        guides: crate::guides::Guides::default(),
         way_back: true,
         memory_limit_bytes: None,
     };
