@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (content, style) = (read(content)?, read(style)?);
     let recipe = Recipe::from_json(&std::fs::read_to_string(recipe)?)?.resolve()?;
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions::default())?;
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let begun = Instant::now();
     let mut observer = |event: Event<'_>| {
         match event {

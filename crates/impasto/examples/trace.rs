@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = start.ok_or("start from content, style, noise or blend")?;
 
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions::default())?;
-    let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+    let images =
+        Images { content: &content, styles: std::slice::from_ref(&style), start: None, guides: GuideImages::default() };
     let mut curve: Vec<Losses> = Vec::new();
     paint(&recipe, &engine, images, None, &mut |event| {
         if let Event::Iteration(iteration) = event {

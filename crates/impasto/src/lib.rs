@@ -26,7 +26,7 @@
 //! .resolve()?;
 //!
 //! let engine = CpuEngine::new(Weights::embedded(), CpuOptions::default())?;
-//! let images = Images { content: &photo, styles: &[painting], start: None };
+//! let images = Images { content: &photo, styles: &[painting], start: None, guides: GuideImages::default() };
 //! let painted = paint(&recipe, &engine, images, None, &mut |event| {
 //!     if let Event::Iteration(iteration) = event {
 //!         println!("{}: {}", iteration.evaluations, iteration.losses.total);

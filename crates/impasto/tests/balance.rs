@@ -48,7 +48,7 @@ fn moments(engine: &dyn Engine, picture: &Picture, layers: &[&str]) -> Vec<Momen
 }
 
 fn plain(recipe: &Recipe, content: &Picture, style: &Picture) -> ResolvedRecipe {
-    let images = Images { content, styles: std::slice::from_ref(style), start: None };
+    let images = Images { content, styles: std::slice::from_ref(style), start: None, guides: GuideImages::default() };
     balanced(&recipe.resolve().unwrap(), &engine(), images, None).unwrap()
 }
 
@@ -112,7 +112,12 @@ fn a_soft_painting_weighs_as_much_as_a_loud_one() {
 #[test]
 fn what_is_painted_is_what_the_plain_recipe_paints() {
     let (content, painting) = (waves::waves(SIDE, SIDE, 0.0, 100.0), painting(0.5));
-    let images = Images { content: &content, styles: std::slice::from_ref(&painting), start: None };
+    let images = Images {
+        content: &content,
+        styles: std::slice::from_ref(&painting),
+        start: None,
+        guides: GuideImages::default(),
+    };
     let [in_proportion, in_plain] = [recipe().resolve().unwrap(), plain(&recipe(), &content, &painting)]
         .map(|recipe| paint(&recipe, &engine(), images, None, &mut |_| Control::Continue).unwrap());
     assert_eq!(in_proportion, in_plain);

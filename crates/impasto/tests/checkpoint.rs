@@ -46,7 +46,7 @@ type Told = (Outcome, Vec<Vec<u8>>, Vec<f64>);
 /// Runs, from a checkpoint or not; gives the outcome, the checkpoint after each evaluation, and each iteration's loss.
 fn run(recipe: &ResolvedRecipe, from: Option<Checkpoint>, threads: usize) -> Result<Told, PaintError> {
     let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let (mut kept, mut losses) = (Vec::new(), Vec::new());
     let mut keep = |snapshot: &Snapshot<'_>| {
         let mut bytes = Vec::new();
@@ -81,7 +81,7 @@ fn from_every_evaluation_the_run_ends_in_the_same_bytes() {
         let (whole, kept, losses) = run(&recipe, None, 2).unwrap();
         assert_eq!(kept.len(), 22);
         let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));
-        let images = Images { content: &content, styles: &[style], start: None };
+        let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
         let plain = paint(&recipe, &engine(1), images, None, &mut |_| Control::Continue).unwrap();
         assert_eq!(plain, whole, "being kept changes nothing");
         for (done, bytes) in kept.iter().enumerate() {
@@ -194,7 +194,7 @@ fn the_older_generation_is_taken_where_the_newer_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = recipe(OptimizerKind::Adam);
     let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let mut keeper = Keeper::new(&RealDisk, folder.path(), None);
     let mut keep = |snapshot: &Snapshot<'_>| keeper.save(snapshot).unwrap();
     let keeping = Keeping { from: None, keep: &mut keep };

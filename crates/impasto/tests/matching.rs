@@ -130,7 +130,7 @@ type Told = (Outcome, Vec<Vec<u8>>, Vec<(bool, f64)>);
 
 fn run(recipe: &ResolvedRecipe, from: Option<Checkpoint>, threads: usize) -> Result<Told, PaintError> {
     let (content, styles) = (waves(66, 64, 0.0), [waves(40, 50, 2.0), waves(30, 20, 1.0)]);
-    let images = Images { content: &content, styles: &styles, start: None };
+    let images = Images { content: &content, styles: &styles, start: None, guides: GuideImages::default() };
     let (mut kept, mut told) = (Vec::new(), Vec::new());
     let mut keep = |snapshot: &Snapshot<'_>| {
         let mut bytes = Vec::new();
@@ -241,7 +241,7 @@ fn what_a_run_with_matches_takes_is_said() {
 fn where_the_engine_does_not_match_it_is_said_before_work() {
     let recipe = recipe().resolve().unwrap();
     let (content, style) = (waves(66, 64, 0.0), waves(40, 50, 2.0));
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let mut evaluations = 0;
     let mut observer = |event: Event<'_>| {
         evaluations += u32::from(matches!(event, Event::Iteration(_)));
@@ -292,7 +292,7 @@ fn a_run_may_match_and_nothing_else() {
     let typed = Recipe { content_weight: Some(0.0), style_weight: Some(0.0), ..recipe() };
     let resolved = typed.resolve().unwrap();
     let (content, none) = (waves(66, 64, 0.0), []);
-    let images = Images { content: &content, styles: &none, start: None };
+    let images = Images { content: &content, styles: &none, start: None, guides: GuideImages::default() };
     let error = paint(&resolved, &engine(1), images, None, &mut |_| Control::Continue).unwrap_err();
     assert!(matches!(error, PaintError::Recipe(_)), "{error}");
     let (outcome, _, _) = run(&resolved, None, 2).unwrap();

@@ -48,7 +48,7 @@ fn run(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<(Outcome, Vec<Str
         });
         Control::Continue
     };
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let outcome = paint(recipe, engine, images, None, &mut observer)?;
     Ok((outcome, told))
 }
@@ -144,7 +144,12 @@ fn stopping_gives_the_picture_so_far_at_the_full_size() {
             told += 1;
             if told > stop_at { Control::Stop } else { Control::Continue }
         };
-        let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+        let images = Images {
+            content: &content,
+            styles: std::slice::from_ref(&style),
+            start: None,
+            guides: GuideImages::default(),
+        };
         let outcome = paint(&recipe, &engine(), images, None, &mut observer).unwrap();
         assert!(outcome.interrupted, "{stop_at}");
         assert_eq!((outcome.picture.width, outcome.picture.height), (64, 66), "{stop_at}");
@@ -172,7 +177,13 @@ fn style_images_count_by_their_shares() {
     let (content, styles) = (waves(24, 18, 0.0), [waves(30, 40, 2.0), waves(24, 24, 5.0)]);
     let with = |shares: Vec<f64>, styles: &[Picture], fit| {
         let recipe = Recipe { style_blend: Some(shares), style_fit: Some(fit), ..small() }.resolve().unwrap();
-        paint(&recipe, &engine(), Images { content: &content, styles, start: None }, None, &mut |_| Control::Continue)
+        paint(
+            &recipe,
+            &engine(),
+            Images { content: &content, styles, start: None, guides: GuideImages::default() },
+            None,
+            &mut |_| Control::Continue,
+        )
     };
     let first = with(vec![], &styles[..1], StyleFit::Scale).unwrap().picture;
     assert_eq!(with(vec![2.0, 0.0], &styles, StyleFit::Scale).unwrap().picture, first);
@@ -190,7 +201,8 @@ fn a_start_from_a_file_needs_the_file() {
     let recipe = Recipe { init: Some(Start::File("sketch.png".into())), iterations: Some(1), ..small() };
     let recipe = recipe.resolve().unwrap();
     let with = |start| {
-        let images = Images { content: &content, styles: std::slice::from_ref(&style), start };
+        let images =
+            Images { content: &content, styles: std::slice::from_ref(&style), start, guides: GuideImages::default() };
         paint(&recipe, &engine(), images, None, &mut |_| Control::Continue)
     };
     assert_eq!(with(Some(&sketch)).unwrap().picture, sketch.cropped_to_fit(24, 18).unwrap());
@@ -237,7 +249,8 @@ fn a_device_that_ends_anywhere_leaves_the_picture_so_far() {
         ..Recipe::default()
     };
     let recipe = recipe.resolve().unwrap();
-    let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+    let images =
+        Images { content: &content, styles: std::slice::from_ref(&style), start: None, guides: GuideImages::default() };
     // What an observer sees of a whole run: the picture after each accepted evaluation.
     let mut seen = Vec::new();
     let whole = paint(&recipe, &engine(), images, None, &mut |event| {

@@ -41,7 +41,7 @@ fn painted(file: &SafeTensors<'_>, evaluations: usize) -> Vec<Losses> {
         ..Recipe::default()
     };
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions::default()).unwrap();
-    let images = Images { content: &content, styles: &[style], start: Some(&start) };
+    let images = Images { content: &content, styles: &[style], start: Some(&start), guides: GuideImages::default() };
     let mut curve = Vec::new();
     let mut observer = |event: Event<'_>| {
         if let Event::Iteration(iteration) = event {

@@ -413,7 +413,8 @@ fn several_paintings_mix_by_their_moments() {
 fn a_run_brings_the_loss_down() {
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions::default()).unwrap();
     let (content, style) = (waves(48, 36, 0.0), waves(40, 44, 2.0));
-    let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+    let images =
+        Images { content: &content, styles: std::slice::from_ref(&style), start: None, guides: GuideImages::default() };
     for loss in BOTH {
         for optimizer in [OptimizerKind::Lbfgs, OptimizerKind::Adam] {
             let mut losses = Vec::new();

@@ -39,7 +39,8 @@ fn objective(engine: &dyn Engine, precision: PrecisionChoice) -> f64 {
 /// How a run ends.
 fn end_of(recipe: &Recipe, engine: &dyn Engine) -> Outcome {
     let (content, style) = (waves(48, 36, 0.0), waves(30, 40, 2.0));
-    let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None };
+    let images =
+        Images { content: &content, styles: std::slice::from_ref(&style), start: None, guides: GuideImages::default() };
     paint(&recipe.resolve().unwrap(), engine, images, None, &mut |_| Control::Continue).unwrap()
 }
 

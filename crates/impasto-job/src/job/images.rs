@@ -38,7 +38,12 @@ pub struct ReadImages {
 impl ReadImages {
     /// As a run looks at them.
     pub(super) fn shown(&self) -> Images<'_> {
-        Images { content: &self.content, styles: &self.styles, start: self.start.as_ref() }
+        Images {
+            content: &self.content,
+            styles: &self.styles,
+            start: self.start.as_ref(),
+            guides: GuideImages::default(),
+        }
     }
 }
 

@@ -4,17 +4,22 @@
 //!   alpha sum w_l content_l + beta sum w_l style_l + match_weight sum w_l matched_l + tv_weight TV + range_weight range      (the paper, eq. 7, and more)
 //! ```
 
+mod guides;
 pub mod loss;
 pub mod matching;
 
+use std::collections::BTreeMap;
+
 use impasto_vgg::{
-    Engine, EngineError, Layer, MomentGradients, Moments, ObservationGradients, Precision, Session, SessionRequest,
+    Engine, EngineError, Guides, Layer, MomentGradients, Moments, ObservationGradients, Precision, Session,
+    SessionRequest,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::picture::Picture;
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{ContentForm, StyleLoss, TotalVariationForm};
+use crate::recipe::{ContentForm, Rest, StyleLoss, TotalVariationForm};
 use loss::StyleTarget;
 
 /// The loss of one layer, before any weight.
@@ -64,10 +69,31 @@ pub struct Objective {
     content_layers: Vec<(Layer, f64)>,
     style_layers: Vec<(Layer, f64)>,
     match_layers: Vec<(Layer, f64)>,
-    /// For each style layer.
-    style_targets: Vec<StyleTarget>,
+    /// For each style layer, and each region of it.
+    style_targets: Vec<RegionTarget>,
     /// Kept from one evaluation to the next: fresh memory is slow.
     gradients: ObservationGradients,
+}
+
+/// What the style of one layer, in one region or everywhere, is compared to.
+#[derive(Clone, Debug)]
+struct RegionTarget {
+    target: StyleTarget,
+    /// What the loss counts for in the layer's: the region's weight and its share of the area; 1 where there are no regions.
+    share: f64,
+    /// What it counts for in the style loss: that times the layer's weight.
+    factor: f64,
+}
+
+/// The style images of one region, or of the whole picture.
+#[derive(Clone, Debug)]
+pub struct RegionStyle {
+    /// Each style image's moments, and its share.
+    pub styles: Vec<(Vec<Moments>, f64)>,
+    /// The region's weight times its share of the picture's area.
+    pub share: f64,
+    /// Weights of the style layers here.
+    pub layers: BTreeMap<Layer, f64>,
 }
 
 /// What to ask of an engine for this recipe at a picture of this size, but for its matched taps
@@ -88,9 +114,18 @@ pub fn request(
         style_taps: names(recipe.counted_style_layers()),
         content_taps: names(recipe.counted_content_layers()),
         matched_taps: Vec::new(),
-        guides: impasto_vgg::Guides::default(),
+        guides: Guides { regions: region_limit(recipe), emphasis: recipe.emphasis.is_some() },
         way_back: true,
         memory_limit_bytes,
+    }
+}
+
+/// The regions that a session of this recipe has at most: the recipe's, and the rest where that is painted.
+fn region_limit(recipe: &ResolvedRecipe) -> usize {
+    match (recipe.regions.len(), recipe.rest) {
+        (0, _) => 0,
+        (regions, Rest::Painting) => regions + 1,
+        (regions, Rest::Photo) => regions,
     }
 }
 
@@ -102,7 +137,7 @@ pub fn style_request(
     memory_limit_bytes: Option<u64>,
 ) -> SessionRequest {
     let request = request(recipe, width, height, memory_limit_bytes);
-    SessionRequest { content_taps: Vec::new(), way_back: false, ..request }
+    SessionRequest { content_taps: Vec::new(), guides: Guides::default(), way_back: false, ..request }
 }
 
 /// The moments of a style image `[3, height, width]` at a recipe's style layers.
@@ -124,6 +159,30 @@ pub fn style_moments(
     Ok(engine.session(&request)?.forward(image)?.moments)
 }
 
+/// The moments of what lies inside a mask `[height, width]` over a style image, in values of 0..1.
+///
+/// # Errors
+/// What the engine reports; a mask that is black.
+pub fn masked_style_moments(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    image: &Picture,
+    mask: &[f32],
+    memory_limit_bytes: Option<u64>,
+) -> Result<Vec<Moments>, EngineError> {
+    let request = SessionRequest {
+        guides: Guides { regions: 1, emphasis: false },
+        ..style_request(recipe, image.width, image.height, memory_limit_bytes)
+    };
+    if request.style_taps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let guides = guides::of_painting(&request.style_taps, mask, image.height, image.width);
+    let mut session = engine.session(&request)?;
+    session.set_guides(guides)?;
+    Ok(session.forward(&image.values)?.moments)
+}
+
 /// Memory that the style loss takes besides the moments and their gradients, in bytes.
 pub fn style_loss_bytes(recipe: &ResolvedRecipe) -> u64 {
     match recipe.style_loss {
@@ -138,15 +197,25 @@ impl Objective {
     /// The objective of `recipe`, to be evaluated in sessions that [`request`] describes. `styles` holds each style
     /// image's moments ([`style_moments`]) and its share: the target has the weighted means of their moments.
     pub fn new(recipe: &ResolvedRecipe, styles: &[(Vec<Moments>, f64)]) -> Objective {
+        let everywhere = RegionStyle { styles: styles.to_vec(), share: 1.0, layers: recipe.style_layers.clone() };
+        Objective::of_regions(recipe, &[everywhere])
+    }
+
+    /// The objective of `recipe` with regions, in the order of the sessions' masks.
+    pub fn of_regions(recipe: &ResolvedRecipe, regions: &[RegionStyle]) -> Objective {
         let style_layers = recipe.counted_style_layers();
         let content_layers = recipe.counted_content_layers();
-        let target = |&(layer, _): &(Layer, f64)| {
-            StyleTarget::new(recipe.style_loss, recipe.style_form, &blended_moments(layer, styles))
+        let places: Vec<(Layer, &RegionStyle)> =
+            style_layers.iter().flat_map(|&(layer, _)| regions.iter().map(move |region| (layer, region))).collect();
+        let target = |&(layer, region): &(Layer, &RegionStyle)| RegionTarget {
+            target: StyleTarget::new(recipe.style_loss, recipe.style_form, &blended_moments(layer, &region.styles)),
+            share: region.share,
+            factor: region.layers.get(&layer).copied().unwrap_or(0.0) * region.share,
         };
-        let style_targets = style_layers.par_iter().with_max_len(1).map(target).collect();
+        let style_targets: Vec<RegionTarget> = places.par_iter().with_max_len(1).map(target).collect();
         let empty = MomentGradients { mean: Vec::new(), second: Vec::new() };
         let gradients = ObservationGradients {
-            moments: vec![empty; style_layers.len()],
+            moments: vec![empty; style_targets.len()],
             distances: vec![0.0; content_layers.len()],
             matched: Vec::new(),
         };
@@ -195,12 +264,10 @@ impl Objective {
         let style_weight = self.style_weight;
         let targets = observation.moments.par_iter().zip(&mut self.style_targets).zip(&mut self.gradients.moments);
         // Each by itself: two of the deep layers take nearly all of the time.
-        let layers = self.style_layers.par_iter().zip(targets).with_max_len(1);
-        let style_layers = layers.map(|(&(layer, weight), ((moments, target), gradients))| LayerLoss {
-            layer,
-            loss: target.loss(moments, style_weight * weight, gradients),
-        });
-        let style_layers = style_layers.collect();
+        let losses: Vec<f64> = targets
+            .with_max_len(1)
+            .map(|((moments, target), gradients)| target.target.loss(moments, style_weight * target.factor, gradients))
+            .collect();
         session.reuse(observation);
         session.backward(&self.gradients, gradient)?;
         // Both on the pool: from outside, each would be handed to it anew, and waited for.
@@ -215,12 +282,13 @@ impl Objective {
             };
             (total_variation, range)
         });
-        Ok(self.add_up([content_layers, style_layers, matched_layers], total_variation, range))
+        Ok(self.add_up([content_layers, matched_layers], &losses, total_variation, range))
     }
 
     fn add_up(
         &self,
-        [content_layers, style_layers, matched_layers]: [Vec<LayerLoss>; 3],
+        [content_layers, matched_layers]: [Vec<LayerLoss>; 2],
+        style_losses: &[f64],
         total_variation: f64,
         range: f64,
     ) -> Losses {
@@ -228,7 +296,15 @@ impl Objective {
             weights.iter().zip(losses).map(|(&(_, weight), loss)| weight * loss.loss).sum()
         };
         let content = sum(&self.content_layers, &content_layers);
-        let style = sum(&self.style_layers, &style_layers);
+        let style = self.style_targets.iter().zip(style_losses).map(|(target, loss)| target.factor * loss).sum::<f64>();
+        // A layer's targets stand side by side, one for each region.
+        let regions = self.style_targets.len() / self.style_layers.len().max(1);
+        let of_layers = self.style_targets.chunks(regions.max(1)).zip(style_losses.chunks(regions.max(1)));
+        let style_layers = self.style_layers.iter().zip(of_layers).map(|(&(layer, _), (targets, losses))| LayerLoss {
+            layer,
+            loss: targets.iter().zip(losses).map(|(target, loss)| target.share * loss).sum(),
+        });
+        let style_layers = style_layers.collect();
         let matched = sum(&self.match_layers, &matched_layers);
         let total = self.content_weight * content
             + self.style_weight * style

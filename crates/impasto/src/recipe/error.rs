@@ -101,6 +101,74 @@ pub enum RecipeError {
         "--balance painting has no meaning beside the content form paper, which grows with the picture; set content_form to mean or position, or give --balance plain"
     )]
     BalanceForm,
+    /// A part of a typed region that is none.
+    #[error(
+        "--region: {part} is no part of a region{}; give name=NAME,mask=FILE and where you like painting=N, painting-mask=FILE, weight=FACTOR, colour=#RRGGBB, each once",
+        is_nearest(nearest.as_deref())
+    )]
+    RegionPart {
+        /// The part.
+        part: String,
+        /// The key that is nearest, where one is near.
+        nearest: Option<String>,
+    },
+    /// A value of a region that cannot be.
+    #[error("region {region}: {key}={value} cannot be; give {wanted}")]
+    RegionValue {
+        /// The region's name.
+        region: String,
+        /// What the value is of.
+        key: String,
+        /// The value.
+        value: String,
+        /// What may be given, in words.
+        wanted: &'static str,
+    },
+    /// A region without a name, or with another's.
+    #[error("region \"{name}\": each region needs a name of its own; give name=NAME")]
+    RegionName {
+        /// The name.
+        name: String,
+    },
+    /// A region without a place in the picture, or with two.
+    #[error(
+        "region {region} needs a mask, or else a colour in the image that --regions names; give mask=FILE, or colour=#RRGGBB and --regions FILE"
+    )]
+    RegionMask {
+        /// The region's name.
+        region: String,
+    },
+    /// A region of a painting that there is none of.
+    #[error(
+        "region {region} is of painting {painting}, and there are {styles}; give a number from 1 to {styles}, or another painting"
+    )]
+    RegionPainting {
+        /// The region's name.
+        region: String,
+        /// The painting's number.
+        painting: u32,
+        /// How many there are.
+        styles: usize,
+    },
+    /// More regions than an engine takes.
+    #[error("{regions} regions are too many; give at most {most}")]
+    TooManyRegions {
+        /// How many there are.
+        regions: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// An option that says something of regions where there are none.
+    #[error(
+        "{option} says something of regions, and there are none that it is about; give --region name=NAME,mask=FILE or --region name=NAME,colour=#RRGGBB too"
+    )]
+    NoRegions {
+        /// The option.
+        option: &'static str,
+    },
+    /// Regions beside matched features.
+    #[error("matched features know of no regions; give --match-weight 0, or no --region")]
+    RegionsOfMatches,
     /// Neither content nor style nor matched features have any weight.
     #[error(
         "nothing is left to paint, since no content layer, no style layer and no matched layer has a weight above 0; raise --content-weight, --style-weight or --match-weight, or list layers with --content-layers, --style-layers or --match-layers"

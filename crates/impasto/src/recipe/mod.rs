@@ -22,6 +22,7 @@ pub mod history;
 mod nearest;
 pub mod precision;
 pub mod presets;
+mod regions;
 pub mod resolve;
 mod schema;
 mod size;
@@ -41,6 +42,8 @@ pub use choices::{
 };
 pub use error::RecipeError;
 pub use nearest::nearest;
+pub(crate) use regions::check_paintings;
+pub use regions::{Region, Rest, parse_region};
 pub use size::Size;
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
@@ -213,6 +216,17 @@ pub struct Recipe {
     pub style_scale: Option<f64>,
     /// Shares of several style images, in their order; they are normalised to sum to 1. Empty for equal shares.
     pub style_blend: Option<Vec<f64>>,
+    /// Parts of the picture that are painted after a painting, or a part of one, of their own.
+    pub regions: Option<Vec<Region>>,
+    /// The file of an image in which regions have a colour each.
+    pub region_labels: Option<String>,
+    /// What becomes of the places that no region has.
+    pub rest: Option<Rest>,
+    /// Where the rest stays as the photo has it, the width of the edge in which regions fade, in pixels.
+    #[schemars(range(min = 0.0, max = 65_535.0))]
+    pub rest_feather_px: Option<f64>,
+    /// The file of a map over the picture: white keeps the drawing, black lets it go.
+    pub emphasis: Option<String>,
     /// Keep the content image's colours: only brightness is painted.
     pub original_colors: Option<bool>,
 }
@@ -362,6 +376,11 @@ impl Recipe {
             style_fit,
             style_scale,
             style_blend,
+            regions,
+            region_labels,
+            rest,
+            rest_feather_px,
+            emphasis,
             original_colors,
         );
         if over.tv_weight.is_some() {

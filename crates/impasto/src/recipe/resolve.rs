@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
+use crate::recipe::regions::{Region, Rest, check_regions};
 use crate::recipe::{
     Balance, BlendForm, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
     Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
@@ -22,6 +23,9 @@ const LEAST_SHORT_EDGE_PX: u32 = 32;
 
 /// The longest side that a picture may have, in pixels.
 const SIDE_LIMIT_PX: u32 = 65_535;
+
+/// The width of the edge in which regions fade into a photo that stays, in pixels of the full size.
+const REST_FEATHER_PX: f64 = 8.0;
 
 /// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`].
 ///
@@ -86,6 +90,14 @@ pub struct ResolvedRecipe {
     pub style_fit: StyleFit,
     pub style_scale: f64,
     pub style_blend: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region_labels: Option<String>,
+    pub rest: Rest,
+    pub rest_feather_px: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emphasis: Option<String>,
     pub original_colors: bool,
 }
 
@@ -109,7 +121,18 @@ impl ResolvedRecipe {
 
     /// Style layers that count: those with a weight above 0, where the style loss has one too.
     pub fn counted_style_layers(&self) -> Vec<(Layer, f64)> {
-        counted(self.style_weight, &self.style_layers)
+        if self.regions.is_empty() {
+            return counted(self.style_weight, &self.style_layers);
+        }
+        // A layer that says nothing of the first painting may say something of a region's.
+        let of_regions = |layer: Layer| self.regions.iter().any(|region| self.region_weight(region, layer) > 0.0);
+        let layers = self.style_layers.iter().map(|(&layer, &weight)| (layer, weight));
+        layers.filter(|&(layer, weight)| self.style_weight > 0.0 && (weight > 0.0 || of_regions(layer))).collect()
+    }
+
+    /// The weight of a style layer in a region, before the region's own.
+    pub fn region_weight(&self, region: &Region, layer: Layer) -> f64 {
+        region.style_layers.as_ref().unwrap_or(&self.style_layers).get(&layer).copied().unwrap_or(0.0)
     }
 
     /// Layers whose features are matched: those with a weight above 0, where the loss of matches has one too.
@@ -217,6 +240,11 @@ impl Recipe {
             style_fit: self.style_fit.unwrap_or(preset.style_fit),
             style_scale: self.style_scale.unwrap_or(1.0),
             style_blend: self.style_blend.clone().unwrap_or_default(),
+            regions: self.regions.clone().unwrap_or_default(),
+            region_labels: self.region_labels.clone(),
+            rest: self.rest.unwrap_or(Rest::Painting),
+            rest_feather_px: self.rest_feather_px.unwrap_or(REST_FEATHER_PX),
+            emphasis: self.emphasis.clone(),
             original_colors: self.original_colors.unwrap_or(false),
         })
     }
@@ -274,6 +302,7 @@ fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     if recipe.balance == Balance::Painting && recipe.content_form == ContentForm::Paper {
         return Err(RecipeError::BalanceForm);
     }
+    check_regions(recipe)?;
     if recipe.weights.is_empty() {
         return Err(RecipeError::NoWeights);
     }
@@ -318,6 +347,7 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     whole("--match-every", recipe.match_every, u32::MAX, "at least 1")?;
     in_range("--match-photo", recipe.match_photo, 0.0, 1.0, "a number from 0 to 1")?;
     weight_in_range("--tv-weight", recipe.tv_weight)?;
+    in_range("--rest-feather-px", recipe.rest_feather_px, 0.0, 65_535.0, "a number of pixels from 0 to 65535")?;
     weight_in_range("--range-weight", recipe.range_weight)
 }
 

@@ -9,12 +9,15 @@
 //! contrast, or a layer of small features, weighs as much as another. Both are taken at one size whatever the picture's is,
 //! so that one recipe means one balance at every size.
 
-use impasto_vgg::{Engine, Layer, Moments, SessionRequest};
+use std::collections::BTreeMap;
+
+use impasto_vgg::{Engine, Guides, Layer, Moments, SessionRequest};
 
 use crate::objective::loss::style_loss_of_nothing;
 use crate::objective::{blended_moments, request, style_moments};
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use crate::recipe::{Balance, ContentForm};
+use crate::run::regions::Part;
 use crate::run::scales::{Scale, content_at, scales, style_at};
 use crate::run::{Images, PaintError};
 
@@ -38,12 +41,26 @@ pub fn balanced(
     let sizes = scales(recipe, images.content.width, images.content.height);
     let scale = sizes[sizes.len() - 1].within(LONG_EDGE_PX);
     let unit = content_unit(recipe, engine, images, scale, memory_limit_bytes)?;
-    let styles = styles_at(recipe, engine, images, scale, memory_limit_bytes)?;
     let mut plain = ResolvedRecipe { balance: Balance::Plain, ..recipe.clone() };
-    for (layer, weight) in &mut plain.style_layers {
-        let of_nothing = style_loss_of_nothing(recipe.style_loss, recipe.style_form, &blended_moments(*layer, &styles));
-        // A layer at which the painting has no features says nothing.
-        *weight *= if of_nothing > 0.0 { rounded(unit / of_nothing) } else { 0.0 };
+    let in_proportion = |layers: &mut BTreeMap<Layer, f64>, styles: &[(Vec<Moments>, f64)]| {
+        for (layer, weight) in layers {
+            let moments = blended_moments(*layer, styles);
+            let of_nothing = style_loss_of_nothing(recipe.style_loss, recipe.style_form, &moments);
+            // A layer at which the painting has no features says nothing.
+            *weight *= if of_nothing > 0.0 { rounded(unit / of_nothing) } else { 0.0 };
+        }
+    };
+    if recipe.regions.is_empty() {
+        in_proportion(&mut plain.style_layers, &styles_at(recipe, engine, images, scale, memory_limit_bytes)?);
+        return Ok(plain);
+    }
+    // Each region by its own painting, or by what of it the region is painted after; the rest by the first.
+    let moments = |part: Part<'_>| part.moments(recipe, engine, &images, scale, memory_limit_bytes);
+    in_proportion(&mut plain.style_layers, &[(moments(Part::Rest)?, 1.0)]);
+    for (region, masks) in plain.regions.iter_mut().zip(images.guides.regions) {
+        let mut layers = region.style_layers.clone().unwrap_or_else(|| recipe.style_layers.clone());
+        in_proportion(&mut layers, &[(moments(Part::Region(region, masks))?, 1.0)]);
+        region.style_layers = Some(layers);
     }
     Ok(plain)
 }
@@ -65,6 +82,7 @@ fn content_unit(
     let request = SessionRequest {
         style_taps: taps,
         content_taps: Vec::new(),
+        guides: Guides::default(),
         way_back: false,
         ..request(recipe, scale.width, scale.height, memory_limit_bytes)
     };

@@ -20,7 +20,7 @@ use crate::objective::{Objective, request, style_loss_bytes, style_moments, styl
 use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{OptimizerKind, StyleLoss};
+use crate::recipe::{OptimizerKind, Rest, StyleLoss};
 use crate::run::scales::{Scale, style_size};
 
 pub use crate::recipe::history::{HISTORY_BYTES, LEAST_HISTORY, affordable_history};
@@ -147,12 +147,18 @@ pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels
 fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     let mixes_photo = recipe.match_photo > 0.0 && !recipe.counted_match_layers().is_empty();
     // It is mixed with the picture in another.
-    let pictures = 3 + u64::from(recipe.original_colors) + 2 * u64::from(mixes_photo);
+    // The photo is held, and what is seen is not what moves.
+    let holds_photo = recipe.rest == Rest::Photo;
+    let content = u64::from(recipe.original_colors || holds_photo) + u64::from(holds_photo);
+    let pictures = 3 + content + 2 * u64::from(mixes_photo);
+    // A plane each: masks, the rest, what may move, and the emphasis.
+    let masks = if recipe.regions.is_empty() { 0 } else { recipe.regions.len() as u64 + 2 };
+    let maps = 4 * (masks + u64::from(recipe.emphasis.is_some()));
     let pixels = (full.width * full.height) as u64;
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));
     let of_optimiser = optimiser_of(recipe, history).bytes(3 * full.width * full.height);
-    planes(pictures * pixels) + of_optimiser + style_loss_bytes(recipe)
+    planes(pictures * pixels) + maps * pixels + of_optimiser + style_loss_bytes(recipe)
 }
 
 /// Bytes of pictures of so many pixels.

@@ -12,19 +12,21 @@
 
 pub mod balance;
 pub mod checkpoint;
+mod error;
+mod event;
 pub mod forecast;
 mod matching;
+mod regions;
 pub mod scales;
 pub mod start;
 
 use impasto_vgg::{Bank, Engine, EngineError, History, SessionRequest};
 
 use crate::objective::matching::{add_to_banks, matched_taps};
-use crate::objective::{Losses, Objective, request, style_moments};
-use crate::optimiser::{Optimiser, Rejection, Step, optimiser};
+use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
+use crate::optimiser::{Optimiser, Step, optimiser};
 use crate::picture::colour::with_colours_of;
-use crate::picture::{Picture, PictureError};
-use crate::recipe::RecipeError;
+use crate::picture::Picture;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use checkpoint::{Checkpoint, Place, Snapshot};
@@ -33,6 +35,11 @@ use start::{StartImages, carried_up, start_picture};
 
 pub use crate::control::Control;
 pub use balance::balanced;
+pub use error::PaintError;
+use event::Shown;
+pub use event::{Event, Iteration};
+pub use regions::{GuideImages, RegionImages};
+use regions::{Held, Masks, Part, emphasis_at};
 use scales::style_size;
 pub use scales::{Scale, content_at, scales, style_at};
 
@@ -45,74 +52,8 @@ pub struct Images<'a> {
     pub styles: &'a [Picture],
     /// The picture that [`Start::File`](crate::recipe::Start::File) names, where the recipe starts from one.
     pub start: Option<&'a Picture>,
-}
-
-/// What happens in a run.
-#[derive(Clone, Copy)]
-pub enum Event<'a> {
-    /// Before any work: what will be done, coarse to fine. Time left can be told from it, since an evaluation takes
-    /// time in proportion to the pixels.
-    Started {
-        /// The scales.
-        scales: &'a [Scale],
-    },
-    /// The work at `scales[index]` begins.
-    ScaleStarted {
-        /// Place among the scales.
-        index: usize,
-        /// The scale.
-        scale: Scale,
-    },
-    /// An evaluation was accepted.
-    Iteration(Iteration<'a>),
-    /// An evaluation was rejected, and the run went back to the last good picture; the sentence for people is
-    /// [`Rejection`]'s.
-    StepRejected {
-        /// Evaluations done in the whole run.
-        evaluations: u32,
-        /// The loss that was rejected; may be no number.
-        loss: f64,
-        /// Why.
-        rejection: Rejection,
-    },
-}
-
-/// An accepted evaluation.
-#[derive(Clone, Copy)]
-pub struct Iteration<'a> {
-    /// Accepted evaluations in the whole run, this one included.
-    pub iteration: u32,
-    /// Evaluations in the whole run, rejected ones included.
-    pub evaluations: u32,
-    /// Place among the scales.
-    pub scale_index: usize,
-    /// Evaluations at this scale.
-    pub scale_evaluations: u32,
-    /// Width of the picture now, in pixels.
-    pub width: usize,
-    /// Height of the picture now, in pixels.
-    pub height: usize,
-    /// The losses of the picture.
-    pub losses: &'a Losses,
-    optimiser: &'a dyn Optimiser,
-    content: Option<&'a Picture>,
-}
-
-impl Iteration<'_> {
-    /// A copy of the picture, as it would be written now: for previews and pictures on the way.
-    pub fn picture(&self) -> Picture {
-        let picture = Picture { width: self.width, height: self.height, values: self.optimiser.shown().to_vec() };
-        match self.content {
-            Some(content) => with_colours_of(content, picture),
-            None => picture,
-        }
-    }
-
-    /// The length of the step that comes next, in units of 0..255: its root mean square for L-BFGS, the learning rate
-    /// for Adam.
-    pub fn step_length(&self) -> f64 {
-        self.optimiser.step_length()
-    }
+    /// Masks, where the recipe has regions or an emphasis.
+    pub guides: GuideImages<'a>,
 }
 
 /// How a run is kept, so that it can go on after it was stopped.
@@ -140,33 +81,6 @@ pub struct Outcome {
     pub evaluations: u32,
     /// The losses of the last accepted picture; `None` where the run was stopped before there was one.
     pub losses: Option<Losses>,
-}
-
-/// Why a run gave no picture.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum PaintError {
-    /// The recipe does not fit the images.
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-    /// The engine could not do its work.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A picture could not be brought to size.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// The recipe starts from an image that was not given.
-    #[error("--init names a picture that was not given; give it, or start from content, noise or blend")]
-    StartMissing,
-    /// The checkpoint belongs to another run.
-    #[error(
-        "the checkpoint was made with another recipe or for images of another size; give the ones that the run began with"
-    )]
-    OtherRun,
-    /// The very first loss is no number.
-    #[error(
-        "the loss of the starting picture is not a finite number, so there is no way down from it; lower --style-weight and --content-weight, or check the weights file"
-    )]
-    StartNotFinite,
 }
 
 /// Paints. `memory_limit_bytes` bounds what the engine's sessions may take; `None` for what is free.
@@ -200,6 +114,7 @@ pub fn paint_kept(
     keeping: Keeping<'_>,
     observer: &mut dyn FnMut(Event<'_>) -> Control,
 ) -> Result<Outcome, PaintError> {
+    images.check_guides(recipe)?;
     let recipe = &balanced(recipe, engine, images, memory_limit_bytes)?;
     let scales = scales(recipe, images.content.width, images.content.height);
     let mut run = Run {
@@ -257,9 +172,6 @@ struct Painted {
     optimiser: Option<Box<dyn Optimiser>>,
 }
 
-/// The moments of each style image that counts, and its share.
-type StyleMoments = Vec<(Vec<impasto_vgg::Moments>, f64)>;
-
 /// What stays the same from scale to scale, and what is counted over all of them.
 struct Run<'a> {
     recipe: &'a ResolvedRecipe,
@@ -268,8 +180,8 @@ struct Run<'a> {
     memory_limit_bytes: Option<u64>,
     shares: Vec<f64>,
     scales: &'a [Scale],
-    /// The style images' moments and shares at each scale, from when they are computed to when they are used.
-    styles: Vec<Option<StyleMoments>>,
+    /// The style images' moments at each scale, from when they are computed to when they are used.
+    styles: Vec<Option<Vec<RegionStyle>>>,
     /// Place of the full size among the scales.
     full_index: usize,
     observer: &'a mut dyn FnMut(Event<'_>) -> Control,
@@ -288,16 +200,25 @@ impl Run<'_> {
         }
     }
 
-    /// Each style image's moments at a scale, with its share.
-    fn styles_at(&self, scale: Scale) -> Result<StyleMoments, PaintError> {
+    /// What the style of a scale is compared to: each region's style images, or those of the whole picture.
+    fn styles_at(&self, scale: Scale) -> Result<Vec<RegionStyle>, PaintError> {
+        let limit = self.memory_limit_bytes;
+        if let Some(masks) = Masks::at(self.recipe, &self.images, scale)? {
+            let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
+            let of_part = |(part, &area): (Part<'_>, &f64)| {
+                let moments = part.moments(self.recipe, self.engine, &self.images, scale, limit)?;
+                Ok(part.style(self.recipe, moments, area))
+            };
+            return parts.map(of_part).collect();
+        }
         let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
-        counted
-            .map(|(style, &share)| {
-                let style = style_at(self.recipe, style, scale)?;
-                let (width, height, limit) = (style.width, style.height, self.memory_limit_bytes);
-                Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
-            })
-            .collect()
+        let of_style = |(style, &share): (&Picture, &f64)| {
+            let style = style_at(self.recipe, style, scale)?;
+            let (width, height) = (style.width, style.height);
+            Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
+        };
+        let styles = counted.map(of_style).collect::<Result<Vec<_>, PaintError>>()?;
+        Ok(vec![RegionStyle { styles, share: 1.0, layers: self.recipe.style_layers.clone() }])
     }
 
     /// The banks that the style images give at a scale; none where nothing is matched.
@@ -319,7 +240,7 @@ impl Run<'_> {
 
     /// The style images' moments at a scale. The first call computes those of all scales that follow too: they need other
     /// weights than the picture does, which an engine would make anew for each scale.
-    fn styles_of(&mut self, index: usize) -> Result<StyleMoments, PaintError> {
+    fn styles_of(&mut self, index: usize) -> Result<Vec<RegionStyle>, PaintError> {
         if self.styles[index].is_none() {
             for place in index..self.scales.len() {
                 self.styles[place] = Some(self.styles_at(self.scales[place])?);
@@ -337,6 +258,8 @@ impl Run<'_> {
         from: Option<Checkpoint>,
     ) -> Result<Painted, PaintError> {
         let content = content_at(self.recipe, self.images.content, scale)?;
+        let masks = Masks::at(self.recipe, &self.images, scale)?;
+        let movable = masks.as_ref().and_then(|masks| masks.movable.as_deref());
         let done = from.as_ref().map_or(0, |checkpoint| checkpoint.place.scale_evaluations);
         let (mut optimiser, kept, from) = match from {
             Some(checkpoint) => (checkpoint.optimiser, checkpoint.matches, Some(checkpoint.picture)),
@@ -358,33 +281,52 @@ impl Run<'_> {
         };
         self.tell(Event::ScaleStarted { index, scale });
         if self.stopped || done == scale.evaluations {
-            if !optimiser.good().is_empty() {
-                picture.values.copy_from_slice(optimiser.shown());
-            }
+            let held = movable.map(|movable| Held { photo: &content, movable });
+            show(&mut picture, optimiser.as_ref(), held.as_ref());
             return self.painted(index, picture, optimiser.as_ref());
         }
-        let mut objective = Objective::new(self.recipe, &self.styles_of(index)?);
+        let mut objective = Objective::of_regions(self.recipe, &self.styles_of(index)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
         let is_full = index == self.full_index;
         request.precision = precision_of(self.recipe.precision, self.engine, is_full);
         let sizes = self.counted_styles().map(|style| style_size(self.recipe, &scale, (style.width, style.height)));
         request.matched_taps = matched_taps(self.recipe, &sizes.collect::<Vec<_>>());
+        request.guides.regions = masks.as_ref().map_or(0, |masks| masks.areas.len());
         let banks = self.banks_at(scale)?;
         let mut session = self.engine.session(&request)?;
+        if let Some(emphasis) = emphasis_at(self.recipe, &self.images, scale)? {
+            session.set_emphasis(&emphasis)?;
+        }
         session.set_content(&content.values)?;
+        if let Some(masks) = &masks {
+            session.set_masks(&masks.values)?;
+        }
         let mut matching = Matching::begin(self.recipe, &content, session.as_mut(), &banks, kept)?;
         drop(banks);
         if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
             optimiser.attach(history);
         }
-        // Where its colours are not wanted, the session has all that counts of the content image.
-        let colours = self.recipe.original_colors.then_some(content);
+        // Where neither its colours nor its rest are wanted, the session has all that counts of the content image.
+        let photo = (self.recipe.original_colors || movable.is_some()).then_some(content);
+        let held = photo.as_ref().zip(movable).map(|(photo, movable)| Held { photo, movable });
+        let colours = photo.as_ref().filter(|_| self.recipe.original_colors);
 
         let mut gradient = vec![0.0; picture.values.len()];
+        // What is seen, where that is not what the optimiser moves.
+        let mut seen = vec![0.0; if held.is_some() { picture.values.len() } else { 0 }];
         for scale_evaluations in done + 1..=scale.evaluations {
             let session = session.as_mut();
             let matched = matching.before(scale_evaluations, session, &picture.values, optimiser.as_mut());
-            let losses = match matched.and_then(|()| objective.evaluate(session, &picture.values, &mut gradient)) {
+            let evaluated = matched.and_then(|()| match &held {
+                Some(held) => {
+                    held.lay(&picture.values, &mut seen);
+                    let losses = objective.evaluate(session, &seen, &mut gradient)?;
+                    held.take_back(&mut gradient);
+                    Ok(losses)
+                }
+                None => objective.evaluate(session, &picture.values, &mut gradient),
+            });
+            let losses = match evaluated {
                 Ok(losses) => losses,
                 // Before this scale has a picture of its own, the one that the scale before has painted counts.
                 Err(error) if !optimiser.good().is_empty() => {
@@ -395,7 +337,14 @@ impl Run<'_> {
             };
             self.evaluations += 1;
             let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
-            self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), colours.as_ref());
+            self.report(
+                index,
+                scale,
+                scale_evaluations,
+                step,
+                losses,
+                Shown { optimiser: optimiser.as_ref(), colours, held: held.as_ref() },
+            );
             if optimiser.good().is_empty() {
                 return Err(PaintError::StartNotFinite);
             }
@@ -413,9 +362,7 @@ impl Run<'_> {
                 break;
             }
         }
-        if !optimiser.good().is_empty() {
-            picture.values.copy_from_slice(optimiser.shown());
-        }
+        show(&mut picture, optimiser.as_ref(), held.as_ref());
         self.painted(index, picture, optimiser.as_ref())
     }
 
@@ -444,7 +391,6 @@ impl Run<'_> {
     }
 
     /// Counts an evaluation and tells what became of it.
-    #[expect(clippy::too_many_arguments, reason = "all of them are one evaluation's circumstances")]
     fn report(
         &mut self,
         scale_index: usize,
@@ -452,8 +398,7 @@ impl Run<'_> {
         scale_evaluations: u32,
         step: Step,
         losses: Losses,
-        optimiser: &dyn Optimiser,
-        content: Option<&Picture>,
+        shown: Shown<'_>,
     ) {
         let evaluations = self.evaluations;
         match step {
@@ -462,21 +407,30 @@ impl Run<'_> {
             }
             Step::Accepted => {
                 self.iterations += 1;
-                let (width, height) = (scale.width, scale.height);
-                let iteration = Iteration {
-                    iteration: self.iterations,
+                let (iteration, Scale { width, height, .. }) = (self.iterations, scale);
+                self.tell(Event::Iteration(Iteration {
+                    iteration,
                     evaluations,
                     scale_index,
                     scale_evaluations,
                     width,
                     height,
                     losses: &losses,
-                    optimiser,
-                    content,
-                };
-                self.tell(Event::Iteration(iteration));
+                    shown,
+                }));
                 self.losses = Some(losses);
             }
         }
+    }
+}
+
+/// The picture becomes what the optimiser shows, laid over what is held, where it shows one.
+fn show(picture: &mut Picture, optimiser: &dyn Optimiser, held: Option<&Held<'_>>) {
+    if !optimiser.good().is_empty() {
+        picture.values.copy_from_slice(optimiser.shown());
+    }
+    if let Some(held) = held {
+        let moved = picture.values.clone();
+        held.lay(&moved, &mut picture.values);
     }
 }

@@ -81,7 +81,7 @@ fn paint_recorded(
     stop_after: u32,
 ) -> (Picture, u32) {
     let (content, style) = (noise(1), noise(90));
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let (recorder, failures, done) = (RefCell::new(recorder), Cell::new(0), Cell::new(0));
     let count = |failed: bool| failures.set(failures.get() + u32::from(failed));
     let mut keep = |snapshot: &impasto::checkpoint::Snapshot<'_>| {
@@ -340,7 +340,7 @@ fn a_slow_disk_makes_checkpoints_rarer() {
     let recorder = RefCell::new(Recorder::new(&RealDisk, folder.path(), &record, None, &clock).unwrap());
     let kept = RefCell::new(Vec::new());
     let (content, style) = (noise(1), noise(90));
-    let images = Images { content: &content, styles: &[style], start: None };
+    let images = Images { content: &content, styles: &[style], start: None, guides: GuideImages::default() };
     let mut keep = |snapshot: &impasto::checkpoint::Snapshot<'_>| {
         if recorder.borrow_mut().keep(snapshot, false).unwrap() {
             kept.borrow_mut().push(snapshot.place.evaluations);

@@ -1,0 +1,306 @@
+//! Regions at a scale: masks that share the picture out, what each is painted after, and what of the picture may move.
+//!
+//! ```text
+//!   masks of the recipe's regions --to the scale--> t_r;  where they sum to more than 1 they are divided by their sum
+//!   the rest, 1 - sum t_r:  painted after the first painting, or the photo as it is
+//!   a_r = mean of t_r over the picture: the share of the area that the region's style loss counts by
+//! ```
+//!
+//! With a rest that is the photo, the picture is photo + m (x - photo): x is what the optimiser moves, and m falls from 1
+//! to 0 within a few pixels inside the regions' edge. So what lies in the rest is the photo to the bit, whatever the optimiser does.
+
+use impasto_vgg::{Engine, Moments};
+
+use super::scales::{Scale, content_at, scales, style_at};
+use super::{Images, PaintError};
+use crate::objective::{RegionStyle, masked_style_moments, style_moments};
+use crate::picture::Picture;
+use crate::recipe::resolve::ResolvedRecipe;
+use crate::recipe::{Region, Rest, check_paintings};
+
+/// The images of one of a recipe's regions.
+#[derive(Clone, Debug)]
+pub struct RegionImages {
+    /// The mask over the picture, of any size: white inside, black outside.
+    pub mask: Picture,
+    /// The mask over its painting, of any size.
+    pub painting_mask: Option<Picture>,
+}
+
+/// The images that say where something counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GuideImages<'a> {
+    /// One for each of the recipe's regions, in their order.
+    pub regions: &'a [RegionImages],
+    /// Where the drawing is kept: white keeps it, black lets it go. Where the recipe names one.
+    pub emphasis: Option<&'a Picture>,
+}
+
+/// What stands in a place of the session's masks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part<'a> {
+    Region(&'a Region, &'a RegionImages),
+    /// What no region has, painted after the first painting.
+    Rest,
+}
+
+impl Images<'_> {
+    /// Says what of a recipe's regions these images cannot give.
+    ///
+    /// # Errors
+    /// A mask or a painting that is missing; a mask that is black.
+    pub(crate) fn check_guides(&self, recipe: &ResolvedRecipe) -> Result<(), PaintError> {
+        let guides = &self.guides;
+        if guides.regions.len() != recipe.regions.len() || guides.emphasis.is_some() != recipe.emphasis.is_some() {
+            return Err(PaintError::MaskMissing);
+        }
+        check_paintings(recipe, self.styles.len())?;
+        let all = scales(recipe, self.content.width, self.content.height);
+        for (region, images) in recipe.regions.iter().zip(guides.regions) {
+            for &scale in &[all[0], all[all.len() - 1]] {
+                if is_black(&lightness(&self.mask_at(recipe, &images.mask, scale)?)) {
+                    let Scale { width, height, .. } = scale;
+                    return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
+                }
+            }
+            if let Some(mask) = &images.painting_mask {
+                let smallest = &self.styles[region.style_index()];
+                let style = style_at(recipe, smallest, all[0])?;
+                if is_black(&lightness(&mask.resized(style.width, style.height)?)) {
+                    let (kind, width, height) = ("painting-mask", style.width, style.height);
+                    return Err(PaintError::BlackMask { region: region.name.clone(), kind, width, height });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A mask over the photo, at a scale: brought to the photo's proportions, and cropped where that is.
+    fn mask_at(&self, recipe: &ResolvedRecipe, mask: &Picture, scale: Scale) -> Result<Picture, PaintError> {
+        let (width, height) = (self.content.width, self.content.height);
+        let same_shape = mask.width * height == mask.height * width;
+        let mask = if same_shape { mask.clone() } else { mask.resized(width, height)? };
+        Ok(content_at(recipe, &mask, scale)?)
+    }
+}
+
+/// Masks at a scale.
+pub(super) struct Masks {
+    /// `[regions, height, width]`: each region's, and the rest's where that is painted and there is any.
+    pub values: Vec<f32>,
+    /// The share of the area of each.
+    pub areas: Vec<f64>,
+    /// `[height, width]`: how much of what is painted is seen; `None` where all of it is.
+    pub movable: Option<Vec<f32>>,
+}
+
+impl Masks {
+    /// The masks at a scale; `None` where the recipe has no regions.
+    pub fn at(recipe: &ResolvedRecipe, images: &Images<'_>, scale: Scale) -> Result<Option<Masks>, PaintError> {
+        if recipe.regions.is_empty() {
+            return Ok(None);
+        }
+        let positions = scale.width * scale.height;
+        let mut values = Vec::with_capacity(positions * (recipe.regions.len() + 1));
+        for region in images.guides.regions {
+            values.extend(lightness(&images.mask_at(recipe, &region.mask, scale)?));
+        }
+        let rest = share_out(&mut values, positions);
+        let movable = match recipe.rest {
+            Rest::Photo => {
+                let full = scales(recipe, images.content.width, images.content.height);
+                let full_px = full[full.len() - 1].width;
+                let feather_px = recipe.rest_feather_px * scale.width as f64 / full_px as f64;
+                Some(faded(&rest, scale, feather_px))
+            }
+            Rest::Painting => {
+                if !is_black(&rest) {
+                    values.extend(rest);
+                }
+                None
+            }
+        };
+        let area = |mask: &[f32]| mask.iter().map(|&value| f64::from(value)).sum::<f64>() / positions as f64;
+        let areas = values.chunks_exact(positions).map(area).collect();
+        Ok(Some(Masks { values, areas, movable }))
+    }
+
+    /// What stands in each place.
+    pub fn parts<'a>(&self, recipe: &'a ResolvedRecipe, images: &Images<'a>) -> Vec<Part<'a>> {
+        let regions = recipe.regions.iter().zip(images.guides.regions);
+        let regions = regions.map(|(region, images)| Part::Region(region, images));
+        regions.chain([Part::Rest]).take(self.areas.len()).collect()
+    }
+}
+
+/// The emphasis at a scale, `[height, width]`.
+pub(super) fn emphasis_at(
+    recipe: &ResolvedRecipe,
+    images: &Images<'_>,
+    scale: Scale,
+) -> Result<Option<Vec<f32>>, PaintError> {
+    images.guides.emphasis.map(|map| Ok(lightness(&images.mask_at(recipe, map, scale)?))).transpose()
+}
+
+impl Part<'_> {
+    /// The moments at a scale of what the part is painted after.
+    pub fn moments(
+        &self,
+        recipe: &ResolvedRecipe,
+        engine: &dyn Engine,
+        images: &Images<'_>,
+        scale: Scale,
+        memory_limit_bytes: Option<u64>,
+    ) -> Result<Vec<Moments>, PaintError> {
+        let (place, mask) = match self {
+            Part::Region(region, images) => (region.style_index(), images.painting_mask.as_ref()),
+            Part::Rest => (0, None),
+        };
+        let Some(style) = images.styles.get(place) else { return Ok(Vec::new()) };
+        let style = style_at(recipe, style, scale)?;
+        let (width, height) = (style.width, style.height);
+        Ok(match mask {
+            None => style_moments(recipe, engine, &style.values, width, height, memory_limit_bytes)?,
+            Some(mask) => {
+                let mask = lightness(&mask.resized(width, height)?);
+                masked_style_moments(recipe, engine, &style, &mask, memory_limit_bytes)?
+            }
+        })
+    }
+
+    /// What the part is compared to, where it has this share of the area.
+    pub fn style(&self, recipe: &ResolvedRecipe, moments: Vec<Moments>, area: f64) -> RegionStyle {
+        let (weight, layers) = match self {
+            Part::Region(region, _) => (region.weight.unwrap_or(1.0), region.style_layers.as_ref()),
+            Part::Rest => (1.0, None),
+        };
+        let layers = layers.unwrap_or(&recipe.style_layers).clone();
+        RegionStyle { styles: vec![(moments, 1.0)], share: weight * area, layers }
+    }
+}
+
+/// What the optimiser moves, laid over the photo.
+pub(super) struct Held<'a> {
+    pub photo: &'a Picture,
+    /// `[height, width]`
+    pub movable: &'a [f32],
+}
+
+impl Held<'_> {
+    /// The picture that is seen: `photo + m (moved - photo)`.
+    pub fn lay(&self, moved: &[f32], seen: &mut [f32]) {
+        let positions = self.movable.len();
+        for (place, seen) in seen.iter_mut().enumerate() {
+            let (photo, share) = (self.photo.values[place], self.movable[place % positions]);
+            *seen = if share == 0.0 { photo } else { photo + share * (moved[place] - photo) };
+        }
+    }
+
+    /// The gradient by what is seen becomes that by what is moved.
+    pub fn take_back(&self, gradient: &mut [f32]) {
+        let positions = self.movable.len();
+        gradient.iter_mut().enumerate().for_each(|(place, value)| *value *= self.movable[place % positions]);
+    }
+}
+
+/// Lightness of each pixel, 0 for black to 1 for white, `[height, width]`.
+fn lightness(picture: &Picture) -> Vec<f32> {
+    let [red, green, blue] = [0, 1, 2].map(|channel| picture.plane(channel));
+    let of_pixel = |place: usize| {
+        let [red, green, blue] = [red, green, blue].map(|plane| f64::from(plane[place]));
+        ((0.299 * red + 0.587 * green + 0.114 * blue) / 255.0).clamp(0.0, 1.0) as f32
+    };
+    (0..red.len()).map(of_pixel).collect()
+}
+
+/// Divides masks `[regions, positions]` by their sum where it is more than 1, and gives what is left of 1.
+fn share_out(masks: &mut [f32], positions: usize) -> Vec<f32> {
+    let mut rest = Vec::with_capacity(positions);
+    for place in 0..positions {
+        let sum: f32 = masks.iter().skip(place).step_by(positions).sum();
+        if sum > 1.0 {
+            masks.iter_mut().skip(place).step_by(positions).for_each(|value| *value /= sum);
+        }
+        // Less than half a level of a mask's file is a rounding.
+        let left = 1.0 - sum;
+        rest.push(if left > 1.0 / 512.0 { left } else { 0.0 });
+    }
+    rest
+}
+
+fn is_black(mask: &[f32]) -> bool {
+    mask.iter().all(|&value| value == 0.0)
+}
+
+/// How much of what is painted is seen: 0 in the rest, 1 from so many pixels inside the edge on.
+fn faded(rest: &[f32], scale: Scale, feather_px: f64) -> Vec<f32> {
+    let covered: Vec<f32> = rest.iter().map(|rest| 1.0 - rest).collect();
+    let radius = feather_px.round() as usize;
+    if radius == 0 {
+        return covered;
+    }
+    let (width, height) = (scale.width, scale.height);
+    // Means over a square of 2 radius + 1, as far as it lies in the picture: a half on a straight edge.
+    let along = |map: &dyn Fn(usize, usize) -> f32, lines: usize, length: usize| -> Vec<f32> {
+        let mut out = Vec::with_capacity(lines * length);
+        let mut sums = vec![0.0_f64; length + 1];
+        for line in 0..lines {
+            for place in 0..length {
+                sums[place + 1] = sums[place] + f64::from(map(line, place));
+            }
+            for place in 0..length {
+                let (from, to) = (place.saturating_sub(radius), (place + radius + 1).min(length));
+                out.push(((sums[to] - sums[from]) / (to - from) as f64) as f32);
+            }
+        }
+        out
+    };
+    let rows = along(&|y, x| covered[y * width + x], height, width);
+    let columns = along(&|x, y| rows[y * width + x], width, height);
+    let at = |place: usize| {
+        let mean = columns[place % width * height + place / width];
+        (2.0 * mean - 1.0).clamp(0.0, covered[place])
+    };
+    (0..covered.len()).map(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_share_what_they_both_have_and_leave_the_rest() {
+        let mut masks = vec![1.0, 0.5, 0.0, 1.0, /* the second */ 1.0, 0.25, 0.0, 0.0];
+        let rest = share_out(&mut masks, 4);
+        assert_eq!(masks, [0.5, 0.5, 0.0, 1.0, 0.5, 0.25, 0.0, 0.0]);
+        assert_eq!(rest, [0.0, 0.25, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn the_photo_comes_back_within_a_feather_inside_the_edge() {
+        let scale = Scale { width: 40, height: 3, evaluations: 1 };
+        let rest: Vec<f32> = (0..120).map(|place| f32::from(u8::from(place % 40 < 20))).collect();
+        for feather_px in [0.0, 4.0] {
+            let seen = faded(&rest, scale, feather_px);
+            let row = &seen[40..80];
+            assert!(row[..20].iter().all(|&share| share == 0.0), "{row:?}");
+            let inside = 20 + feather_px as usize;
+            assert!(row[inside..].iter().all(|&share| share == 1.0), "{row:?}");
+            assert!(row.windows(2).all(|pair| pair[0] <= pair[1]));
+            assert!(feather_px == 0.0 || row[20] < 0.3 && row[21] > row[20], "{row:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_the_photo_to_the_bit() {
+        let photo = Picture::new(2, 1, vec![0.1, 100.0, 7.3, 1e-7, 255.0, 3.0]).unwrap();
+        let held = Held { photo: &photo, movable: &[0.0, 0.5] };
+        let mut seen = vec![0.0; 6];
+        held.lay(&[f32::NAN, 200.0, f32::INFINITY, 0.0, -9.0, 9.0], &mut seen);
+        assert_eq!([seen[0], seen[2], seen[4]], [0.1, 7.3, 255.0]);
+        assert_eq!([seen[1], seen[5]], [150.0, 6.0]);
+        let mut gradient = vec![2.0; 6];
+        held.take_back(&mut gradient);
+        assert_eq!(gradient, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+    }
+}
