@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use impasto::read::{ReadLimits, read_picture};
-use impasto::{Control, Event, Images, Recipe, paint};
+use impasto::{Control, Event, GuideImages, Images, Recipe, paint};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 
 fn main() -> Result<(), Box<dyn Error>> {

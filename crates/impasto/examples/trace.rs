@@ -18,7 +18,7 @@ use impasto::objective::Losses;
 use impasto::read::{ReadLimits, read_picture};
 use impasto::recipe::{Size, StyleFit};
 use impasto::start::{StartImages, start_picture};
-use impasto::{Control, Event, Images, Picture, Recipe, ResolvedRecipe, paint};
+use impasto::{Control, Event, GuideImages, Images, Picture, Recipe, ResolvedRecipe, paint};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;

@@ -6,7 +6,7 @@
 //! ```
 //! use impasto::recipe::{Recipe, Size, parse_layers};
 //! use impasto::write::{OutputFormat, WriteOptions, encode_picture};
-//! use impasto::{Control, Event, Images, Picture, paint};
+//! use impasto::{Control, Event, GuideImages, Images, Picture, paint};
 //! use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 //!
 //! // Pictures come from files by `impasto::read::read_picture`, or from pixels: three bytes each, row by row.
@@ -79,5 +79,7 @@ pub use recipe::resolve::{self, ResolvedRecipe};
 pub use recipe::{Recipe, RecipeError, precision, presets};
 pub use record::{recorder, run_folder, tensorboard};
 pub use run::scales::{Scale, scales};
-pub use run::{Event, Images, Iteration, Keeping, Outcome, PaintError, checkpoint, forecast, paint, paint_kept, start};
+pub use run::{
+    Event, GuideImages, Images, Iteration, Keeping, Outcome, PaintError, checkpoint, forecast, paint, paint_kept, start,
+};
 pub use weights::{calibration, fetch};

@@ -4,7 +4,7 @@ mod waves;
 
 use impasto::recipe::{Balance, ContentForm, Recipe, RecipeError, Size, StyleForm, StyleLoss, parse_layers};
 use impasto::run::balanced;
-use impasto::{Control, Images, Picture, ResolvedRecipe, paint};
+use impasto::{Control, GuideImages, Images, Picture, ResolvedRecipe, paint};
 use impasto_vgg::{Border, CpuEngine, CpuOptions, Engine, Layer, Moments, Pooling, Precision, SessionRequest, Weights};
 
 const SIDE: usize = 48;

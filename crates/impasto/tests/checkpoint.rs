@@ -11,7 +11,7 @@ use impasto::disk::RealDisk;
 use impasto::picture::Picture;
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size, StyleLoss, parse_layers};
 use impasto::resolve::ResolvedRecipe;
-use impasto::{Control, Event, Images, Keeping, Outcome, PaintError, paint, paint_kept};
+use impasto::{Control, Event, GuideImages, Images, Keeping, Outcome, PaintError, paint, paint_kept};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 
 fn waves(width: usize, height: usize, phase: f64) -> Picture {

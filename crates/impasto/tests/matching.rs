@@ -12,7 +12,7 @@ use impasto::picture::Picture;
 use impasto::picture::turn::Turn;
 use impasto::recipe::{Balance, MatchTurns, OptimizerKind, Recipe, Size, parse_layers};
 use impasto::resolve::ResolvedRecipe;
-use impasto::{Control, Event, Images, Keeping, Outcome, PaintError, paint, paint_kept, scales};
+use impasto::{Control, Event, GuideImages, Images, Keeping, Outcome, PaintError, paint, paint_kept, scales};
 use impasto_vgg::reference::ReferenceEngine;
 use impasto_vgg::{
     Bank, CpuEngine, CpuOptions, Engine, EngineDescription, EngineError, Layer, MatchedTap, Session, SessionRequest,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size, Start, StyleFit, parse_layers};
-use impasto::{Control, Event, Images, Outcome, PaintError, Picture, ResolvedRecipe, paint, scales};
+use impasto::{Control, Event, GuideImages, Images, Outcome, PaintError, Picture, ResolvedRecipe, paint, scales};
 use impasto_vgg::reference::ReferenceEngine;
 use impasto_vgg::{Engine, EngineError, Observation, Weights};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use impasto::objective::Losses;
 use impasto::recipe::{Recipe, Size, Start};
-use impasto::{Control, Event, Images, Picture, paint};
+use impasto::{Control, Event, GuideImages, Images, Picture, paint};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 use safetensors::{Dtype, SafeTensors};
 

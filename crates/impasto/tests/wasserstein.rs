@@ -7,7 +7,7 @@ use impasto::loss::{MeanVariance, RIDGE, Wasserstein};
 use impasto::objective::{Objective, request, style_moments};
 use impasto::recipe::{OptimizerKind, Recipe, Size, StyleLoss, parse_layers};
 use impasto::selftest::GoldenFile;
-use impasto::{Control, Event, Images, Picture, paint};
+use impasto::{Control, Event, GuideImages, Images, Picture, paint};
 use impasto_vgg::cpu::isa::InstructionSet;
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, Layer, MomentGradients, Moments, Weights};
 use proptest::prelude::*;

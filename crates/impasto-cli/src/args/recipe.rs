@@ -7,7 +7,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{
-    Balance, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers,
+    Balance, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Rest, Size, Start, StyleLoss,
+    parse_layers, parse_region,
 };
 use impasto_job::Order;
 use impasto_vgg::formats::ChannelOrder;
@@ -155,6 +156,25 @@ pub struct RecipeArguments {
     /// Share of each painting, in their order (2,1)
     #[arg(long, value_name = "SHARE,...", value_delimiter = ',')]
     pub style_blend: Option<Vec<f64>>,
+    /// A part of the picture with a painting of its own: name=sky,mask=sky.png,painting=2; as often as you like
+    ///
+    /// The mask is white where the region is; grey is partly. painting=N is the painting's number (1), painting-mask=FILE takes only
+    /// a part of that painting, weight=FACTOR makes its style count more or less (1), and colour=#RRGGBB stands for mask where
+    /// --regions names an image. Where regions overlap they are shared out.
+    #[arg(long = "region", value_name = "KEY=VALUE,...")]
+    pub region: Vec<String>,
+    /// An image in which each region has a colour, in place of masks: --region name=sky,colour=#3366cc
+    #[arg(long, value_name = "FILE")]
+    pub regions: Option<String>,
+    /// What no region has: painted after the first painting, or the photo as it is
+    #[arg(long, value_name = "KIND", value_parser = choice::<Rest>(&["painting", "photo"]))]
+    pub rest: Option<Rest>,
+    /// With --rest photo: pixels within which regions fade into the photo
+    #[arg(long, value_name = "PX")]
+    pub rest_feather_px: Option<f64>,
+    /// A map of where the drawing counts: white keeps it, black lets it go
+    #[arg(long, value_name = "FILE")]
+    pub emphasis: Option<String>,
     /// Keep the photo's colours and paint brightness alone
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub original_colors: Option<bool>,
@@ -229,6 +249,14 @@ impl RecipeArguments {
             weights_input: self.weights_input,
             style_scale: self.style_scale,
             style_blend: self.style_blend.clone(),
+            regions: match self.region.is_empty() {
+                true => None,
+                false => Some(self.region.iter().map(|text| parse_region(text)).collect::<Result<_, _>>()?),
+            },
+            region_labels: self.regions.clone(),
+            rest: self.rest,
+            rest_feather_px: self.rest_feather_px,
+            emphasis: self.emphasis.clone(),
             original_colors: self.original_colors,
             ..Recipe::default()
         })

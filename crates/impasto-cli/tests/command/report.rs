@@ -42,6 +42,7 @@ fn record(name: &str) -> RunRecord {
             content: input(name, "inputs/content.png"),
             styles: vec![input(name, "inputs/style-1.png")],
             start: None,
+            masks: Vec::new(),
             weights: None,
         },
         reading: Reading { megapixels: 256, lenient: false },

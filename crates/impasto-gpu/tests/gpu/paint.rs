@@ -1,7 +1,7 @@
 //! A whole run through the GPU ends where it ends through the CPU.
 
 use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size};
-use impasto::{Control, Images, Outcome, Picture, paint};
+use impasto::{Control, GuideImages, Images, Outcome, Picture, paint};
 use impasto_gpu::{GpuEngine, SimulatedFaults};
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, FallbackEngine, Weights};
 

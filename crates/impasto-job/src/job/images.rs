@@ -7,13 +7,16 @@ use impasto::Images;
 use impasto::digest;
 use impasto::disk::read_file;
 use impasto::picture::Picture;
+use impasto::picture::labels::masks_of_labels;
 use impasto::read::decode_picture;
+use impasto::recipe::Region;
+use impasto::run::{GuideImages, RegionImages};
 use impasto::run_folder::{INPUTS, Input, Inputs};
 
 use super::Job;
 use crate::engine::weights_file;
 use crate::failure::Failure;
-use crate::order::file_name;
+use crate::order::{MaskFiles, file_name};
 
 /// The least width and height of an image that is painted, or painted from, in pixels.
 const LEAST_SIDE_PX: usize = 2;
@@ -29,6 +32,10 @@ pub struct ReadImages {
     pub styles: Vec<Picture>,
     /// The picture to start from.
     pub start: Option<Picture>,
+    /// The masks of each region.
+    pub regions: Vec<RegionImages>,
+    /// The map of where the drawing is kept.
+    pub emphasis: Option<Picture>,
     /// What `run.json` says of them.
     pub inputs: Option<Inputs>,
     /// Where a copy goes in the run's folder, and its bytes.
@@ -36,14 +43,17 @@ pub struct ReadImages {
 }
 
 impl ReadImages {
+    /// Every image that was read.
+    pub(super) fn all(&self) -> Vec<&Picture> {
+        let masks =
+            self.regions.iter().flat_map(|region| [Some(&region.mask), region.painting_mask.as_ref()]).flatten();
+        self.styles.iter().chain([&self.content]).chain(&self.start).chain(masks).chain(&self.emphasis).collect()
+    }
+
     /// As a run looks at them.
     pub(super) fn shown(&self) -> Images<'_> {
-        Images {
-            content: &self.content,
-            styles: &self.styles,
-            start: self.start.as_ref(),
-            guides: GuideImages::default(),
-        }
+        let guides = GuideImages { regions: &self.regions, emphasis: self.emphasis.as_ref() };
+        Images { content: &self.content, styles: &self.styles, start: self.start.as_ref(), guides }
     }
 }
 
@@ -68,15 +78,16 @@ impl Job {
         let expected_start = expected.and_then(|it| it.start.as_ref());
         let start = start.map(|path| reader.read(path, "start", expected_start)).transpose()?;
         let (start, start_input) = start.map_or((None, None), |(start, input)| (Some(start), input));
+        let (regions, emphasis, masks) = reader.read_masks(&order.masks, expected)?;
         let copies = std::mem::take(&mut reader.copies);
         let inputs = match content_input {
             Some(content) => {
                 let weights = self.weights_input(expected.and_then(|it| it.weights.as_ref()))?;
-                Some(Inputs { content, styles: style_inputs, start: start_input, weights })
+                Some(Inputs { content, styles: style_inputs, start: start_input, masks, weights })
             }
             None => None,
         };
-        Ok(ReadImages { content, styles, start, inputs, copies })
+        Ok(ReadImages { content, styles, start, regions, emphasis, inputs, copies })
     }
 
     /// What `run.json` says of the weights' file, where there is one.
@@ -126,6 +137,45 @@ impl Reader<'_> {
             self.copies.push((input.file.clone(), bytes.into_owned()));
         }
         Ok((read.picture, input))
+    }
+}
+
+impl Reader<'_> {
+    /// The masks of all regions, the emphasis, and what `run.json` says of them.
+    fn read_masks(
+        &mut self,
+        files: &MaskFiles,
+        expected: Option<&Inputs>,
+    ) -> Result<(Vec<RegionImages>, Option<Picture>, Vec<Input>), Failure> {
+        let mut inputs = Vec::new();
+        let mut read = |path: &Option<PathBuf>, role: &str| match path {
+            None => Ok(None),
+            Some(path) => {
+                let expected = expected.and_then(|expected| expected.masks.get(inputs.len()));
+                let (picture, input) = self.read(path, role, expected)?;
+                inputs.extend(input);
+                Ok::<_, Failure>(Some(picture))
+            }
+        };
+        let mut masks = Vec::new();
+        for (place, [mask, painting_mask]) in files.regions.iter().enumerate() {
+            let mask = read(mask, &format!("region-{}", place + 1))?;
+            masks.push((mask, read(painting_mask, &format!("painting-mask-{}", place + 1))?));
+        }
+        let labels = read(&files.labels, "regions")?;
+        let emphasis = read(&files.emphasis, "emphasis")?;
+        let regions = self.job.order.recipe.regions.iter();
+        let colours = regions.map(Region::label_colour).collect::<Result<Vec<_>, _>>()?;
+        let named: Vec<[u8; 3]> = colours.into_iter().flatten().collect();
+        // One for each region without a mask of its own, in their order.
+        let mut of_labels = labels.map_or_else(Vec::new, |labels| masks_of_labels(&labels, &named)).into_iter();
+        let regions = masks
+            .into_iter()
+            .filter_map(|(mask, painting_mask)| {
+                Some(RegionImages { mask: mask.or_else(|| of_labels.next())?, painting_mask })
+            })
+            .collect();
+        Ok((regions, emphasis, inputs))
     }
 }
 

@@ -104,7 +104,7 @@ impl Prepared {
             recipe: &self.recipe,
             engine: &*self.engine,
             scales: &self.scales,
-            images: images.styles.iter().chain([&images.content]).chain(&images.start).collect(),
+            images: images.all(),
             styles: &images.styles,
         }
     }

@@ -62,11 +62,12 @@ impl Job {
         let content = inside(&inputs.content)?;
         let styles = inputs.styles.iter().map(inside).collect::<Result<Vec<_>, _>>()?;
         let start = inputs.start.as_ref().map(inside).transpose()?;
+        let masks = inputs.masks.iter().map(inside).collect::<Result<Vec<_>, _>>()?;
         let weights = match &inputs.weights {
             Some(weights) => weights.file.to_string_lossy().into_owned(),
             None => record.recipe.weights.clone(),
         };
-        let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, weights)?;
+        let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, masks, weights)?;
         let given = output.or_else(|| record.output.clone().map(Destination::File));
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
         let writing = Writing { given, made_of: None, run: Some(folder.to_owned()), options };

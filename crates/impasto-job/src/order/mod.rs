@@ -4,6 +4,7 @@
 mod carried;
 mod file;
 mod held;
+mod masks;
 mod name;
 mod resolved;
 
@@ -13,6 +14,7 @@ use impasto::recipe::Recipe;
 
 pub use file::{file_name, same_file};
 pub use held::HeldFiles;
+pub(crate) use masks::MaskFiles;
 pub use resolved::ResolvedOrder;
 
 /// What shall be painted: images and choices as a front end was given them. Nothing of it is checked yet.

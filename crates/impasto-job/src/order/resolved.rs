@@ -9,6 +9,7 @@ use impasto::recipe::{Recipe, Start};
 use super::Order;
 use super::carried::{Place, bare_start, bare_weights, check_start, load_recipe};
 use super::held::HeldFiles;
+use super::masks::MaskFiles;
 use crate::engine::weights_file;
 use crate::failure::Failure;
 
@@ -25,6 +26,8 @@ pub struct ResolvedOrder {
     pub styles: Vec<PathBuf>,
     /// The picture to start from, where the recipe names a file.
     pub start: Option<PathBuf>,
+    /// The masks of regions and of the emphasis.
+    pub(crate) masks: MaskFiles,
     /// The weights: a name, or a path.
     pub weights: String,
     /// The file that the recipe was read from.
@@ -78,7 +81,9 @@ impl Order {
             (None, carried) => carried.clone(),
         };
 
+        let masks = MaskFiles::find(typed, &carried, &place)?;
         let mut recipe = carried.varied_by(typed);
+        masks.name_in(&mut recipe, held);
         recipe.content = Some(held.name(&content));
         recipe.styles = Some(styles.iter().map(|style| held.name(style)).collect());
         if let Some(start) = &start {
@@ -89,7 +94,7 @@ impl Order {
         let recipe = recipe.resolve()?;
         let weights = weights.unwrap_or_else(|| recipe.weights.clone());
         let held = held.clone();
-        Ok(ResolvedOrder { recipe, history_is_given, content, styles, start, weights, recipe_file, held })
+        Ok(ResolvedOrder { recipe, history_is_given, content, styles, start, masks, weights, recipe_file, held })
     }
 }
 
@@ -103,12 +108,16 @@ impl ResolvedOrder {
         content: PathBuf,
         styles: Vec<PathBuf>,
         start: Option<PathBuf>,
+        masks: Vec<PathBuf>,
         weights: String,
     ) -> Result<ResolvedOrder, Failure> {
         // As untrusted as any recipe that was read.
         let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
+        let (labels, emphasis) = (recipe.region_labels.is_some(), recipe.emphasis.is_some());
+        let masks = MaskFiles::of_files(&recipe.regions, labels, emphasis, masks)
+            .ok_or_else(|| Failure::failed("the run's folder has other masks than its recipe; begin the run anew"))?;
         let (recipe_file, held) = (None, HeldFiles::default());
-        Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, weights, recipe_file, held })
+        Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, masks, weights, recipe_file, held })
     }
 
     /// The recipe for a picture of this size.
@@ -124,6 +133,6 @@ impl ResolvedOrder {
     pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
         let weights = weights_file(&self.weights);
         let files = [Some(self.content.clone()), self.start.clone(), self.recipe_file.clone(), weights];
-        files.into_iter().flatten().chain(self.styles.clone())
+        files.into_iter().flatten().chain(self.styles.clone()).chain(self.masks.all().cloned().collect::<Vec<_>>())
     }
 }

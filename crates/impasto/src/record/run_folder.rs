@@ -115,6 +115,9 @@ pub struct Inputs {
     /// The picture that it starts from, where the recipe names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Input>,
+    /// Masks: region by region its own and its painting's, as far as there are any, then the labels and the emphasis.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masks: Vec<Input>,
     /// The weights, where they are not inside the program. They are large, so they are not copied: `file` is absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Input>,

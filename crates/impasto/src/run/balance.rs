@@ -35,6 +35,7 @@ pub fn balanced(
     images: Images<'_>,
     memory_limit_bytes: Option<u64>,
 ) -> Result<ResolvedRecipe, PaintError> {
+    images.check_guides(recipe)?;
     if recipe.balance == Balance::Plain {
         return Ok(recipe.clone());
     }

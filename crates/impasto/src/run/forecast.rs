@@ -95,7 +95,8 @@ pub fn memory_need(
     };
     for &style in style_sizes {
         let (width, height) = style_size(recipe, full, style);
-        let request = style_request(recipe, width, height, memory_limit_bytes);
+        let mut request = style_request(recipe, width, height, memory_limit_bytes);
+        request.guides.regions = usize::from(recipe.regions.iter().any(|region| region.painting_mask.is_some()));
         if !request.style_taps.is_empty() {
             of_styles = session_bytes(&request)?.max(of_styles) + planes((width * height) as u64);
         }

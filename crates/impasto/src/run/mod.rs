@@ -25,8 +25,8 @@ use impasto_vgg::{Bank, Engine, EngineError, History, SessionRequest};
 use crate::objective::matching::{add_to_banks, matched_taps};
 use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
 use crate::optimiser::{Optimiser, Step, optimiser};
-use crate::picture::colour::with_colours_of;
 use crate::picture::Picture;
+use crate::picture::colour::with_colours_of;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use checkpoint::{Checkpoint, Place, Snapshot};
@@ -114,7 +114,6 @@ pub fn paint_kept(
     keeping: Keeping<'_>,
     observer: &mut dyn FnMut(Event<'_>) -> Control,
 ) -> Result<Outcome, PaintError> {
-    images.check_guides(recipe)?;
     let recipe = &balanced(recipe, engine, images, memory_limit_bytes)?;
     let scales = scales(recipe, images.content.width, images.content.height);
     let mut run = Run {

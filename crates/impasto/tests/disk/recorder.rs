@@ -15,7 +15,7 @@ use impasto::run_folder::{
 };
 use impasto::write::OutputFormat;
 use impasto::write::{WriteOptions, encode_picture};
-use impasto::{Control, Event, Images, Keeping, paint_kept, scales};
+use impasto::{Control, Event, GuideImages, Images, Keeping, paint_kept, scales};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
 
 use crate::faulty::FaultyDisk;
@@ -52,6 +52,7 @@ fn record(evaluations: u32, frames: FrameSchedule) -> RunRecord {
             content: input("content.png"),
             styles: vec![input("style-1.png")],
             start: None,
+            masks: Vec::new(),
             weights: None,
         },
         reading: Reading { megapixels: 256, lenient: false },

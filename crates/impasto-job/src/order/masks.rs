@@ -1,0 +1,104 @@
+//! The files of a recipe's masks: of regions, of labels, of the emphasis.
+
+use std::path::PathBuf;
+
+use impasto::recipe::{Recipe, Region};
+
+use super::carried::Place;
+use super::held::HeldFiles;
+use crate::failure::Failure;
+
+/// Where the masks of a recipe lie.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MaskFiles {
+    /// For each region its mask, where it is not among labels, and its painting's, where it has one.
+    pub regions: Vec<[Option<PathBuf>; 2]>,
+    /// The image in which regions have a colour each.
+    pub labels: Option<PathBuf>,
+    /// The map of where the drawing is kept.
+    pub emphasis: Option<PathBuf>,
+}
+
+impl MaskFiles {
+    /// The files that `typed` names with their folders, else those that `carried` names without.
+    pub fn find(typed: &Recipe, carried: &Recipe, place: &Place<'_>) -> Result<MaskFiles, Failure> {
+        let beside = |name: &Option<String>, option: &str| {
+            let way_out = format!("give {option} on the command line");
+            name.as_ref().map(|name| place.find(name, &way_out)).transpose()
+        };
+        let given = |name: &Option<String>| name.as_ref().map(PathBuf::from);
+        let regions = match (&typed.regions, &carried.regions) {
+            (Some(regions), _) => {
+                regions.iter().map(|region| [given(&region.mask), given(&region.painting_mask)]).collect()
+            }
+            (None, Some(regions)) => regions
+                .iter()
+                .map(|region| Ok([beside(&region.mask, "--region")?, beside(&region.painting_mask, "--region")?]))
+                .collect::<Result<Vec<_>, Failure>>()?,
+            (None, None) => Vec::new(),
+        };
+        let one = |typed: &Option<String>, carried: &Option<String>, option: &str| match given(typed) {
+            Some(path) => Ok(Some(path)),
+            None => beside(carried, option),
+        };
+        Ok(MaskFiles {
+            regions,
+            labels: one(&typed.region_labels, &carried.region_labels, "--regions")?,
+            emphasis: one(&typed.emphasis, &carried.emphasis, "--emphasis")?,
+        })
+    }
+
+    /// Names the files in a recipe, without their folders.
+    pub fn name_in(&self, recipe: &mut Recipe, held: &HeldFiles) {
+        let name = |path: &Option<PathBuf>| path.as_deref().map(|path| held.name(path));
+        for (region, [mask, painting_mask]) in recipe.regions.iter_mut().flatten().zip(&self.regions) {
+            (region.mask, region.painting_mask) = (name(mask), name(painting_mask));
+        }
+        recipe.region_labels = name(&self.labels);
+        recipe.emphasis = name(&self.emphasis);
+    }
+
+    /// All of them: region by region, then the labels and the emphasis.
+    pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.regions.iter().flatten().chain([&self.labels, &self.emphasis]).flatten()
+    }
+
+    /// The masks of these regions, labels and emphasis, whose files stand in the order of [`MaskFiles::all`]; `None` where they
+    /// are more or fewer.
+    pub fn of_files(
+        regions: &[Region],
+        labels: bool,
+        emphasis: bool,
+        files: impl IntoIterator<Item = PathBuf>,
+    ) -> Option<MaskFiles> {
+        let mut files = files.into_iter();
+        let mut next = |is_there: bool| if is_there { files.next().map(Some) } else { Some(None) };
+        let of_region = |region: &Region| Some([next(region.mask.is_some())?, next(region.painting_mask.is_some())?]);
+        let regions = regions.iter().map(of_region).collect::<Option<Vec<_>>>()?;
+        let (labels, emphasis) = (next(labels)?, next(emphasis)?);
+        files.next().is_none().then_some(MaskFiles { regions, labels, emphasis })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_find_their_places_again() {
+        let path = |name: &str| Some(PathBuf::from(name));
+        let region = |mask: Option<&str>, painting_mask: Option<&str>| Region {
+            mask: mask.map(str::to_owned),
+            painting_mask: painting_mask.map(str::to_owned),
+            ..Region::default()
+        };
+        let regions = [region(Some("a"), None), region(None, Some("b"))];
+        let files =
+            MaskFiles { regions: vec![[path("a"), None], [None, path("b")]], labels: path("l"), emphasis: None };
+        let all: Vec<PathBuf> = files.all().cloned().collect();
+        assert_eq!(all, ["a", "b", "l"].map(PathBuf::from));
+        assert_eq!(MaskFiles::of_files(&regions, true, false, all.clone()), Some(files));
+        assert_eq!(MaskFiles::of_files(&regions, true, true, all.clone()), None);
+        assert_eq!(MaskFiles::of_files(&regions, false, false, all), None);
+    }
+}
