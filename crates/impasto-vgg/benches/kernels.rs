@@ -10,7 +10,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use impasto_vgg::cpu::buffer::{FeatureRows, SignRows};
 use impasto_vgg::cpu::direct::{FirstConvolution, Picture};
-use impasto_vgg::cpu::injection::{Injection, MomentPanel, inject};
+use impasto_vgg::cpu::injection::{Injection, MomentPanel, MomentPull, inject};
 use impasto_vgg::cpu::isa::{InstructionSet, LANES, Lanes};
 use impasto_vgg::cpu::moments::MomentSums;
 use impasto_vgg::cpu::winograd::{
@@ -104,16 +104,17 @@ fn moments(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements((channels * channels / 2 * side * side) as u64));
         let mut sums = MomentSums::new(channels);
         group.bench_function(BenchmarkId::new("sums", &shape), |bencher| {
-            bencher.iter(|| sums.add(set, black_box(&features), 0..side));
+            bencher.iter(|| sums.add(set, black_box(&features), None, 0..side));
         });
         group.throughput(Throughput::Elements((channels * channels * side * side) as u64));
         let mut panel = MomentPanel::new(set, channels);
         let gradients = MomentGradients { mean: vec![1.0; channels], second: vec![1.0; channels * channels] };
-        panel.fill(&gradients, (side * side) as u64, Precision::F32);
+        panel.fill(&gradients, (side * side) as f64, Precision::F32);
+        let pull = [MomentPull { panel: &panel, guide: None }];
         let mut gradient = map_of(channels, side);
         group.bench_function(BenchmarkId::new("gradient", &shape), |bencher| {
             bencher.iter(|| {
-                inject(set, Injection { panel: Some(&panel), content: None }, &features, &mut gradient, 0..side);
+                inject(set, Injection { moments: &pull, content: None }, &features, &mut gradient, 0..side);
             });
         });
     }

@@ -6,9 +6,10 @@ mod support;
 use impasto_vgg::layers::LAYER_COUNT;
 use impasto_vgg::profile::Step;
 use impasto_vgg::{
-    Border, CpuEngine, CpuOptions, Engine, Layer, LayerKind, Observation, Pooling, Precision, Session, SessionRequest,
-    Strategy, Weights,
+    Border, CpuEngine, CpuOptions, Engine, Guides, Layer, LayerKind, Observation, Pooling, Precision, Session,
+    SessionRequest, Strategy, Weights,
 };
+use support::guides::Maps;
 use support::random::Random;
 use support::subjects::{cpu_engines, f32_engines};
 
@@ -49,6 +50,7 @@ fn evaluate(engine: &CpuEngine, request: &SessionRequest, strategy: Strategy) ->
     let mut random = Random(9);
     let [content, other, image] = [(); 3].map(|()| random.picture(request.height, request.width));
     session.set_content(&content).unwrap();
+    Maps::mixed(request, 12).give_to(&mut session);
     let mut pixels = vec![f32::NAN; request.picture_len()];
     // A picture before it, so that nothing may lean on buffers being fresh.
     let seen = session.forward(&other).unwrap();
@@ -91,6 +93,20 @@ fn unusual_taps_in_bands() {
     check(best, &request((75, 20), average, Border::Zero, &[], &["conv3_2"]));
     check(best, &request((75, 20), max, Border::Zero, &["conv1_1"], &[]));
     check(best, &request((60, 23), max, Border::Replicate, &["pool5", "conv5_4"], &["conv5_2"]));
+}
+
+/// Three regions and an emphasis: soft, hard, empty in places.
+#[test]
+fn guides_in_bands() {
+    for engine in f32_engines() {
+        let plain = request((149, 83), Pooling::Average, Border::Zero, &PAPER, &["conv4_2"]);
+        check(engine, &SessionRequest { guides: Guides { regions: 3, emphasis: true }, ..plain });
+    }
+    let best = &cpu_engines()[0];
+    let plain = request((70, 140), Pooling::Max, Border::Zero, &["conv1_2", "pool2", "conv4_1"], &["pool2"]);
+    check(best, &SessionRequest { guides: Guides { regions: 2, emphasis: false }, ..plain.clone() });
+    let precise = SessionRequest { guides: Guides { regions: 2, emphasis: true }, ..plain };
+    check(best, &SessionRequest { precision: Precision::Mixed, ..precise });
 }
 
 /// A memory limit chooses the plan, and the least that would do is named where none fits.

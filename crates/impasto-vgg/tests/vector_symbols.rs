@@ -6,7 +6,7 @@
 
 use impasto_vgg::cpu::{CpuEngine, CpuOptions};
 use impasto_vgg::{
-    Border, Engine, Layer, MomentGradients, ObservationGradients, Pooling, Precision, SessionRequest, Weights,
+    Border, Engine, Guides, Layer, MomentGradients, ObservationGradients, Pooling, Precision, SessionRequest, Weights,
 };
 
 #[test]
@@ -44,7 +44,9 @@ fn names_of_operations_are_told_from_others() {
 fn run_every_kernel() {
     let engine = CpuEngine::new(Weights::embedded(), CpuOptions { threads: Some(1), ..CpuOptions::default() }).unwrap();
     let style = Layer::named("conv1_1").unwrap();
-    for precision in [Precision::F32, Precision::Bf16] {
+    let guided = Guides { regions: 1, emphasis: true };
+    let precisions = [Precision::F32, Precision::Bf16].into_iter();
+    for (precision, guides) in precisions.flat_map(|precision| [(precision, Guides::default()), (precision, guided)]) {
         let request = SessionRequest {
             height: 8,
             width: 8,
@@ -54,13 +56,18 @@ fn run_every_kernel() {
             style_taps: vec![style],
             content_taps: vec![Layer::named("conv1_2").unwrap()],
             matched_taps: Vec::new(),
-            guides: impasto_vgg::Guides::default(),
+            guides,
             way_back: true,
             memory_limit_bytes: None,
         };
         let image = vec![100.0; request.picture_len()];
         let mut session = engine.session(&request).unwrap();
         session.set_content(&image).unwrap();
+        if guides.emphasis {
+            let soft: Vec<f32> = (0..64).map(|place| place as f32 / 63.0).collect();
+            session.set_masks(&soft).unwrap();
+            session.set_emphasis(&soft).unwrap();
+        }
         session.forward(&image).unwrap();
         let channels = style.channels();
         let moments = vec![MomentGradients { mean: vec![1.0; channels], second: vec![1.0; channels * channels] }];

@@ -7,6 +7,9 @@
 //!   gradient = m / M  +  2 / M S F  +  2 w (F - P)
 //! ```
 //!
+//! With regions there is such an m and S for each, and M is the sum of its guide t: the first two terms are then the sum over
+//! regions of t (m / M + 2 / M S F), and nothing is multiplied where t is 0. With an emphasis e the last is 2 w e (F - P).
+//!
 //! S F is a matrix product; S is laid out in panels like the convolutions' weights, and the micro-kernel is the same:
 //! ROWS positions x VECTORS x 16 channels in registers. Each sum is one chain over the input channels in their order,
 //! however many positions lie beside it. With bfloat16 products, pairs of neighbouring channels share a word: S is laid
@@ -21,6 +24,7 @@ use rayon::prelude::*;
 
 use self::in_tiles::{Piece, RowInTiles};
 use super::buffer::{FeatureRows, RowMut};
+use super::guides::{Guide, Run};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
 use super::panels::{GROUP_BLOCKS, PanelLayout, PanelLine, word_of, words};
 use crate::engine::{MomentGradients, Precision};
@@ -55,9 +59,9 @@ impl MomentPanel {
     }
 
     /// Takes the derivatives in, on the current rayon pool, for products of this precision (f32 where the instruction set
-    /// has no others). Where S is not symmetric, its symmetric part counts: F F^T has no other.
-    pub fn fill(&mut self, gradients: &MomentGradients, positions: u64, precision: Precision) {
-        let (channels, positions) = (self.channels, positions as f64);
+    /// has no others); `positions` is M, or the sum of the guide. Where S is not symmetric, its symmetric part counts: F F^T has no other.
+    pub fn fill(&mut self, gradients: &MomentGradients, positions: f64, precision: Precision) {
+        let channels = self.channels;
         self.bf16 = self.set.backward_parts(precision) > 0;
         for (block, line) in self.mean.iter_mut().enumerate() {
             for (lane, value) in line.0.iter_mut().enumerate() {
@@ -109,13 +113,24 @@ pub struct ContentPull<'a> {
     pub target: &'a FeatureRows,
     /// 2 w.
     pub twice_weight: f32,
+    /// e, `[height, width]`; `None` where all positions count the same.
+    pub emphasis: Option<&'a [f32]>,
+}
+
+/// The moments' part of a tap's gradient, of one region or of the whole map.
+#[derive(Clone, Copy, Debug)]
+pub struct MomentPull<'a> {
+    /// m and S.
+    pub panel: &'a MomentPanel,
+    /// t; `None` for 1 everywhere.
+    pub guide: Option<Guide<'a>>,
 }
 
 /// What a tap injects.
 #[derive(Clone, Copy, Debug)]
 pub struct Injection<'a> {
-    /// From the moments.
-    pub panel: Option<&'a MomentPanel>,
+    /// From the moments of each region. Their panels are of one precision.
+    pub moments: &'a [MomentPull<'a>],
     /// From the distance.
     pub content: Option<ContentPull<'a>>,
 }
@@ -138,7 +153,7 @@ pub fn inject(
     }
     units.into_par_iter().with_max_len(1).for_each(|mut rows| {
         rows.sort_unstable_by_key(|row| (row.y, row.block));
-        if injection.panel.is_some_and(|panel| panel.bf16) {
+        if injection.moments.first().is_some_and(|pull| pull.panel.bf16) {
             set.run_bf16(InjectRows::<true> { injection, features, rows });
         } else {
             set.run(InjectRows::<false> { injection, features, rows });
@@ -158,48 +173,105 @@ impl<const BF16: bool> Task for InjectRows<'_, BF16> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
-        let in_tiles = BF16 && I::HAS_TILES;
-        let mut piece = Piece::new(if in_tiles { self.features.channels() } else { 0 });
+        let mut piece = Piece::new(if BF16 && I::HAS_TILES { self.features.channels() } else { 0 });
+        let mut runs = Vec::new();
+        let Injection { moments, content } = self.injection;
         for blocks in self.rows.chunks_exact_mut(GROUP_BLOCKS) {
-            if let Some(panel) = self.injection.panel {
-                if in_tiles {
-                    isa.enter(RowInTiles { panel, features: self.features, blocks: &mut *blocks, piece: &mut piece });
-                } else {
-                    for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
-                        match I::PRODUCT_VECTORS {
-                            4 => moments_of_row::<I, BF16, 4>(isa, panel, self.features, columns),
-                            _ => moments_of_row::<I, BF16, 1>(isa, panel, self.features, columns),
+            let (y, width) = (blocks[0].y, blocks[0].elements.len());
+            let mut is_set = false;
+            for MomentPull { panel, guide } in moments {
+                let positions = Positions { panel, features: self.features, columns: 0..width, weights: &[] };
+                match guide {
+                    Some(guide) if guide.is_empty(y) => continue,
+                    Some(guide) if is_set || !guide.is_whole(y) => {
+                        if !is_set {
+                            clear(blocks);
+                        }
+                        runs.clear();
+                        guide.add_runs(y..y + 1, 0..width, &mut runs);
+                        for Run { columns, .. } in &runs {
+                            let weights = &guide.row(y)[columns.clone()];
+                            let positions = Positions { columns: columns.clone(), weights, ..positions };
+                            moments_of::<I, BF16>(isa, positions, blocks, &mut piece);
                         }
                     }
+                    _ => moments_of::<I, BF16>(isa, positions, blocks, &mut piece),
                 }
+                is_set = true;
             }
-            if let Some(content) = self.injection.content {
-                let add = self.injection.panel.is_some();
+            // No region has anything here.
+            if !is_set && !moments.is_empty() {
+                clear(blocks);
+            }
+            if let Some(content) = content {
                 for row in blocks {
-                    isa.enter(PullRow { content, features: self.features, row, add });
+                    isa.enter(PullRow { content, features: self.features, row, add: !moments.is_empty() });
                 }
             }
         }
     }
 }
 
-/// All positions of a row, VECTORS blocks of channels.
+fn clear(blocks: &mut [RowMut<'_, Lanes>]) {
+    for row in blocks {
+        row.elements.fill(Lanes::ZERO);
+    }
+}
+
+/// Positions of a row, and what their features are multiplied by.
+struct Positions<'a> {
+    panel: &'a MomentPanel,
+    features: &'a FeatureRows,
+    columns: Range<usize>,
+    /// What the products are multiplied by before they are added to what is there; empty to set it to them.
+    weights: &'a [f32],
+}
+
+impl<'a> Positions<'a> {
+    /// The weights from column `x` on.
+    #[inline(always)]
+    fn weights_from(&self, x: usize) -> &'a [f32] {
+        if self.weights.is_empty() { &[] } else { &self.weights[x - self.columns.start..] }
+    }
+}
+
+/// The moments' part at some positions of a row, the four blocks of a group of channels.
 #[inline(always)]
-fn moments_of_row<I: Isa, const BF16: bool, const VECTORS: usize>(
+fn moments_of<I: Isa, const BF16: bool>(
     isa: I,
-    panel: &MomentPanel,
-    features: &FeatureRows,
+    positions: Positions<'_>,
+    blocks: &mut [RowMut<'_, Lanes>],
+    piece: &mut Piece,
+) {
+    if BF16 && I::HAS_TILES {
+        isa.enter(RowInTiles { positions, blocks, piece });
+        return;
+    }
+    for columns in blocks.chunks_exact_mut(I::PRODUCT_VECTORS) {
+        match I::PRODUCT_VECTORS {
+            4 => moments_of_blocks::<I, BF16, 4>(isa, &positions, columns),
+            _ => moments_of_blocks::<I, BF16, 1>(isa, &positions, columns),
+        }
+    }
+}
+
+/// VECTORS blocks of channels.
+#[inline(always)]
+fn moments_of_blocks<I: Isa, const BF16: bool, const VECTORS: usize>(
+    isa: I,
+    positions: &Positions<'_>,
     columns: &mut [RowMut<'_, Lanes>],
 ) {
-    let (first_block, y, width) = (columns[0].block, columns[0].y, columns[0].elements.len());
+    let &Positions { panel, features, .. } = positions;
+    let (first_block, y, end) = (columns[0].block, columns[0].y, positions.columns.end);
     let lines = panel.words() * VECTORS;
     let second = &panel.second[first_block / VECTORS * lines..][..if panel.has_second { lines } else { 0 }];
     let mean = &panel.mean[first_block..][..VECTORS];
-    let mut x = 0;
-    while x < width {
-        let row = PositionRow { mean, second, features, y, x };
+    let mut x = positions.columns.start;
+    while x < end {
+        let row = PositionRow { mean, second, features, weights: positions.weights_from(x), y, x };
         // The same sums, whatever the number of positions side by side.
-        x += match (width - x).min(I::PRODUCT_ROWS) {
+        x += match (end - x).min(I::PRODUCT_ROWS) {
             6 => isa.enter(Kernel::<BF16, 6, VECTORS> { row, columns }),
             5 => isa.enter(Kernel::<BF16, 5, VECTORS> { row, columns }),
             4 => isa.enter(Kernel::<BF16, 4, VECTORS> { row, columns }),
@@ -218,6 +290,8 @@ struct PositionRow<'a> {
     /// `[words][VECTORS]`, or empty.
     second: &'a [Lanes],
     features: &'a FeatureRows,
+    /// See [`Positions::weights`]; from `x` on.
+    weights: &'a [f32],
     y: usize,
     x: usize,
 }
@@ -233,7 +307,7 @@ impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) -> usize {
-        let PositionRow { mean, second, features, y, x } = self.row;
+        let PositionRow { mean, second, features, weights, y, x } = self.row;
         let mut sums = [[isa.splat(0.0); VECTORS]; ROWS];
         for sums in &mut sums {
             for (sum, mean) in sums.iter_mut().zip(mean) {
@@ -272,8 +346,13 @@ impl<const BF16: bool, const ROWS: usize, const VECTORS: usize> Task for Kernel<
             }
         }
         for (vector, column) in self.columns.iter_mut().enumerate() {
-            for (sums, line) in sums.iter().zip(&mut column.elements[x..]) {
-                isa.store(sums[vector], line);
+            for (position, (sums, line)) in sums.iter().zip(&mut column.elements[x..]).enumerate() {
+                let value = if weights.is_empty() {
+                    sums[vector]
+                } else {
+                    isa.mul_add(isa.splat(weights[position]), sums[vector], isa.load(line))
+                };
+                isa.store(value, line);
             }
         }
         ROWS
@@ -291,7 +370,7 @@ fn packed_positions<I: Isa, const ROWS: usize>(isa: I, [lower, upper]: [&[Lanes]
     packed
 }
 
-/// One row of one block: sets it to 2 w (F - P), or adds that.
+/// One row of one block: sets it to 2 w e (F - P), or adds that.
 struct PullRow<'a, 'map> {
     content: ContentPull<'a>,
     features: &'a FeatureRows,
@@ -305,12 +384,14 @@ impl Task for PullRow<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let RowMut { block, y, elements } = self.row;
-        let factor = isa.splat(self.content.twice_weight);
-        let features = self.features.row(*block, *y);
-        let targets = self.content.target.row(*block, *y);
-        for ((line, feature), target) in elements.iter_mut().zip(features).zip(targets) {
+        let ContentPull { target, twice_weight, emphasis } = self.content;
+        let factor = isa.splat(twice_weight);
+        let (features, targets) = (self.features.row(*block, *y), target.row(*block, *y));
+        let emphasis = emphasis.map_or(&[][..], |emphasis| &emphasis[*y * elements.len()..][..elements.len()]);
+        for (x, ((line, feature), target)) in elements.iter_mut().zip(features).zip(targets).enumerate() {
             let difference = isa.sub(isa.load(feature), isa.load(target));
             let before = if self.add { isa.load(line) } else { isa.splat(0.0) };
+            let factor = if emphasis.is_empty() { factor } else { isa.mul(factor, isa.splat(emphasis[x])) };
             isa.store(isa.mul_add(factor, difference, before), line);
         }
     }
@@ -361,10 +442,13 @@ mod tests {
             let by_content = parts != 0;
             for (set, precision) in InstructionSet::available().into_iter().flat_map(|set| [(set, Precision::F32), (set, Precision::Bf16)]) {
                 let mut panel = MomentPanel::new(set, channels);
-                panel.fill(&gradients, 2, precision);
-                let content = ContentPull { target: &target, twice_weight: 3.0 };
-                let injection =
-                    Injection { panel: by_moments.then_some(&panel), content: by_content.then_some(content) };
+                panel.fill(&gradients, 2.0, precision);
+                let content = ContentPull { target: &target, twice_weight: 3.0, emphasis: None };
+                let pull = [MomentPull { panel: &panel, guide: None }];
+                let injection = Injection {
+                    moments: if by_moments { &pull } else { &[] },
+                    content: by_content.then_some(content),
+                };
                 let mut out = FeatureRows::new(channels, height, width, height);
                 let cut = 4.min(height);
                 inject(set, injection, &features, &mut out, 0..cut);

@@ -18,6 +18,7 @@ mod amx;
 pub mod buffer;
 pub mod direct;
 pub mod distance;
+pub mod guides;
 pub mod injection;
 pub mod isa;
 mod maps;
@@ -177,9 +178,6 @@ impl CpuEngine {
     /// A request or a strategy that does not pass its own check, or more memory than the limit.
     pub fn plan(&self, request: &SessionRequest) -> Result<Plan, EngineError> {
         request.check()?;
-        if request.guides != crate::guides::Guides::default() {
-            return Err(EngineError::NoGuides { engine: "this engine".into() });
-        }
         if let Some(strategy) = self.strategy {
             strategy.check()?;
             let plan = Plan::new(request, strategy);

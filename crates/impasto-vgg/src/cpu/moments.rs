@@ -7,6 +7,9 @@
 //!   second[16 i + r, 16 j + lane] += F_i[position][r] * F_j[position][lane]      16 sums of 16 lanes in registers
 //! ```
 //!
+//! With a guide, each term counts as much as the guide says: the line on the right is multiplied by it, unless it is 1, and
+//! where it is 0 nothing is done.
+//!
 //! Sums are kept in f32 over a *chunk* of positions, 4 rows by 128 columns at most, and in f64 across chunks. Chunks lie
 //! on a grid that starts at the map's corner, and each is added in the order of its rows of tiles to one of a fixed number
 //! of *parts* (row of tiles modulo the parts); the parts are added up at the end. So the sums are the same bits however
@@ -17,6 +20,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::buffer::FeatureRows;
+use super::guides::{Guide, Run};
 use super::isa::{InstructionSet, Isa, LANES, Lanes, Task};
 use crate::engine::Moments;
 use crate::layers::Layer;
@@ -93,19 +97,20 @@ impl MomentSums {
         });
     }
 
-    /// Adds rows of the layer's map; they start at a multiple of 4 and end at one or with the map. Runs on the current
-    /// rayon pool.
-    pub fn add(&mut self, set: InstructionSet, map: &FeatureRows, rows: Range<usize>) {
+    /// Adds rows of the layer's map, as far as a guide counts them; they start at a multiple of 4 and end at one or with the
+    /// map. Runs on the current rayon pool.
+    pub fn add(&mut self, set: InstructionSet, map: &FeatureRows, guide: Option<Guide<'_>>, rows: Range<usize>) {
         debug_assert_eq!(map.channels(), self.channels);
         debug_assert!(rows.start.is_multiple_of(TILE_ROWS));
         debug_assert!(rows.end.is_multiple_of(TILE_ROWS) || rows.end == map.height());
         self.shares.par_iter_mut().with_max_len(1).for_each(|share| {
-            set.run(AddRows { share, map, rows: rows.clone() });
+            set.run(AddRows { share, map, guide, rows: rows.clone() });
         });
     }
 
-    /// Adds all parts up and gives the moments; the sums are spent. Runs on the current rayon pool.
-    pub fn finish(&mut self, layer: Layer, positions: u64) -> Moments {
+    /// Adds all parts up and gives the moments of a map of so many positions, whose guide has the sum `divisor`; the sums are
+    /// spent. Runs on the current rayon pool.
+    pub fn finish(&mut self, layer: Layer, positions: u64, divisor: f64) -> Moments {
         let (totals, others) = self.shares.split_at_mut(groups_of(self.channels));
         let groups = totals.len();
         totals.par_iter_mut().enumerate().for_each(|(group, total)| {
@@ -115,7 +120,7 @@ impl MomentSums {
                 total.second.iter_mut().zip(&share.second).for_each(|(sum, value)| *sum += value);
             }
         });
-        let (channels, divisor) = (self.channels, positions as f64);
+        let channels = self.channels;
         let (mut mean, mut second) = (vec![0.0; channels], vec![0.0; channels * channels]);
         // By block i: the tiles of each j <= i.
         let mut tiles_of: Vec<&[[f64; TILE_SUMS]]> = vec![&[]; channels / LANES];
@@ -129,7 +134,7 @@ impl MomentSums {
             }
         }
         // Sixteen rows at a time, each written from end to end: what lies behind the diagonal is read from the tile that lies
-        // across it.
+        // across it. (Guided products round differently on both sides of the diagonal: only those before it are read.)
         second.par_chunks_mut(LANES * channels).enumerate().for_each(|(i, rows)| {
             for (row, values) in rows.chunks_exact_mut(channels).enumerate() {
                 for (j, values) in values.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
@@ -137,6 +142,11 @@ impl MomentSums {
                         if j <= i { (&tiles_of[i][j], row * LANES, 1) } else { (&tiles_of[j][i], row, LANES) };
                     for (value, sum) in values.iter_mut().zip(tile[first..].iter().step_by(step)) {
                         *value = sum / divisor;
+                    }
+                    if j == i {
+                        for (lane, value) in values.iter_mut().enumerate().skip(row + 1) {
+                            *value = tile[lane * LANES + row] / divisor;
+                        }
                     }
                 }
             }
@@ -149,6 +159,7 @@ impl MomentSums {
 struct AddRows<'a> {
     share: &'a mut Share,
     map: &'a FeatureRows,
+    guide: Option<Guide<'a>>,
     rows: Range<usize>,
 }
 
@@ -157,13 +168,26 @@ impl Task for AddRows<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let AddRows { share, map, rows } = self;
+        let AddRows { share, map, guide, rows } = self;
+        let mut runs = Vec::new();
         let tile_rows = rows.start / TILE_ROWS..rows.end.div_ceil(TILE_ROWS);
         for tile_row in tile_rows.filter(|tile_row| tile_row % share.parts == share.part) {
             let rows = tile_row * TILE_ROWS..((tile_row + 1) * TILE_ROWS).min(map.height());
             for start in (0..map.width()).step_by(CHUNK_COLUMNS) {
                 let columns = start..(start + CHUNK_COLUMNS).min(map.width());
-                let chunk = Chunk { map, rows: rows.clone(), columns };
+                runs.clear();
+                match guide {
+                    Some(guide) => guide.add_runs(rows.clone(), columns, &mut runs),
+                    None => {
+                        for y in rows.clone() {
+                            runs.push(Run { y, columns: columns.clone(), weights: &[] });
+                        }
+                    }
+                }
+                if runs.is_empty() {
+                    continue;
+                }
+                let chunk = Chunk { map, runs: &runs };
                 let mut tiles = share.second.as_chunks_mut::<TILE_SUMS>().0;
                 for (&i, mean) in share.blocks.iter().zip(share.mean.as_chunks_mut::<LANES>().0) {
                     isa.enter(AddMean { chunk: &chunk, block: i, mean });
@@ -199,18 +223,17 @@ fn add_products<I: Isa>(isa: I, chunk: &Chunk<'_>, i: usize, second: &mut [[f64;
     }
 }
 
-/// Some rows and columns of a map.
+/// Some rows and columns of a map, as far as they count.
 struct Chunk<'a> {
     map: &'a FeatureRows,
-    rows: Range<usize>,
-    columns: Range<usize>,
+    runs: &'a [Run<'a>],
 }
 
 impl Chunk<'_> {
-    /// The chunk's rows in one block of channels.
+    /// A run in one block of channels.
     #[inline(always)]
-    fn row(&self, block: usize, y: usize) -> &[Lanes] {
-        &self.map.row(block, y)[self.columns.clone()]
+    fn lines(&self, block: usize, run: &Run<'_>) -> &[Lanes] {
+        run.of(self.map.row(block, run.y))
     }
 }
 
@@ -227,9 +250,16 @@ impl Task for AddMean<'_> {
     fn run<I: Isa>(self, isa: I) {
         // Four chains, so that additions do not wait for each other.
         let mut sums = [isa.splat(0.0); 4];
-        for y in self.chunk.rows.clone() {
-            let row = self.chunk.row(self.block, y);
-            let (quads, rest) = row.as_chunks::<4>();
+        for run in self.chunk.runs {
+            let lines = self.chunk.lines(self.block, run);
+            if !run.weights.is_empty() {
+                for (position, (line, weight)) in lines.iter().zip(run.weights).enumerate() {
+                    let sum = &mut sums[position % 4];
+                    *sum = isa.mul_add(isa.load(line), isa.splat(*weight), *sum);
+                }
+                continue;
+            }
+            let (quads, rest) = lines.as_chunks::<4>();
             for quad in quads {
                 for (sum, line) in sums.iter_mut().zip(quad) {
                     *sum = isa.add(*sum, isa.load(line));
@@ -261,15 +291,13 @@ impl<const BLOCKS: usize> Task for AddSecond<'_, BLOCKS> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let mut sums = [[Lanes::ZERO; BLOCKS]; LANES];
-        for y in self.chunk.rows.clone() {
-            let left = self.chunk.row(self.i, y);
-            let right: [_; BLOCKS] = std::array::from_fn(|block| self.chunk.row(self.j + block, y));
-            // As many sums as fit the registers beside a line of each block.
-            match I::PRODUCT_ROWS * I::PRODUCT_VECTORS {
-                16.. if BLOCKS > 1 => outer_products::<I, 8, BLOCKS>(isa, left, right, &mut sums),
-                16.. => outer_products::<I, 16, BLOCKS>(isa, left, right, &mut sums),
-                4.. => outer_products::<I, 4, BLOCKS>(isa, left, right, &mut sums),
-                _ => outer_products::<I, 2, BLOCKS>(isa, left, right, &mut sums),
+        for run in self.chunk.runs {
+            let left = self.chunk.lines(self.i, run);
+            let right: [_; BLOCKS] = std::array::from_fn(|block| self.chunk.lines(self.j + block, run));
+            if run.weights.is_empty() {
+                products_of_run::<I, false, BLOCKS>(isa, left, right, &[], &mut sums);
+            } else {
+                products_of_run::<I, true, BLOCKS>(isa, left, right, run.weights, &mut sums);
             }
         }
         for (block, second) in self.second.iter_mut().enumerate() {
@@ -282,14 +310,34 @@ impl<const BLOCKS: usize> Task for AddSecond<'_, BLOCKS> {
     }
 }
 
-/// sums[r][block] += left[position][r] * right[block][position], ROWS of the sixteen r at a time.
+/// As many sums at a time as fit the registers beside a line of each block.
 #[inline(always)]
-fn outer_products<I: Isa, const ROWS: usize, const BLOCKS: usize>(
+fn products_of_run<I: Isa, const GUIDED: bool, const BLOCKS: usize>(
     isa: I,
     left: &[Lanes],
     right: [&[Lanes]; BLOCKS],
+    weights: &[f32],
     sums: &mut [[Lanes; BLOCKS]; LANES],
 ) {
+    match I::PRODUCT_ROWS * I::PRODUCT_VECTORS {
+        16.. if BLOCKS > 1 => outer_products::<I, GUIDED, 8, BLOCKS>(isa, left, right, weights, sums),
+        16.. => outer_products::<I, GUIDED, 16, BLOCKS>(isa, left, right, weights, sums),
+        4.. => outer_products::<I, GUIDED, 4, BLOCKS>(isa, left, right, weights, sums),
+        _ => outer_products::<I, GUIDED, 2, BLOCKS>(isa, left, right, weights, sums),
+    }
+}
+
+/// sums[r][block] += left[position][r] * right[block][position], times the position's weight where there are some; ROWS of
+/// the sixteen r at a time.
+#[inline(always)]
+fn outer_products<I: Isa, const GUIDED: bool, const ROWS: usize, const BLOCKS: usize>(
+    isa: I,
+    left: &[Lanes],
+    right: [&[Lanes]; BLOCKS],
+    weights: &[f32],
+    sums: &mut [[Lanes; BLOCKS]; LANES],
+) {
+    let weights = if GUIDED { &weights[..left.len()] } else { &[] };
     let right = right.map(|row| &row[..left.len()]);
     for (part, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
         let mut registers = [[isa.splat(0.0); BLOCKS]; ROWS];
@@ -302,6 +350,12 @@ fn outer_products<I: Isa, const ROWS: usize, const BLOCKS: usize>(
             let mut lines = [isa.splat(0.0); BLOCKS];
             for (line, row) in lines.iter_mut().zip(&right) {
                 *line = isa.load(&row[position]);
+            }
+            if GUIDED {
+                let weight = isa.splat(weights[position]);
+                for line in &mut lines {
+                    *line = isa.mul(weight, *line);
+                }
             }
             for (registers, value) in registers.iter_mut().zip(&left.0.as_chunks::<ROWS>().0[part]) {
                 let value = isa.splat(*value);
@@ -348,9 +402,9 @@ mod tests {
                 let mut sums = MomentSums::new(channels);
                 sums.clear();
                 let cut = cut * TILE_ROWS % height.next_multiple_of(TILE_ROWS);
-                sums.add(set, &map, 0..cut);
-                sums.add(set, &map, cut..height);
-                let moments = sums.finish(Layer::all().next().unwrap(), positions as u64);
+                sums.add(set, &map, None, 0..cut);
+                sums.add(set, &map, None, cut..height);
+                let moments = sums.finish(Layer::all().next().unwrap(), positions as u64, positions);
                 for a in (0..channels).step_by(7) {
                     let sum: i64 = planes[a].iter().sum();
                     prop_assert_eq!(moments.mean[a], sum as f64 / positions);

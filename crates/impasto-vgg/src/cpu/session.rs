@@ -11,7 +11,7 @@ use super::matching::add_samples;
 use super::taps::Taps;
 use crate::engine::{FeatureMap, Observation, ObservationGradients, Precision, Session, SessionRequest};
 use crate::error::EngineError;
-use crate::guides::Guides;
+use crate::guides::{Guides, TapGuides};
 use crate::layers::Layer;
 use crate::matching::{Bank, MatchedTap, Matches};
 use crate::plan::{Operation, Plan, TILE_ROWS};
@@ -30,6 +30,8 @@ pub struct CpuSession {
     has_content: bool,
     has_banks: bool,
     has_matches: bool,
+    has_guides: bool,
+    has_emphasis: bool,
     has_observed: bool,
     profile: Profile,
 }
@@ -52,6 +54,7 @@ impl CpuSession {
         let image = vec![0.0; if needs_image(&plan) { request.picture_len() } else { 0 }];
         let has_content = request.content_taps.is_empty();
         let [has_banks, has_matches] = [request.matched_taps.is_empty(); 2];
+        let (has_guides, has_emphasis) = (request.guides.regions == 0, !request.guides.emphasis);
         let (has_observed, profile) = (false, Profile::default());
         CpuSession {
             engine,
@@ -63,6 +66,8 @@ impl CpuSession {
             has_content,
             has_banks,
             has_matches,
+            has_guides,
+            has_emphasis,
             has_observed,
             profile,
         }
@@ -281,6 +286,22 @@ impl Session for CpuSession {
         Ok(())
     }
 
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.request.check_guides(&guides)?;
+        self.has_observed = false;
+        self.taps.set_guides(guides);
+        self.has_guides = true;
+        Ok(())
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.request.check_emphasis(map)?;
+        self.has_observed = false;
+        self.taps.set_emphasis(map, self.request.height, self.request.width);
+        self.has_emphasis = true;
+        Ok(())
+    }
+
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.request.check_picture(image)?;
         if !self.has_content {
@@ -288,6 +309,12 @@ impl Session for CpuSession {
         }
         if !self.has_matches {
             return Err(EngineError::NO_MATCHES);
+        }
+        if !self.has_guides {
+            return Err(EngineError::NO_MASKS);
+        }
+        if !self.has_emphasis {
+            return Err(EngineError::NO_EMPHASIS);
         }
         if needs_image(&self.plan) {
             self.image.copy_from_slice(image);

@@ -11,6 +11,7 @@ use impasto_vgg::{
     ReferenceEngine, SessionRequest, Weights,
 };
 
+use super::guides::Maps;
 use super::random::{Random, all_layers};
 use super::subjects::Subject;
 use super::{relative_l2, relative_max, widen};
@@ -81,9 +82,10 @@ pub fn decided_picture(random: &mut Random, request: &SessionRequest, deepest: L
 
 /// One evaluation: content set, forward, and backward with derivatives that depend on `seed` and on nothing that an
 /// engine computed.
-fn evaluate(engine: &dyn Engine, request: &SessionRequest, pictures: &Pictures) -> (Observation, Vec<f32>) {
+pub fn evaluate(engine: &dyn Engine, request: &SessionRequest, pictures: &Pictures) -> (Observation, Vec<f32>) {
     let mut session = engine.session(request).unwrap();
     session.set_content(&pictures.content).unwrap();
+    pictures.maps.give_to(&mut *session);
     let observed = session.forward(&pictures.image).unwrap();
     let mut pixels = vec![f32::NAN; request.picture_len()];
     session.backward(&pictures.gradients, &mut pixels).unwrap();
@@ -94,6 +96,7 @@ fn evaluate(engine: &dyn Engine, request: &SessionRequest, pictures: &Pictures) 
 pub struct Pictures {
     pub content: Vec<f32>,
     pub image: Vec<f32>,
+    pub maps: Maps,
     pub gradients: ObservationGradients,
     expected: Observation,
     /// |F| at each content tap.
@@ -102,23 +105,29 @@ pub struct Pictures {
 }
 
 pub fn pictures(request: &SessionRequest, seed: u64) -> Pictures {
+    guided_pictures(request, Maps::default(), seed)
+}
+
+/// As [`pictures`], with masks and an emphasis.
+pub fn guided_pictures(request: &SessionRequest, maps: Maps, seed: u64) -> Pictures {
     let mut random = Random(seed);
     let content = random.picture(request.height, request.width);
     let image = decided_picture(&mut random, request, request.deepest_tap().unwrap());
     let mut session = ReferenceEngine::new(Weights::embedded()).session(request).unwrap();
     session.set_content(&content).unwrap();
+    maps.give_to(&mut *session);
     let expected = session.forward(&image).unwrap();
     let gradients = random.gradients(&expected);
     let mut expected_pixels = vec![0.0; request.picture_len()];
     session.backward(&gradients, &mut expected_pixels).unwrap();
     let deepest = request.deepest_tap().unwrap();
-    let maps = network(request).forward(&image, request.height, request.width, deepest);
+    let features = network(request).forward(&image, request.height, request.width, deepest);
     let norms = request
         .content_taps
         .iter()
-        .map(|layer| maps[layer.index()].values.iter().map(|value| value * value).sum::<f64>().sqrt());
+        .map(|layer| features[layer.index()].values.iter().map(|value| value * value).sum::<f64>().sqrt());
     let norms = norms.collect();
-    Pictures { content, image, gradients, expected, norms, expected_pixels }
+    Pictures { content, image, maps, gradients, expected, norms, expected_pixels }
 }
 
 fn check_observation(what: &str, ours: &Observation, pictures: &Pictures) {
@@ -137,27 +146,33 @@ fn check_observation(what: &str, ours: &Observation, pictures: &Pictures) {
             (difference.abs() / norm, SMALL_DISTANCE_BOUND)
         } else {
             let difference = ours.sum_of_squares - expected.sum_of_squares;
-            (difference.abs() / expected.sum_of_squares, DISTANCE_BOUND)
+            let relative = difference.abs() / expected.sum_of_squares;
+            // An emphasis may leave nothing.
+            (if difference == 0.0 { 0.0 } else { relative }, DISTANCE_BOUND)
         };
         assert!(error <= bound, "{what}: the distance at {} is off by {error:e}", ours.layer);
     }
 }
 
 fn check_case(subjects: &[Subject], request: &SessionRequest, seed: u64) {
-    let pictures = pictures(request, seed);
+    check_pictures(subjects, request, &pictures(request, seed));
+}
+
+pub fn check_pictures(subjects: &[Subject], request: &SessionRequest, pictures: &Pictures) {
     for subject in subjects {
         let what = format!(
-            "{} at {}x{} {:?} {:?} style {:?} content {:?}",
+            "{} at {}x{} {:?} {:?} style {:?} content {:?} {:?}",
             subject.name,
             request.height,
             request.width,
             request.pooling,
             request.border,
             request.style_taps,
-            request.content_taps
+            request.content_taps,
+            request.guides
         );
-        let (observed, pixels) = evaluate(&*subject.engine(2), request, &pictures);
-        check_observation(&what, &observed, &pictures);
+        let (observed, pixels) = evaluate(&*subject.engine(2), request, pictures);
+        check_observation(&what, &observed, pictures);
         let (ours, expected) = (widen(&pixels), widen(&pictures.expected_pixels));
         let (error, bound) = if request.height * request.width > DECIDED_POSITIONS {
             (relative_l2(&ours, &expected), TURNED_BOUND)
@@ -299,10 +314,10 @@ pub fn without_a_way_back_the_same_is_seen(subjects: &[Subject]) {
 }
 
 /// Derivatives that pull on nothing.
-fn none_for(request: &SessionRequest) -> ObservationGradients {
+pub fn none_for(request: &SessionRequest) -> ObservationGradients {
     let none = MomentGradients { mean: Vec::new(), second: Vec::new() };
     ObservationGradients {
-        moments: vec![none; request.style_taps.len()],
+        moments: vec![none; request.moment_places().count()],
         distances: vec![0.0; request.content_taps.len()],
         matched: vec![0.0; request.matched_taps.len()],
     }

@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod errors;
 pub mod golden;
+pub mod guides;
 pub mod matching;
 pub mod paper;
 pub mod random;

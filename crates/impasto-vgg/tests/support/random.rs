@@ -19,6 +19,11 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
+    /// Uniform in `0.0..1.0`.
+    pub fn unit(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u32 << 24) as f32
+    }
+
     /// A picture `[3, height, width]`: patches of colour with noise on them, 0..255.
     pub fn picture(&mut self, height: usize, width: usize) -> Vec<f32> {
         let mut picture = vec![0.0; 3 * height * width];

@@ -1,8 +1,8 @@
 //! S F in tile registers: a piece of a row of positions is rounded to bfloat16 into a buffer, multiplied by a panel of S, and
 //! what comes out is added to the means.
 
-use super::MomentPanel;
-use crate::cpu::buffer::{FeatureRows, RowMut};
+use super::Positions;
+use crate::cpu::buffer::RowMut;
 use crate::cpu::isa::{Isa, LANES, Lanes, Task};
 use crate::cpu::panels::GROUP_BLOCKS;
 use crate::cpu::tiles::{TileOperands, TilePlace};
@@ -26,12 +26,10 @@ impl Piece {
     }
 }
 
-/// All positions of a row, the four blocks of a group of channels.
+/// Positions of a row, the four blocks of a group of channels.
 pub struct RowInTiles<'a, 'map> {
-    /// S and m.
-    pub panel: &'a MomentPanel,
-    /// The tap's map.
-    pub features: &'a FeatureRows,
+    /// Which, and what they are multiplied by.
+    pub positions: Positions<'a>,
     /// The row in each of the four blocks.
     pub blocks: &'a mut [RowMut<'map, Lanes>],
     /// What is worked in.
@@ -43,14 +41,16 @@ impl Task for RowInTiles<'_, '_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let RowInTiles { panel, features, blocks, piece } = self;
-        let (first_block, y, width) = (blocks[0].block, blocks[0].y, blocks[0].elements.len());
+        let RowInTiles { positions: all, blocks, piece } = self;
+        let Positions { panel, features, .. } = all;
+        let (first_block, y, end) = (blocks[0].block, blocks[0].y, all.columns.end);
         let mean = &panel.mean[first_block..][..GROUP_BLOCKS];
         let panel_len = panel.words() * GROUP_BLOCKS;
         let weights = &panel.second[first_block / GROUP_BLOCKS * panel_len..][..panel_len];
         let chunks = if panel.has_second { features.channels() / (2 * LANES) } else { 0 };
-        for start in (0..width).step_by(PIECE_POSITIONS) {
-            let positions = start..(start + PIECE_POSITIONS).min(width);
+        for start in all.columns.clone().step_by(PIECE_POSITIONS) {
+            let positions = start..(start + PIECE_POSITIONS).min(end);
+            let guide = all.weights_from(start);
             for chunk in 0..chunks {
                 let [lower, upper] = [0, 1].map(|half| &features.row(2 * chunk + half, y)[positions.clone()]);
                 for (place, (lower, upper)) in lower.iter().zip(upper).enumerate() {
@@ -72,9 +72,14 @@ impl Task for RowInTiles<'_, '_> {
             isa.tile_products(operands, std::iter::once(TilePlace { inputs: 0, weights: 0, sums: 0 }));
             for (vector, (row, mean)) in blocks.iter_mut().zip(mean).enumerate() {
                 let mean = isa.load(mean);
-                for (line, sums) in row.elements[positions.clone()].iter_mut().zip(piece.sums.chunks(GROUP_BLOCKS)) {
+                let pairs = row.elements[positions.clone()].iter_mut().zip(piece.sums.chunks(GROUP_BLOCKS));
+                for (place, (line, sums)) in pairs.enumerate() {
                     let sum = if chunks > 0 { isa.load(&sums[vector]) } else { isa.splat(0.0) };
-                    isa.store(isa.add(mean, sum), line);
+                    let mut value = isa.add(mean, sum);
+                    if !guide.is_empty() {
+                        value = isa.mul_add(isa.splat(guide[place]), value, isa.load(line));
+                    }
+                    isa.store(value, line);
                 }
             }
         }
