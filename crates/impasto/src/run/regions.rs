@@ -18,6 +18,9 @@ use crate::picture::Picture;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{Region, Rest, check_paintings};
 
+/// Less of a mask than this is none of it.
+const LEAST_LIGHTNESS: f64 = 1.0 / 512.0;
+
 /// The images of one of a recipe's regions.
 #[derive(Clone, Debug)]
 pub struct RegionImages {
@@ -208,7 +211,13 @@ fn lightness(picture: &Picture) -> Vec<f32> {
     let [red, green, blue] = [0, 1, 2].map(|channel| picture.plane(channel));
     let of_pixel = |place: usize| {
         let [red, green, blue] = [red, green, blue].map(|plane| f64::from(plane[place]));
-        ((0.299 * red + 0.587 * green + 0.114 * blue) / 255.0).clamp(0.0, 1.0) as f32
+        let lightness = (0.299 * red + 0.587 * green + 0.114 * blue) / 255.0;
+        // Less than half a level of a mask's file is a rounding of what brought it to size.
+        match lightness {
+            ..LEAST_LIGHTNESS => 0.0,
+            lightness if lightness > 1.0 - LEAST_LIGHTNESS => 1.0,
+            lightness => lightness as f32,
+        }
     };
     (0..red.len()).map(of_pixel).collect()
 }
@@ -221,9 +230,8 @@ fn share_out(masks: &mut [f32], positions: usize) -> Vec<f32> {
         if sum > 1.0 {
             masks.iter_mut().skip(place).step_by(positions).for_each(|value| *value /= sum);
         }
-        // Less than half a level of a mask's file is a rounding.
         let left = 1.0 - sum;
-        rest.push(if left > 1.0 / 512.0 { left } else { 0.0 });
+        rest.push(if left > LEAST_LIGHTNESS as f32 { left } else { 0.0 });
     }
     rest
 }
