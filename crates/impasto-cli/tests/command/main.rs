@@ -25,6 +25,7 @@ mod paint;
 #[cfg(unix)]
 mod pipes;
 mod recipes;
+mod regions;
 mod report;
 mod reports;
 #[cfg(unix)]
