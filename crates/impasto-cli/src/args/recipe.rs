@@ -7,7 +7,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{
-    Balance, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss, parse_layers,
+    Balance, Colours, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size, Start, StyleLoss,
+    parse_layers,
 };
 use impasto_job::Order;
 use impasto_vgg::formats::ChannelOrder;
@@ -155,7 +156,14 @@ pub struct RecipeArguments {
     /// Share of each painting, in their order (2,1)
     #[arg(long, value_name = "SHARE,...", value_delimiter = ',')]
     pub style_blend: Option<Vec<f64>>,
-    /// Keep the photo's colours and paint brightness alone
+    /// Whose colours the picture has: the painting's, as painted, or the photo's, in one of three ways
+    ///
+    /// painting leaves them as they were painted. photo takes the photo's, place by place, and paints brightness alone. match brings
+    /// the painted colours as a whole to the photo's, by their mean and covariance in Oklab, so that strokes keep colours of their own.
+    /// photo-before does that to the painting before it is looked at, and paints with what comes of it.
+    #[arg(long, value_name = "WHOSE", alias = "colors", value_parser = choice::<Colours>(&Colours::NAMES))]
+    pub colours: Option<Colours>,
+    /// Keep the photo's colours and paint brightness alone: --colours photo
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub original_colors: Option<bool>,
 }
@@ -229,6 +237,7 @@ impl RecipeArguments {
             weights_input: self.weights_input,
             style_scale: self.style_scale,
             style_blend: self.style_blend.clone(),
+            colours: self.colours,
             original_colors: self.original_colors,
             ..Recipe::default()
         })
@@ -262,18 +271,19 @@ where
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use impasto::recipe::StyleLoss;
+    use impasto::recipe::{Colours, StyleLoss};
 
     use crate::args::Arguments;
 
     #[test]
     fn every_name_of_a_choice_is_a_name_of_the_recipe() {
-        let losses = &StyleLoss::NAMES[..];
+        let (losses, colours) = (&StyleLoss::NAMES[..], &Colours::NAMES[..]);
         for (option, names) in [
             ("--optimizer", &["lbfgs", "adam"][..]),
             ("--pool", &["avg", "max"]),
             ("--border", &["zero", "replicate"]),
             ("--style-loss", losses),
+            ("--colours", colours),
         ] {
             for name in names {
                 let typed = ["impasto", "paint", "c.png", "s.png", "-o", "o.png", option, name];

@@ -36,8 +36,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use choices::{
-    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss,
-    TotalVariationForm,
+    Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm,
+    StyleLoss, TotalVariationForm,
 };
 pub use error::RecipeError;
 pub use nearest::nearest;
@@ -45,7 +45,7 @@ pub use size::Size;
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The first format with matched features; before it there were none.
 const MATCH_FORMAT: u32 = 3;
@@ -208,7 +208,10 @@ pub struct Recipe {
     pub style_scale: Option<f64>,
     /// Shares of several style images, in their order; they are normalised to sum to 1. Empty for equal shares.
     pub style_blend: Option<Vec<f64>>,
-    /// Keep the content image's colours: only brightness is painted.
+    /// Whose colours the picture has.
+    pub colours: Option<Colours>,
+    /// Keep the content image's colours: only brightness is painted. The same as `colours` photo, and `false` as any other; where
+    /// both are given, they have to agree.
     pub original_colors: Option<bool>,
 }
 
@@ -288,8 +291,8 @@ impl Recipe {
         schema::of_recipe()
     }
 
-    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, and a
-    /// `weights_input` where it has other `weights`.
+    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, a
+    /// `weights_input` where it has other `weights`, and of `colours` and `original_colors` one where it has the other.
     ///
     /// ```
     /// use impasto::recipe::Recipe;
@@ -355,6 +358,7 @@ impl Recipe {
             style_fit,
             style_scale,
             style_blend,
+            colours,
             original_colors,
         );
         if over.tv_weight.is_some() {
@@ -362,6 +366,9 @@ impl Recipe {
         }
         if over.weights.is_some() {
             varied.weights_input = over.weights_input;
+        }
+        if over.colours.is_some() || over.original_colors.is_some() {
+            (varied.colours, varied.original_colors) = (over.colours, over.original_colors);
         }
         varied
     }

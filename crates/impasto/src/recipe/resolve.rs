@@ -12,8 +12,8 @@ use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
-    Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+    Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
+    Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
@@ -83,6 +83,7 @@ pub struct ResolvedRecipe {
     pub style_fit: StyleFit,
     pub style_scale: f64,
     pub style_blend: Vec<f64>,
+    pub colours: Colours,
     pub original_colors: bool,
 }
 
@@ -162,6 +163,7 @@ impl Recipe {
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.
     fn over(&self, preset: &Preset) -> Result<ResolvedRecipe, RecipeError> {
         let (tv_weight, tv_form) = self.total_variation(preset)?;
+        let colours = self.said_colours()?;
         Ok(ResolvedRecipe {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -212,13 +214,26 @@ impl Recipe {
             style_fit: self.style_fit.unwrap_or(preset.style_fit),
             style_scale: self.style_scale.unwrap_or(1.0),
             style_blend: self.style_blend.clone().unwrap_or_default(),
-            original_colors: self.original_colors.unwrap_or(false),
+            colours,
+            original_colors: colours == Colours::Photo,
         })
     }
 
     /// The least short edge where none was given: who asks for a number of sizes gets them, as far as the network sees something.
     fn least_short_edge_px(&self, preset: &Preset) -> u32 {
         if self.levels.is_some() { preset.coarsest_px.min(LEAST_SHORT_EDGE_PX) } else { preset.coarsest_px }
+    }
+
+    /// Whose colours are asked for, by either of two names.
+    fn said_colours(&self) -> Result<Colours, RecipeError> {
+        match (self.colours, self.original_colors) {
+            (Some(colours), Some(original)) if original != (colours == Colours::Photo) => {
+                Err(RecipeError::ColoursTwice { original, colours: colours.name() })
+            }
+            (Some(colours), _) => Ok(colours),
+            (None, Some(true)) => Ok(Colours::Photo),
+            (None, _) => Ok(Colours::Painting),
+        }
     }
 
     /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.

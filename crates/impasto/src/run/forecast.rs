@@ -20,7 +20,7 @@ use crate::objective::{Objective, request, style_loss_bytes, style_moments, styl
 use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{OptimizerKind, StyleLoss};
+use crate::recipe::{Colours, OptimizerKind, StyleLoss};
 use crate::run::scales::{Scale, style_size};
 
 pub use crate::recipe::history::{HISTORY_BYTES, LEAST_HISTORY, affordable_history};
@@ -147,7 +147,7 @@ pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels
 fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     let mixes_photo = recipe.match_photo > 0.0 && !recipe.counted_match_layers().is_empty();
     // It is mixed with the picture in another.
-    let pictures = 3 + u64::from(recipe.original_colors) + 2 * u64::from(mixes_photo);
+    let pictures = 3 + u64::from(recipe.colours == Colours::Photo) + 2 * u64::from(mixes_photo);
     let pixels = (full.width * full.height) as u64;
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));

@@ -12,6 +12,7 @@
 
 pub mod balance;
 pub mod checkpoint;
+pub mod colours;
 pub mod forecast;
 mod matching;
 pub mod scales;
@@ -22,12 +23,12 @@ use impasto_vgg::{Bank, Engine, EngineError, History, SessionRequest};
 use crate::objective::matching::{add_to_banks, matched_taps};
 use crate::objective::{Losses, Objective, request, style_moments};
 use crate::optimiser::{Optimiser, Rejection, Step, optimiser};
-use crate::picture::colour::with_colours_of;
 use crate::picture::{Picture, PictureError};
 use crate::recipe::RecipeError;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use checkpoint::{Checkpoint, Place, Snapshot};
+use colours::{Paintings, ShownColours};
 use matching::Matching;
 use start::{StartImages, carried_up, start_picture};
 
@@ -95,17 +96,14 @@ pub struct Iteration<'a> {
     /// The losses of the picture.
     pub losses: &'a Losses,
     optimiser: &'a dyn Optimiser,
-    content: Option<&'a Picture>,
+    colours: &'a ShownColours,
 }
 
 impl Iteration<'_> {
     /// A copy of the picture, as it would be written now: for previews and pictures on the way.
     pub fn picture(&self) -> Picture {
         let picture = Picture { width: self.width, height: self.height, values: self.optimiser.shown().to_vec() };
-        match self.content {
-            Some(content) => with_colours_of(content, picture),
-            None => picture,
-        }
+        self.colours.show(picture)
     }
 
     /// The length of the step that comes next, in units of 0..255: its root mean square for L-BFGS, the learning rate
@@ -202,10 +200,12 @@ pub fn paint_kept(
 ) -> Result<Outcome, PaintError> {
     let recipe = &balanced(recipe, engine, images, memory_limit_bytes)?;
     let scales = scales(recipe, images.content.width, images.content.height);
+    let full = scales[scales.len() - 1];
     let mut run = Run {
         recipe,
         engine,
         images,
+        paintings: Paintings::new(recipe, images, full)?,
         memory_limit_bytes,
         shares: style_shares(recipe, images.styles.len(), recipe.looks_at_styles())?,
         scales: &scales,
@@ -241,12 +241,8 @@ pub fn paint_kept(
             break;
         }
     }
-    let full = scales[scales.len() - 1];
     let picture = painted.ok_or(PaintError::StartMissing)?.resized(full.width, full.height)?;
-    let picture = match recipe.original_colors {
-        true => with_colours_of(&content_at(recipe, images.content, full)?, picture),
-        false => picture,
-    };
+    let picture = ShownColours::at(recipe, images.content, full)?.show(picture);
     let (interrupted, failure, losses) = (run.stopped, run.failure.take(), run.losses.take());
     Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
@@ -259,6 +255,8 @@ struct Run<'a> {
     recipe: &'a ResolvedRecipe,
     engine: &'a dyn Engine,
     images: Images<'a>,
+    /// The style images, in the colours that count.
+    paintings: Paintings<'a>,
     memory_limit_bytes: Option<u64>,
     shares: Vec<f64>,
     scales: &'a [Scale],
@@ -284,10 +282,10 @@ impl Run<'_> {
 
     /// Each style image's moments at a scale, with its share.
     fn styles_at(&self, scale: Scale) -> Result<StyleMoments, PaintError> {
-        let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
+        let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
         counted
-            .map(|(style, &share)| {
-                let style = style_at(self.recipe, style, scale)?;
+            .map(|(place, &share)| {
+                let style = self.paintings.at(place, scale)?;
                 let (width, height, limit) = (style.width, style.height, self.memory_limit_bytes);
                 Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
             })
@@ -298,8 +296,8 @@ impl Run<'_> {
     fn banks_at(&self, scale: Scale) -> Result<Vec<Bank>, PaintError> {
         let mut banks = Vec::new();
         if !self.recipe.counted_match_layers().is_empty() {
-            for style in self.counted_styles() {
-                let style = style_at(self.recipe, style, scale)?;
+            for (place, _) in self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0) {
+                let style = self.paintings.at(place, scale)?;
                 add_to_banks(self.recipe, self.engine, &style, self.memory_limit_bytes, &mut banks)?;
             }
         }
@@ -343,7 +341,7 @@ impl Run<'_> {
             (None, None) => {
                 let (style, file) = (self.images.styles.first(), self.images.start);
                 let images = StartImages { content: &content, style, file };
-                start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?
+                self.paintings.start(start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?)
             }
         };
         self.tell(Event::ScaleStarted { index, scale });
@@ -368,7 +366,7 @@ impl Run<'_> {
             optimiser.attach(history);
         }
         // Where its colours are not wanted, the session has all that counts of the content image.
-        let colours = self.recipe.original_colors.then_some(content);
+        let colours = ShownColours::new(self.recipe, content);
 
         let mut gradient = vec![0.0; picture.values.len()];
         for scale_evaluations in done + 1..=scale.evaluations {
@@ -385,7 +383,7 @@ impl Run<'_> {
             };
             self.evaluations += 1;
             let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
-            self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), colours.as_ref());
+            self.report(index, scale, scale_evaluations, step, losses, optimiser.as_ref(), &colours);
             if optimiser.good().is_empty() {
                 return Err(PaintError::StartNotFinite);
             }
@@ -434,7 +432,7 @@ impl Run<'_> {
         step: Step,
         losses: Losses,
         optimiser: &dyn Optimiser,
-        content: Option<&Picture>,
+        colours: &ShownColours,
     ) {
         let evaluations = self.evaluations;
         match step {
@@ -453,7 +451,7 @@ impl Run<'_> {
                     height,
                     losses: &losses,
                     optimiser,
-                    content,
+                    colours,
                 };
                 self.tell(Event::Iteration(iteration));
                 self.losses = Some(losses);
