@@ -78,7 +78,7 @@ pub struct SweepArguments {
     /// What differs, and its values; given twice, the first goes down and the second across
     ///
     /// ratio (content to style: 1e-4,1e-3), content-weight, style-weight, tv-weight, style-scale, content-layer
-    /// (conv2_2,conv4_2), style-loss (gram,wasserstein,mean-variance), seed (1,2), init (content,style,noise:1,noise:2).
+    /// (conv2_2,conv4_2), style-loss (gram,wasserstein,mean-variance), colours (painting,photo,match,photo-before), seed (1,2), init (content,style,noise:1,noise:2).
     #[arg(long, value_name = "NAME=VALUE,...", required = true, value_parser = Variation::parse)]
     pub vary: Vec<Variation>,
     /// Pictures in a row, where one thing differs
@@ -106,7 +106,7 @@ pub struct Variation {
 
 impl Variation {
     /// Names that may be varied.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "ratio",
         "content-weight",
         "style-weight",
@@ -114,6 +114,7 @@ impl Variation {
         "style-scale",
         "content-layer",
         "style-loss",
+        "colours",
         "seed",
         "init",
     ];

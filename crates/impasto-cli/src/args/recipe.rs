@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{
-    Balance, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Rest, Size, Start, StyleLoss,
+    Balance, Colours, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Rest, Size, Start, StyleLoss,
     parse_layers, parse_region,
 };
 use impasto_job::Order;
@@ -175,7 +175,14 @@ pub struct RecipeArguments {
     /// A map of where the drawing counts: white keeps it, black lets it go
     #[arg(long, value_name = "FILE")]
     pub emphasis: Option<String>,
-    /// Keep the photo's colours and paint brightness alone
+    /// Whose colours the picture has: the painting's, as painted, or the photo's, in one of three ways
+    ///
+    /// painting leaves them as they were painted. photo takes the photo's, place by place, and paints brightness alone. match brings
+    /// the painted colours as a whole to the photo's, by their mean and covariance in Oklab, so that strokes keep colours of their own.
+    /// photo-before does that to the painting before it is looked at, and paints with what comes of it.
+    #[arg(long, value_name = "WHOSE", alias = "colors", value_parser = choice::<Colours>(&Colours::NAMES))]
+    pub colours: Option<Colours>,
+    /// Keep the photo's colours and paint brightness alone: --colours photo
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub original_colors: Option<bool>,
 }
@@ -257,6 +264,7 @@ impl RecipeArguments {
             rest: self.rest,
             rest_feather_px: self.rest_feather_px,
             emphasis: self.emphasis.clone(),
+            colours: self.colours,
             original_colors: self.original_colors,
             ..Recipe::default()
         })
@@ -290,18 +298,19 @@ where
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use impasto::recipe::StyleLoss;
+    use impasto::recipe::{Colours, StyleLoss};
 
     use crate::args::Arguments;
 
     #[test]
     fn every_name_of_a_choice_is_a_name_of_the_recipe() {
-        let losses = &StyleLoss::NAMES[..];
+        let (losses, colours) = (&StyleLoss::NAMES[..], &Colours::NAMES[..]);
         for (option, names) in [
             ("--optimizer", &["lbfgs", "adam"][..]),
             ("--pool", &["avg", "max"]),
             ("--border", &["zero", "replicate"]),
             ("--style-loss", losses),
+            ("--colours", colours),
         ] {
             for name in names {
                 let typed = ["impasto", "paint", "c.png", "s.png", "-o", "o.png", option, name];

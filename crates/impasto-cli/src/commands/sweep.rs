@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use impasto::disk::{RealDisk, Way, check_writable, create_folder, remove_file_if_present};
 use impasto::read::{ReadLimits, read_picture, read_recipe};
-use impasto::recipe::StyleLoss;
+use impasto::recipe::{Colours, StyleLoss};
 use impasto::rescue::rescue_picture;
 use impasto::sheet::{Cell, sheet};
 use impasto::write::{OutputFormat, WriteOptions, check_picture_writable, write_picture};
@@ -116,6 +116,10 @@ fn check_choices(arguments: &SweepArguments) -> Result<(), Failure> {
             varies("tv-weight") && typed.denoise.is_some(),
             "--vary tv-weight and --denoise set the same thing; leave one of them out",
         ),
+        (
+            varies("colours") && (typed.original_colors.is_some() || typed.colours.is_some()),
+            "--vary colours sets --colours and --original-colors; leave them out",
+        ),
         (varies_seed_by_init && varies("seed"), "--vary init with a seed (noise:1) sets --seed too; leave one out"),
     ];
     match clashes.into_iter().find(|(clash, _)| *clash) {
@@ -164,6 +168,7 @@ fn vary(recipe: &mut RecipeArguments, name: &str, value: &str) -> Result<(), Fai
         "style-scale" => recipe.style_scale = Some(number()?),
         "content-layer" => recipe.content_layers = Some(value.to_owned()),
         "style-loss" => recipe.style_loss = Some(StyleLoss::named(value).map_err(Failure::usage)?),
+        "colours" => recipe.colours = Some(Colours::named(value).map_err(Failure::usage)?),
         "seed" => recipe.seed = Some(whole(value)?),
         // init: noise:3 is noise of seed 3.
         _ => match value.split_once(':') {

@@ -3,7 +3,7 @@
 use crate::workshop::Workshop;
 
 /// The options of `paint`.
-const OPTIONS: [&str; 27] = [
+const OPTIONS: [&str; 28] = [
     "--size",
     "--iterations",
     "--optimizer",
@@ -16,6 +16,7 @@ const OPTIONS: [&str; 27] = [
     "--content-layers",
     "--style-layers",
     "--style-loss",
+    "--colours",
     "--pool",
     "--precision",
     "--weights",

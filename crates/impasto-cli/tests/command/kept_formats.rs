@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::workshop::{Workshop, files_of};
 
 /// The fields that a recipe has gained since, and what those without them meant.
-fn gained(field: &str) -> Option<Value> {
+fn gained(field: &str, kept: &Value) -> Option<Value> {
     match field {
         "format" => Some(FORMAT.into()),
         "style_loss" => Some("gram".into()),
@@ -27,6 +27,7 @@ fn gained(field: &str) -> Option<Value> {
         "adam_beta_2" => Some(0.999.into()),
         "adam_average" => Some(0.0.into()),
         "adam_carried" => Some(false.into()),
+        "colours" => Some(if kept["original_colors"] == true { "photo" } else { "painting" }.into()),
         // Without a weight nothing is matched, whatever the others say.
         "match_weight" => Some(0.0.into()),
         "match_layers" => Some(serde_json::json!({ "conv2_1": 1.0, "conv3_1": 1.0, "conv4_1": 1.0 })),
@@ -92,7 +93,7 @@ fn differences(name: &str, kept: &Value, found: &Value) -> Vec<String> {
     let differs = |field: &&String| match field.as_str() {
         "version" => found[field.as_str()] != env!("CARGO_PKG_VERSION"),
         // `null` and a field that is not there are two things.
-        field => kept.get(field).cloned().or_else(|| gained(field)).as_ref() != found.get(field),
+        field => kept.get(field).cloned().or_else(|| gained(field, kept)).as_ref() != found.get(field),
     };
     let all: BTreeSet<String> = fields(kept).union(&fields(found)).cloned().collect();
     let told = |field: &String| format!("{name}: {field} was {:?} and is {:?}", kept.get(field), found.get(field));

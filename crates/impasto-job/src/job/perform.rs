@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use impasto::run::{content_at, style_at};
+use impasto::run::colours::Paintings;
+use impasto::run::content_at;
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{OutputFormat, WriteOptions, encode_picture};
 use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
@@ -129,8 +130,8 @@ fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, sc
 /// As the port that the preset `tutorial` follows does: the images as the run sees them lie beside their copies.
 fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe, full: Scale) -> Result<(), Failure> {
     let mut resized = vec![(&inputs.content.name, content_at(recipe, &read.content, full))];
-    let styles = inputs.styles.iter().zip(&read.styles);
-    resized.extend(styles.map(|(input, style)| (&input.name, style_at(recipe, style, full))));
+    let paintings = Paintings::new(recipe, read.shown(), full).map_err(Failure::failed)?;
+    resized.extend(inputs.styles.iter().enumerate().map(|(place, input)| (&input.name, paintings.at(place, full))));
     for (place, (name, picture)) in resized.into_iter().enumerate() {
         let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
         let named = |name: String| Path::new(INPUTS).join(name);

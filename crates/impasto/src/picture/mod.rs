@@ -9,7 +9,8 @@
 //!
 //! While a picture is optimised its values may leave 0..255; they are brought back when it is written.
 
-pub(crate) mod colour;
+pub(crate) mod chroma;
+pub mod colour;
 pub mod labels;
 mod lettering;
 pub mod resize;

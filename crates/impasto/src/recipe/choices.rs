@@ -123,6 +123,56 @@ pub enum StyleForm {
     Mean,
 }
 
+/// Whose colours the picture has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Colours {
+    /// The painting's, as they were painted.
+    Painting,
+    /// The photo's chroma under the painted lightness.
+    Photo,
+    /// As painted, with their mean and covariance brought to the photo's ([`crate::picture::colour`]).
+    Match,
+    /// As painted, after a painting whose mean and covariance were brought to the photo's before.
+    PhotoBefore,
+}
+
+impl Colours {
+    /// The names, as recipes have them.
+    pub const NAMES: [&str; 4] = ["painting", "photo", "match", "photo-before"];
+
+    /// The choice of a name.
+    ///
+    /// ```
+    /// use impasto::recipe::Colours;
+    /// assert_eq!(Colours::named("photo-before"), Ok(Colours::PhotoBefore));
+    /// let error = Colours::named("matched").unwrap_err().to_string();
+    /// assert!(error.contains("\"match\" is the nearest"), "{error}");
+    /// ```
+    ///
+    /// # Errors
+    /// A name that there is none of.
+    pub fn named(name: &str) -> Result<Colours, RecipeError> {
+        match name {
+            "painting" => Ok(Colours::Painting),
+            "photo" => Ok(Colours::Photo),
+            "match" => Ok(Colours::Match),
+            "photo-before" => Ok(Colours::PhotoBefore),
+            _ => Err(RecipeError::UnknownColours {
+                name: name.chars().filter(|letter| !letter.is_control()).take(40).collect(),
+                nearest: nearest(name, Colours::NAMES).map(str::to_owned),
+                known: Colours::NAMES.join(", "),
+            }),
+        }
+    }
+
+    /// The name, as recipes have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Colours::NAMES[self as usize]
+    }
+}
+
 /// What the weights of content and style layers are factors of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -52,6 +52,26 @@ pub enum RecipeError {
         /// What there is, comma-separated.
         known: String,
     },
+    /// A choice of colours that there is none of.
+    #[error("there are no colours \"{name}\"{}; --colours takes {known}", is_nearest(nearest.as_deref()))]
+    UnknownColours {
+        /// What was asked for.
+        name: String,
+        /// The choice whose name is nearest, where one is near.
+        nearest: Option<String>,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// Two options that say different things of one matter.
+    #[error(
+        "--original-colors{} and --colours {colours} ask for different colours; leave one of them out", if *original { "" } else { "=false" }
+    )]
+    ColoursTwice {
+        /// What `--original-colors` says.
+        original: bool,
+        /// What `--colours` says.
+        colours: &'static str,
+    },
     /// A number that is not one or is outside its range.
     #[error("{option} {value} is out of range; give {allowed}")]
     OutOfRange {

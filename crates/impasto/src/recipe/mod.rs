@@ -37,8 +37,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use choices::{
-    Balance, BlendForm, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm, StyleLoss,
-    TotalVariationForm,
+    Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm,
+    StyleLoss, TotalVariationForm,
 };
 pub use error::RecipeError;
 pub use nearest::nearest;
@@ -227,7 +227,10 @@ pub struct Recipe {
     pub rest_feather_px: Option<f64>,
     /// The file of a map over the picture: white keeps the drawing, black lets it go.
     pub emphasis: Option<String>,
-    /// Keep the content image's colours: only brightness is painted.
+    /// Whose colours the picture has.
+    pub colours: Option<Colours>,
+    /// Keep the content image's colours: only brightness is painted. The same as `colours` photo, and `false` as any other; where
+    /// both are given, they have to agree.
     pub original_colors: Option<bool>,
 }
 
@@ -307,8 +310,8 @@ impl Recipe {
         schema::of_recipe()
     }
 
-    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, and a
-    /// `weights_input` where it has other `weights`.
+    /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, a
+    /// `weights_input` where it has other `weights`, and of `colours` and `original_colors` one where it has the other.
     ///
     /// ```
     /// use impasto::recipe::Recipe;
@@ -381,6 +384,7 @@ impl Recipe {
             rest,
             rest_feather_px,
             emphasis,
+            colours,
             original_colors,
         );
         if over.tv_weight.is_some() {
@@ -388,6 +392,9 @@ impl Recipe {
         }
         if over.weights.is_some() {
             varied.weights_input = over.weights_input;
+        }
+        if over.colours.is_some() || over.original_colors.is_some() {
+            (varied.colours, varied.original_colors) = (over.colours, over.original_colors);
         }
         varied
     }

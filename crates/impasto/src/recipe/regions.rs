@@ -154,21 +154,22 @@ pub(super) fn check_regions(recipe: &ResolvedRecipe) -> Result<(), RecipeError> 
         }
     }
     match &recipe.styles {
-        Some(styles) => check_paintings(recipe, styles.len()),
-        None => Ok(()),
+        Some(styles) if recipe.looks_at_styles() => check_paintings(recipe, styles.len()),
+        _ => Ok(()),
     }
 }
 
 /// Checks that each region's painting is among so many.
 ///
 /// # Errors
-/// A region of a painting that there is none of.
+/// No painting; a region of a painting that there is none of.
 pub(crate) fn check_paintings(recipe: &ResolvedRecipe, styles: usize) -> Result<(), RecipeError> {
     match recipe.regions.iter().find(|region| region.style_index() >= styles) {
-        Some(region) if styles > 0 => {
+        _ if styles == 0 => Err(RecipeError::NoStyle),
+        Some(region) => {
             let painting = region.painting.unwrap_or(1);
             Err(RecipeError::RegionPainting { region: region.name.clone(), painting, styles })
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

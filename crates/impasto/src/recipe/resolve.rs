@@ -13,8 +13,8 @@ use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{Region, Rest, check_regions};
 use crate::recipe::{
-    Balance, BlendForm, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Size,
-    Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+    Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
+    Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
 };
 
 /// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
@@ -98,6 +98,7 @@ pub struct ResolvedRecipe {
     pub rest_feather_px: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emphasis: Option<String>,
+    pub colours: Colours,
     pub original_colors: bool,
 }
 
@@ -188,6 +189,7 @@ impl Recipe {
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.
     fn over(&self, preset: &Preset) -> Result<ResolvedRecipe, RecipeError> {
         let (tv_weight, tv_form) = self.total_variation(preset)?;
+        let colours = self.said_colours()?;
         Ok(ResolvedRecipe {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -245,13 +247,26 @@ impl Recipe {
             rest: self.rest.unwrap_or(Rest::Painting),
             rest_feather_px: self.rest_feather_px.unwrap_or(REST_FEATHER_PX),
             emphasis: self.emphasis.clone(),
-            original_colors: self.original_colors.unwrap_or(false),
+            colours,
+            original_colors: colours == Colours::Photo,
         })
     }
 
     /// The least short edge where none was given: who asks for a number of sizes gets them, as far as the network sees something.
     fn least_short_edge_px(&self, preset: &Preset) -> u32 {
         if self.levels.is_some() { preset.coarsest_px.min(LEAST_SHORT_EDGE_PX) } else { preset.coarsest_px }
+    }
+
+    /// Whose colours are asked for, by either of two names.
+    fn said_colours(&self) -> Result<Colours, RecipeError> {
+        match (self.colours, self.original_colors) {
+            (Some(colours), Some(original)) if original != (colours == Colours::Photo) => {
+                Err(RecipeError::ColoursTwice { original, colours: colours.name() })
+            }
+            (Some(colours), _) => Ok(colours),
+            (None, Some(true)) => Ok(Colours::Photo),
+            (None, _) => Ok(Colours::Painting),
+        }
     }
 
     /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.

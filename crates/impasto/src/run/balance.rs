@@ -17,8 +17,9 @@ use crate::objective::loss::style_loss_of_nothing;
 use crate::objective::{blended_moments, request, style_moments};
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use crate::recipe::{Balance, ContentForm};
+use crate::run::colours::Paintings;
 use crate::run::regions::Part;
-use crate::run::scales::{Scale, content_at, scales, style_at};
+use crate::run::scales::{Scale, content_at, scales};
 use crate::run::{Images, PaintError};
 
 /// Long edge of the pictures that are looked at, in pixels, where the picture is not smaller.
@@ -40,8 +41,10 @@ pub fn balanced(
         return Ok(recipe.clone());
     }
     let sizes = scales(recipe, images.content.width, images.content.height);
-    let scale = sizes[sizes.len() - 1].within(LONG_EDGE_PX);
+    let full = sizes[sizes.len() - 1];
+    let scale = full.within(LONG_EDGE_PX);
     let unit = content_unit(recipe, engine, images, scale, memory_limit_bytes)?;
+    let paintings = Paintings::new(recipe, images, full)?;
     let mut plain = ResolvedRecipe { balance: Balance::Plain, ..recipe.clone() };
     let in_proportion = |layers: &mut BTreeMap<Layer, f64>, styles: &[(Vec<Moments>, f64)]| {
         for (layer, weight) in layers {
@@ -52,11 +55,13 @@ pub fn balanced(
         }
     };
     if recipe.regions.is_empty() {
-        in_proportion(&mut plain.style_layers, &styles_at(recipe, engine, images, scale, memory_limit_bytes)?);
+        let shares = style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?;
+        let styles = styles_at(recipe, engine, (&paintings, &shares), scale, memory_limit_bytes)?;
+        in_proportion(&mut plain.style_layers, &styles);
         return Ok(plain);
     }
     // Each region by its own painting, or by what of it the region is painted after; the rest by the first.
-    let moments = |part: Part<'_>| part.moments(recipe, engine, &images, scale, memory_limit_bytes);
+    let moments = |part: Part<'_>| part.moments(recipe, engine, &paintings, scale, memory_limit_bytes);
     in_proportion(&mut plain.style_layers, &[(moments(Part::Rest)?, 1.0)]);
     for (region, masks) in plain.regions.iter_mut().zip(images.guides.regions) {
         let mut layers = region.style_layers.clone().unwrap_or_else(|| recipe.style_layers.clone());
@@ -105,15 +110,14 @@ fn content_unit(
 fn styles_at(
     recipe: &ResolvedRecipe,
     engine: &dyn Engine,
-    images: Images<'_>,
+    (paintings, shares): (&Paintings<'_>, &[f64]),
     scale: Scale,
     memory_limit_bytes: Option<u64>,
 ) -> Result<Vec<(Vec<Moments>, f64)>, PaintError> {
-    let shares = style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?;
-    let counted = images.styles.iter().zip(shares).filter(|&(_, share)| share > 0.0);
+    let counted = shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
     counted
-        .map(|(style, share)| {
-            let style = style_at(recipe, style, scale)?;
+        .map(|(place, &share)| {
+            let style = paintings.at(place, scale)?;
             let moments = style_moments(recipe, engine, &style.values, style.width, style.height, memory_limit_bytes)?;
             Ok((moments, share))
         })

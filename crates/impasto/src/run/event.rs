@@ -1,11 +1,11 @@
 //! What a run tells of itself while it goes on.
 
+use super::colours::ShownColours;
 use super::regions::Held;
 use super::scales::Scale;
 use crate::objective::Losses;
 use crate::optimiser::{Optimiser, Rejection};
 use crate::picture::Picture;
-use crate::picture::colour::with_colours_of;
 
 /// What happens in a run.
 #[derive(Clone, Copy)]
@@ -61,23 +61,19 @@ pub struct Iteration<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Shown<'a> {
     pub optimiser: &'a dyn Optimiser,
-    /// The content image, where its colours are kept.
-    pub colours: Option<&'a Picture>,
+    pub colours: &'a ShownColours,
     pub held: Option<&'a Held<'a>>,
 }
 
 impl Iteration<'_> {
     /// A copy of the picture, as it would be written now: for previews and pictures on the way.
     pub fn picture(&self) -> Picture {
-        let shown = self.shown.optimiser.shown();
-        let mut picture = Picture { width: self.width, height: self.height, values: shown.to_vec() };
+        let values = self.shown.optimiser.shown().to_vec();
+        let mut picture = self.shown.colours.show(Picture { width: self.width, height: self.height, values });
         if let Some(held) = self.shown.held {
-            held.lay(shown, &mut picture.values);
+            held.lay(&mut picture.values);
         }
-        match self.shown.colours {
-            Some(content) => with_colours_of(content, picture),
-            None => picture,
-        }
+        picture
     }
 
     /// The length of the step that comes next, in units of 0..255: its root mean square for L-BFGS, the learning rate

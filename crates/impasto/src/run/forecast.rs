@@ -20,7 +20,7 @@ use crate::objective::{Objective, request, style_loss_bytes, style_moments, styl
 use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{OptimizerKind, Rest, StyleLoss};
+use crate::recipe::{Colours, OptimizerKind, Rest, StyleLoss};
 use crate::run::scales::{Scale, style_size};
 
 pub use crate::recipe::history::{HISTORY_BYTES, LEAST_HISTORY, affordable_history};
@@ -150,7 +150,7 @@ fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     // It is mixed with the picture in another.
     // The photo is held, and what is seen is not what moves.
     let holds_photo = recipe.rest == Rest::Photo;
-    let content = u64::from(recipe.original_colors || holds_photo) + u64::from(holds_photo);
+    let content = u64::from(recipe.colours == Colours::Photo) + 2 * u64::from(holds_photo);
     let pictures = 3 + content + 2 * u64::from(mixes_photo);
     // A plane each: masks, the rest, what may move, and the emphasis.
     let masks = if recipe.regions.is_empty() { 0 } else { recipe.regions.len() as u64 + 2 };

@@ -12,6 +12,7 @@
 
 pub mod balance;
 pub mod checkpoint;
+pub mod colours;
 mod error;
 mod event;
 pub mod forecast;
@@ -26,10 +27,10 @@ use crate::objective::matching::{add_to_banks, matched_taps};
 use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
 use crate::optimiser::{Optimiser, Step, optimiser};
 use crate::picture::Picture;
-use crate::picture::colour::with_colours_of;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use checkpoint::{Checkpoint, Place, Snapshot};
+use colours::{Paintings, ShownColours};
 use matching::Matching;
 use start::{StartImages, carried_up, start_picture};
 
@@ -116,10 +117,12 @@ pub fn paint_kept(
 ) -> Result<Outcome, PaintError> {
     let recipe = &balanced(recipe, engine, images, memory_limit_bytes)?;
     let scales = scales(recipe, images.content.width, images.content.height);
+    let full = scales[scales.len() - 1];
     let mut run = Run {
         recipe,
         engine,
         images,
+        paintings: Paintings::new(recipe, images, full)?,
         memory_limit_bytes,
         shares: style_shares(recipe, images.styles.len(), recipe.looks_at_styles())?,
         scales: &scales,
@@ -155,19 +158,23 @@ pub fn paint_kept(
             break;
         }
     }
-    let full = scales[scales.len() - 1];
-    let picture = painted.ok_or(PaintError::StartMissing)?.picture.resized(full.width, full.height)?;
-    let picture = match recipe.original_colors {
-        true => with_colours_of(&content_at(recipe, images.content, full)?, picture),
-        false => picture,
-    };
+    let painted = painted.ok_or(PaintError::StartMissing)?.picture.resized(full.width, full.height)?;
+    let mut picture = ShownColours::at(recipe, images.content, full)?.show(painted);
+    if let Some(movable) = Masks::at(recipe, &images, full)?.and_then(|masks| masks.movable) {
+        let photo = content_at(recipe, images.content, full)?;
+        Held { photo: &photo, movable: &movable }.lay(&mut picture.values);
+    }
     let (interrupted, failure, losses) = (run.stopped, run.failure.take(), run.losses.take());
     Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
-/// A scale that is done: its picture, and what moves it at the next one, where the optimiser goes on there.
+/// A scale that is done.
 struct Painted {
+    /// What the optimiser has moved.
     picture: Picture,
+    /// What is seen of it, where that is another.
+    seen: Option<Picture>,
+    /// What moves it at the next scale, where the optimiser goes on there.
     optimiser: Option<Box<dyn Optimiser>>,
 }
 
@@ -176,6 +183,8 @@ struct Run<'a> {
     recipe: &'a ResolvedRecipe,
     engine: &'a dyn Engine,
     images: Images<'a>,
+    /// The style images, in the colours that count.
+    paintings: Paintings<'a>,
     memory_limit_bytes: Option<u64>,
     shares: Vec<f64>,
     scales: &'a [Scale],
@@ -205,14 +214,14 @@ impl Run<'_> {
         if let Some(masks) = Masks::at(self.recipe, &self.images, scale)? {
             let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
             let of_part = |(part, &area): (Part<'_>, &f64)| {
-                let moments = part.moments(self.recipe, self.engine, &self.images, scale, limit)?;
+                let moments = part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?;
                 Ok(part.style(self.recipe, moments, area))
             };
             return parts.map(of_part).collect();
         }
-        let counted = self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0);
-        let of_style = |(style, &share): (&Picture, &f64)| {
-            let style = style_at(self.recipe, style, scale)?;
+        let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
+        let of_style = |(place, &share): (usize, &f64)| {
+            let style = self.paintings.at(place, scale)?;
             let (width, height) = (style.width, style.height);
             Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
         };
@@ -224,8 +233,8 @@ impl Run<'_> {
     fn banks_at(&self, scale: Scale) -> Result<Vec<Bank>, PaintError> {
         let mut banks = Vec::new();
         if !self.recipe.counted_match_layers().is_empty() {
-            for style in self.counted_styles() {
-                let style = style_at(self.recipe, style, scale)?;
+            for (place, _) in self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0) {
+                let style = self.paintings.at(place, scale)?;
                 add_to_banks(self.recipe, self.engine, &style, self.memory_limit_bytes, &mut banks)?;
             }
         }
@@ -268,21 +277,20 @@ impl Run<'_> {
                 (optimiser, Vec::new(), None)
             }
         };
-        let mut picture = match (from, before.as_ref().map(|before| &before.picture)) {
+        let mut picture = match (from, before.as_ref().map(|before| before.seen.as_ref().unwrap_or(&before.picture))) {
             (Some(kept), _) => kept,
             (None, Some(painted)) if (painted.width, painted.height) == (scale.width, scale.height) => painted.clone(),
             (None, Some(painted)) => carried_up(self.recipe, painted, &content)?,
             (None, None) => {
                 let (style, file) = (self.images.styles.first(), self.images.start);
                 let images = StartImages { content: &content, style, file };
-                start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?
+                self.paintings.start(start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?)
             }
         };
         self.tell(Event::ScaleStarted { index, scale });
         if self.stopped || done == scale.evaluations {
             let held = movable.map(|movable| Held { photo: &content, movable });
-            show(&mut picture, optimiser.as_ref(), held.as_ref());
-            return self.painted(index, picture, optimiser.as_ref());
+            return self.painted(index, picture, optimiser.as_ref(), held.as_ref());
         }
         let mut objective = Objective::of_regions(self.recipe, &self.styles_of(index)?);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
@@ -305,10 +313,10 @@ impl Run<'_> {
         if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
             optimiser.attach(history);
         }
-        // Where neither its colours nor its rest are wanted, the session has all that counts of the content image.
-        let photo = (self.recipe.original_colors || movable.is_some()).then_some(content);
+        let photo = movable.is_some().then(|| content.clone());
         let held = photo.as_ref().zip(movable).map(|(photo, movable)| Held { photo, movable });
-        let colours = photo.as_ref().filter(|_| self.recipe.original_colors);
+        // Where its colours are not wanted, the session has all that counts of the content image.
+        let colours = ShownColours::new(self.recipe, content);
 
         let mut gradient = vec![0.0; picture.values.len()];
         // What is seen, where that is not what the optimiser moves.
@@ -318,7 +326,8 @@ impl Run<'_> {
             let matched = matching.before(scale_evaluations, session, &picture.values, optimiser.as_mut());
             let evaluated = matched.and_then(|()| match &held {
                 Some(held) => {
-                    held.lay(&picture.values, &mut seen);
+                    seen.copy_from_slice(&picture.values);
+                    held.lay(&mut seen);
                     let losses = objective.evaluate(session, &seen, &mut gradient)?;
                     held.take_back(&mut gradient);
                     Ok(losses)
@@ -336,14 +345,8 @@ impl Run<'_> {
             };
             self.evaluations += 1;
             let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
-            self.report(
-                index,
-                scale,
-                scale_evaluations,
-                step,
-                losses,
-                Shown { optimiser: optimiser.as_ref(), colours, held: held.as_ref() },
-            );
+            let shown = Shown { optimiser: optimiser.as_ref(), colours: &colours, held: held.as_ref() };
+            self.report(index, scale, scale_evaluations, step, losses, shown);
             if optimiser.good().is_empty() {
                 return Err(PaintError::StartNotFinite);
             }
@@ -361,17 +364,30 @@ impl Run<'_> {
                 break;
             }
         }
-        show(&mut picture, optimiser.as_ref(), held.as_ref());
-        self.painted(index, picture, optimiser.as_ref())
+        self.painted(index, picture, optimiser.as_ref(), held.as_ref())
     }
 
     /// What is left of a scale. The optimiser itself goes, since its memory is as large as many pictures.
-    fn painted(&self, index: usize, picture: Picture, optimiser: &dyn Optimiser) -> Result<Painted, PaintError> {
+    fn painted(
+        &self,
+        index: usize,
+        mut picture: Picture,
+        optimiser: &dyn Optimiser,
+        held: Option<&Held<'_>>,
+    ) -> Result<Painted, PaintError> {
+        if !optimiser.good().is_empty() {
+            picture.values.copy_from_slice(optimiser.shown());
+        }
+        let seen = held.map(|held| {
+            let mut seen = picture.clone();
+            held.lay(&mut seen.values);
+            seen
+        });
         let optimiser = match self.scales.get(index + 1) {
             Some(next) => optimiser.carried_up((picture.width, picture.height), (next.width, next.height))?,
             None => None,
         };
-        Ok(Painted { picture, optimiser })
+        Ok(Painted { picture, seen, optimiser })
     }
 
     /// Room on the engine's device for what the optimiser will remember at a scale, within what the session leaves of the
@@ -420,16 +436,5 @@ impl Run<'_> {
                 self.losses = Some(losses);
             }
         }
-    }
-}
-
-/// The picture becomes what the optimiser shows, laid over what is held, where it shows one.
-fn show(picture: &mut Picture, optimiser: &dyn Optimiser, held: Option<&Held<'_>>) {
-    if !optimiser.good().is_empty() {
-        picture.values.copy_from_slice(optimiser.shown());
-    }
-    if let Some(held) = held {
-        let moved = picture.values.clone();
-        held.lay(&moved, &mut picture.values);
     }
 }

@@ -11,6 +11,7 @@
 
 use impasto_vgg::{Engine, Moments};
 
+use super::colours::Paintings;
 use super::scales::{Scale, content_at, scales, style_at};
 use super::{Images, PaintError};
 use crate::objective::{RegionStyle, masked_style_moments, style_moments};
@@ -57,7 +58,9 @@ impl Images<'_> {
         if guides.regions.len() != recipe.regions.len() || guides.emphasis.is_some() != recipe.emphasis.is_some() {
             return Err(PaintError::MaskMissing);
         }
-        check_paintings(recipe, self.styles.len())?;
+        if !recipe.regions.is_empty() && recipe.looks_at_styles() {
+            check_paintings(recipe, self.styles.len())?;
+        }
         let all = scales(recipe, self.content.width, self.content.height);
         for (region, images) in recipe.regions.iter().zip(guides.regions) {
             for &scale in &[all[0], all[all.len() - 1]] {
@@ -151,7 +154,7 @@ impl Part<'_> {
         &self,
         recipe: &ResolvedRecipe,
         engine: &dyn Engine,
-        images: &Images<'_>,
+        paintings: &Paintings<'_>,
         scale: Scale,
         memory_limit_bytes: Option<u64>,
     ) -> Result<Vec<Moments>, PaintError> {
@@ -159,8 +162,10 @@ impl Part<'_> {
             Part::Region(region, images) => (region.style_index(), images.painting_mask.as_ref()),
             Part::Rest => (0, None),
         };
-        let Some(style) = images.styles.get(place) else { return Ok(Vec::new()) };
-        let style = style_at(recipe, style, scale)?;
+        if !recipe.looks_at_styles() {
+            return Ok(Vec::new());
+        }
+        let style = paintings.at(place, scale)?;
         let (width, height) = (style.width, style.height);
         Ok(match mask {
             None => style_moments(recipe, engine, &style.values, width, height, memory_limit_bytes)?,
@@ -190,12 +195,12 @@ pub(super) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// The picture that is seen: `photo + m (moved - photo)`.
-    pub fn lay(&self, moved: &[f32], seen: &mut [f32]) {
+    /// What was moved becomes what is seen: `photo + m (moved - photo)`.
+    pub fn lay(&self, picture: &mut [f32]) {
         let positions = self.movable.len();
-        for (place, seen) in seen.iter_mut().enumerate() {
+        for (place, value) in picture.iter_mut().enumerate() {
             let (photo, share) = (self.photo.values[place], self.movable[place % positions]);
-            *seen = if share == 0.0 { photo } else { photo + share * (moved[place] - photo) };
+            *value = if share == 0.0 { photo } else { photo + share * (*value - photo) };
         }
     }
 
@@ -303,8 +308,8 @@ mod tests {
     fn what_is_held_is_the_photo_to_the_bit() {
         let photo = Picture::new(2, 1, vec![0.1, 100.0, 7.3, 1e-7, 255.0, 3.0]).unwrap();
         let held = Held { photo: &photo, movable: &[0.0, 0.5] };
-        let mut seen = vec![0.0; 6];
-        held.lay(&[f32::NAN, 200.0, f32::INFINITY, 0.0, -9.0, 9.0], &mut seen);
+        let mut seen = vec![f32::NAN, 200.0, f32::INFINITY, 0.0, -9.0, 9.0];
+        held.lay(&mut seen);
         assert_eq!([seen[0], seen[2], seen[4]], [0.1, 7.3, 255.0]);
         assert_eq!([seen[1], seen[5]], [150.0, 6.0]);
         let mut gradient = vec![2.0; 6];

@@ -1,4 +1,4 @@
-//! Colours of one picture, brightness of another.
+//! The colours of one picture under the brightness of another.
 
 use rayon::prelude::*;
 
