@@ -16,7 +16,7 @@ use std::time::Instant;
 use impasto_vgg::{Bank, Engine, EngineError, MatchedTap, Moments, Precision, SessionRequest};
 
 use crate::objective::matching::{matched_taps, sample_request};
-use crate::objective::{Objective, request, style_loss_bytes, style_moments, style_request};
+use crate::objective::{Objective, RegionStyle, request, style_loss_bytes, style_moments, style_request};
 use crate::optimiser::{Optimiser, optimiser};
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
@@ -348,9 +348,17 @@ impl Sample {
     ) -> Result<Sample, EngineError> {
         let picture: Vec<f32> = (0..3 * side * side).map(|place| (place * 37 % 251) as f32).collect();
         let moments: Vec<Moments> = style_moments(recipe, engine, &picture, side, side, None)?;
-        let mut objective = Objective::new(recipe, &[(moments, 1.0)]);
-        let mut session = engine.session(&SessionRequest { precision, ..request(recipe, side, side, None) })?;
+        let request = SessionRequest { precision, ..request(recipe, side, side, None) };
+        let style = RegionStyle { styles: vec![(moments, 1.0)], share: 1.0, layers: recipe.style_layers.clone() };
+        let mut objective = Objective::of_regions(recipe, &vec![style; request.guides.moments_a_tap()]);
+        let mut session = engine.session(&request)?;
+        if request.guides.emphasis {
+            session.set_emphasis(&vec![1.0; side * side])?;
+        }
         session.set_content(&picture)?;
+        if request.guides.regions > 0 {
+            session.set_masks(&strips(request.guides.regions, side))?;
+        }
         let mut gradient = vec![0.0; picture.len()];
         let mut seconds = f64::INFINITY;
         for _ in 0..2 {
@@ -360,6 +368,20 @@ impl Sample {
         }
         Ok(Sample { pixels: side * side, seconds })
     }
+}
+
+/// Masks of strips side by side, as many as there are regions: `[regions, side, side]`.
+fn strips(regions: usize, side: usize) -> Vec<f32> {
+    let region_of = |x: usize| x * regions / side;
+    let mask =
+        |region: usize| (0..side * side).map(move |place| f32::from(u8::from(region_of(place % side) == region)));
+    // More regions than columns: the last ones have no strip, and see everything instead.
+    (0..regions)
+        .flat_map(|region| {
+            let mask: Vec<f32> = mask(region).collect();
+            if mask.contains(&1.0) { mask } else { vec![1.0; side * side] }
+        })
+        .collect()
 }
 
 #[cfg(test)]
