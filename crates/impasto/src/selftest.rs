@@ -17,7 +17,8 @@
 //! within rounding of zero may fall on either side of ReLU: one such flip moves single elements of the gradient by a
 //! percent, correctly. Files with the bound `max` have no activation that close to zero.
 //!
-//! A file with `losses_w2` is another kind: the Wasserstein loss at the same layers, weighted 256:64:16:4:1 / 341.
+//! A file with `losses_w2` or `losses_regions` is another kind. The first is the Wasserstein loss at the same layers, weighted
+//! 256:64:16:4:1 / 341.
 //!
 //! ```text
 //! content_rgb, style_rgb, input_rgb   as above
@@ -25,15 +26,28 @@
 //! grad_w2                             [3, height, width]: d total / d input_rgb
 //! ```
 //!
+//! The second is the paper's style loss by regions, guided as [`impasto_vgg::guides`] has it: each region's mean of E_l over
+//! the layers, weighted by its mask's mean over the picture. An engine that has no regions is held to the rest alone.
+//!
+//! ```text
+//! content_masks, style_masks          [regions, height, width]: of the input image, and of the style image
+//! guides_LAYER                        [regions, positions]: the input image's masks at a layer
+//! mean_LAYER_REGION, second_LAYER_REGION   [channels], [channels, channels]: the input image's guided moments
+//! losses_regions                      total, then E_l of region 0 at each layer, then of region 1, ...
+//! grad_regions                        [3, height, width]: d total / d input_rgb
+//! ```
+//!
 //! The comparison runs above the engine boundary, through the same losses that paint pictures.
 
 mod error;
 mod read;
+mod regions;
 
 use impasto_vgg::{Border, Engine, EngineError, Layer, Pooling, Precision, SessionRequest};
 use serde::Serialize;
 
 pub use error::SelftestError;
+use regions::{RegionErrors, RegionReference};
 
 use crate::objective::{Objective, request, style_moments};
 use crate::recipe::resolve::ResolvedRecipe;
@@ -106,6 +120,7 @@ pub struct GoldenFile {
     input: Image,
     layers: Vec<LayerReference>,
     expected: Vec<Expected>,
+    regions: Option<RegionReference>,
 }
 
 /// What is evaluated and compared.
@@ -134,7 +149,7 @@ struct Expected {
 /// The worst errors of an engine on one golden file. Each is NaN where the engine's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct GoldenReport {
-    /// Features, their means and Gram matrices: max |ours - reference| / max |reference|, the worst tensor.
+    /// Features, their means and Gram matrices, guides and guided moments: max |ours - reference| / max |reference|, the worst tensor.
     pub features: f64,
     /// Relative error, the worst loss.
     pub losses: f64,
@@ -161,8 +176,9 @@ impl GoldenFile {
     /// # Errors
     /// [`SelftestError::Engine`] where the engine refuses; an engine that computes wrong is no error but a report.
     pub fn compare(&self, engine: &dyn Engine) -> Result<GoldenReport, SelftestError> {
-        let features = self.compare_features(engine)?;
-        let (mut losses, mut gradient_max, mut gradient_l2) = (0.0, 0.0, 0.0);
+        let regions = self.compare_regions(engine)?;
+        let features = worst([self.compare_features(engine)?, regions.features]);
+        let RegionErrors { mut losses, mut gradient_max, mut gradient_l2, .. } = regions;
         for expected in &self.expected {
             let (ours, gradient) = self.evaluate(engine, expected.comparison)?;
             let pairs = ours.iter().zip(&expected.losses);

@@ -4,6 +4,7 @@ use impasto_vgg::{Layer, Pooling};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, Metadata};
 
+use super::regions::RegionReference;
 use super::{
     Comparison, DEFAULT_GRADIENT_BOUND, Expected, GoldenFile, GradientBound, Image, LayerReference, Quantity,
     STYLE_LAYERS, SelftestError,
@@ -28,9 +29,10 @@ impl GoldenFile {
             let found = format!("{:?}", [3, content.height, content.width]);
             return Err(SelftestError::Shape { name: "content_rgb".into(), found, expected: format!("{shape:?}") });
         }
-        let holds_wasserstein = file.names().contains(&WASSERSTEIN_LOSSES);
-        let (layers, expected) = match holds_wasserstein {
+        let regions = RegionReference::read(&file, &input, &style)?;
+        let (layers, expected) = match file.names().contains(&WASSERSTEIN_LOSSES) {
             true => (Vec::new(), read_wasserstein(&file, &shape)?),
+            false if regions.is_some() => (Vec::new(), Vec::new()),
             false => (read_layers(&file, &input)?, read_paper(&file, &shape)?),
         };
         Ok(GoldenFile {
@@ -38,6 +40,7 @@ impl GoldenFile {
             gradient_bound: read_gradient_bound(&metadata)?,
             layers,
             expected,
+            regions,
             content,
             style,
             input,
@@ -93,7 +96,7 @@ fn metadata_value<'file>(metadata: &'file Metadata, key: &str) -> Option<&'file 
 }
 
 /// Enough of an untrusted text to know it by, on one line.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(40).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
@@ -145,7 +148,7 @@ fn read_image(file: &SafeTensors<'_>, name: &str) -> Result<Image, SelftestError
 }
 
 /// The tensor `name`, which has to be of `shape` and float32 or float64, all of it finite.
-fn read_values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f64>, SelftestError> {
+pub(super) fn read_values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f64>, SelftestError> {
     let view = file.tensor(name).map_err(|_| SelftestError::Missing(name.to_owned()))?;
     let values: Option<Vec<f64>> = match view.dtype() {
         _ if view.shape() != shape => None,
