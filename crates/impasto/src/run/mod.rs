@@ -35,7 +35,7 @@ use start::{StartImages, carried_up, start_picture};
 pub use crate::control::Control;
 pub use balance::balanced;
 use scales::style_size;
-pub use scales::{Scale, content_at, scales, style_at};
+pub use scales::{Scale, alpha_at, content_at, scales, style_at};
 
 /// The images of a run, of any size.
 #[derive(Clone, Copy, Debug)]
