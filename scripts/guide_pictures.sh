@@ -60,7 +60,9 @@ paint size-large rocket.jpg whirls.jpg --size 288
 
 # 6. The colours.
 paint colour-painting coffee.png glass.jpg --size 256
-paint colour-photo coffee.png glass.jpg --size 256 --original-colors
+paint colour-photo coffee.png glass.jpg --size 256 --colours photo
+paint colour-match coffee.png glass.jpg --size 256 --colours match
+paint colour-before coffee.png glass.jpg --size 256 --colours photo-before
 
 # 7. The noise.
 paint noise-none coffee.png waves.jpg --size 224 --init noise --tv-weight 0

@@ -8,7 +8,7 @@ use clap::{Arg, Args};
 use impasto::presets::PRESETS;
 use impasto::recipe::{
     Balance, Colours, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError, Rest, Size, Start, StyleLoss,
-    parse_layers, parse_region,
+    Transparency, parse_layers, parse_region,
 };
 use impasto_job::Order;
 use impasto_vgg::formats::ChannelOrder;
@@ -185,6 +185,12 @@ pub struct RecipeArguments {
     /// Keep the photo's colours and paint brightness alone: --colours photo
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub original_colors: Option<bool>,
+    /// What becomes of a photo's transparent parts: they stay transparent, or are put on white
+    ///
+    /// What lies behind them is painted on from the colours around them. A JPEG has no transparency, and the picture is put on white
+    /// there. A painting's transparent parts are put on white in any case.
+    #[arg(long, value_name = "KIND", value_parser = choice::<Transparency>(&["keep", "white"]))]
+    pub transparency: Option<Transparency>,
 }
 
 impl RecipeArguments {
@@ -266,6 +272,7 @@ impl RecipeArguments {
             emphasis: self.emphasis.clone(),
             colours: self.colours,
             original_colors: self.original_colors,
+            transparency: self.transparency,
             ..Recipe::default()
         })
     }

@@ -5,22 +5,31 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use impasto::image_file::exif::KeptExif;
 use impasto::read::ReadLimits;
 use impasto::write::{OutputFormat, WriteOptions};
 use impasto_job::{Destination, Files};
 
 use super::DeviceArguments;
+use super::recipe::choice;
 
 /// How pictures are read and written.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Files")]
 pub struct FileArguments {
-    /// Bits a channel of a PNG: 8 or 16
-    #[arg(long, value_name = "BITS", default_value = "8", value_parser = PossibleValuesParser::new(["8", "16"]))]
+    /// Bits a channel of a PNG or TIFF: 8, 16, or auto: 16 where the photo has more than 8
+    #[arg(long, value_name = "BITS", default_value = "8", value_parser = PossibleValuesParser::new(["8", "16", "auto"]))]
     pub depth: String,
     /// Quality of a JPEG, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 92, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: u8,
+    /// Keep what the photo's EXIF data say of camera, exposure, date and copyright; with =place, where it was taken too
+    ///
+    /// Serial numbers, makers' notes, comments and small copies of the photo are never kept. The picture is upright, whatever the photo
+    /// was, and its EXIF data say so.
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "camera")]
+    #[arg(value_parser = choice::<KeptExif>(&["camera", "place"]))]
+    pub keep_exif: Option<KeptExif>,
     /// Format of a picture that goes down a pipe (-o -), which has no name that would say it: png, jpeg, webp or tiff
     #[arg(long, value_name = "NAME", value_parser = output_format())]
     pub format: Option<OutputFormat>,
@@ -37,7 +46,8 @@ impl FileArguments {
     pub fn plain(&self, output: Option<Destination>) -> Files {
         let write = WriteOptions { bits: if self.depth == "16" { 16 } else { 8 }, jpeg_quality: self.quality };
         let read = ReadLimits { megapixels: self.max_megapixels, lenient: self.lenient, ..ReadLimits::default() };
-        Files { output, has_made_name: false, write, read }
+        let (has_photos_bits, exif) = (self.depth == "auto", self.keep_exif.unwrap_or_default());
+        Files { output, has_made_name: false, write, has_photos_bits, exif, read }
     }
 }
 

@@ -13,7 +13,7 @@ use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::recipe::{Colours, StyleLoss};
 use impasto::rescue::rescue_picture;
 use impasto::sheet::{Cell, sheet};
-use impasto::write::{OutputFormat, WriteOptions, check_picture_writable, write_picture};
+use impasto::write::{Carried, OutputFormat, WriteOptions, check_picture_writable, write_picture};
 use impasto::{Recipe, ResolvedRecipe};
 use impasto_job::order::{HeldFiles, same_file};
 use impasto_job::{Failure, FailureKind};
@@ -232,7 +232,7 @@ fn write_sheet(arguments: &SweepArguments, cells: &[Planned]) -> Result<(), Fail
     let made = sheet(&pictures, columns).map_err(Failure::failed)?;
     let options = WriteOptions { bits: 8, jpeg_quality: arguments.files.quality };
     if let Err(error) = write_picture(&RealDisk, &arguments.output, &made, options, None) {
-        let rescued = rescue_picture(&RealDisk, &arguments.output, &made, options, None);
+        let rescued = rescue_picture(&RealDisk, &arguments.output, &made, options, &Carried::default());
         return Err(Failure::failed(match rescued {
             Some(place) => format!("{error}; the sheet is {}", place.display()),
             None => format!("{error}; its pictures are in {}", pictures_folder(&arguments.output).display()),

@@ -28,6 +28,7 @@ fn gained(field: &str, kept: &Value) -> Option<Value> {
         "adam_average" => Some(0.0.into()),
         "adam_carried" => Some(false.into()),
         "colours" => Some(if kept["original_colors"] == true { "photo" } else { "painting" }.into()),
+        "transparency" => Some("white".into()),
         // Without a weight nothing is matched, whatever the others say.
         "match_weight" => Some(0.0.into()),
         "match_layers" => Some(serde_json::json!({ "conv2_1": 1.0, "conv3_1": 1.0, "conv4_1": 1.0 })),

@@ -23,6 +23,7 @@ mod memory_limits;
 #[cfg(unix)]
 mod output_places;
 mod paint;
+mod photos;
 #[cfg(unix)]
 mod pipes;
 mod recipes;

@@ -49,6 +49,7 @@ fn record(name: &str) -> RunRecord {
         output: None,
         depth: 8,
         quality: 92,
+        exif: Default::default(),
         saving: Saving { frames: FrameSchedule::Every(1), checkpoint_every_s: 60.0, checkpoint_may_wait: true },
         outcome: None,
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use impasto::Picture;
-use impasto::write::{OutputFormat, WriteOptions, encode_picture};
+use impasto::write::{Carried, OutputFormat, WriteOptions, encode_carrying};
 
 use crate::failure::Failure;
 
@@ -80,8 +80,8 @@ impl Stream {
     ///
     /// # Errors
     /// The encoder's, or a sentence that says that the stream was broken.
-    pub(super) fn write(&self, picture: &Picture, options: WriteOptions, recipe: &str) -> Result<(), Failure> {
-        let bytes = encode_picture(picture, self.format, options, Some(recipe)).map_err(Failure::failed)?;
+    pub(super) fn write(&self, picture: &Picture, options: WriteOptions, carried: &Carried<'_>) -> Result<(), Failure> {
+        let bytes = encode_carrying(picture, self.format, options, carried).map_err(Failure::failed)?;
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         sink.write_all(&bytes).and_then(|()| sink.flush()).map_err(|error| {
             let error = error.to_string();

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use impasto::Images;
 use impasto::digest;
 use impasto::disk::read_file;
+use impasto::image_file::exif::Exif;
 use impasto::picture::Picture;
+use impasto::picture::alpha::Alpha;
 use impasto::picture::labels::masks_of_labels;
-use impasto::read::decode_picture;
+use impasto::read::{ReadLimits, ReadPicture, decode_picture};
 use impasto::recipe::Region;
 use impasto::run::{GuideImages, RegionImages};
 use impasto::run_folder::{INPUTS, Input, Inputs};
@@ -26,8 +28,14 @@ const EXTENSION_LIMIT: usize = 5;
 
 /// The images of a job, and for a run that is kept what `run.json` says of them and the bytes to be copied.
 pub struct ReadImages {
-    /// The photo.
+    /// The photo; where its transparency is kept, with its gaps filled.
     pub content: Picture,
+    /// How much there is of each of its pixels, where that is kept and is not all.
+    pub alpha: Option<Alpha>,
+    /// What its EXIF data say.
+    pub exif: Exif,
+    /// Bits of its samples: 8, or 16 where they have more than 8.
+    pub bits: u8,
     /// The paintings.
     pub styles: Vec<Picture>,
     /// The picture to start from.
@@ -66,7 +74,8 @@ impl Job {
         let mut reader = Reader { job: self, notes, copies: Vec::new() };
         let expected = self.keeping.as_ref().and_then(|keeping| keeping.begun.as_ref()).map(|begun| &begun.inputs);
         let order = &self.order;
-        let (content, content_input) = reader.read(&order.content, "content", expected.map(|it| &it.content))?;
+        let (photo, content_input) = reader.read_photo(&order.content, expected.map(|it| &it.content))?;
+        let ReadPicture { picture: content, alpha, exif, bits, .. } = photo;
         let (mut styles, mut style_inputs) = (Vec::new(), Vec::new());
         for (place, path) in order.styles.iter().enumerate() {
             let expected = expected.and_then(|it| it.styles.get(place));
@@ -87,7 +96,7 @@ impl Job {
             }
             None => None,
         };
-        Ok(ReadImages { content, styles, start, regions, emphasis, inputs, copies })
+        Ok(ReadImages { content, alpha, exif, bits, styles, start, regions, emphasis, inputs, copies })
     }
 
     /// What `run.json` says of the weights' file, where there is one.
@@ -111,8 +120,37 @@ struct Reader<'job> {
 }
 
 impl Reader<'_> {
+    /// The photo with its gaps filled, and what `run.json` says of it.
+    fn read_photo(&mut self, path: &Path, expected: Option<&Input>) -> Result<(ReadPicture, Option<Input>), Failure> {
+        let keeps_transparency = self.job.order.recipe.keeps_transparency();
+        let limits = ReadLimits { keeps_transparency, ..self.job.limits };
+        let (mut photo, input) = self.read_within(path, "content", expected, &limits)?;
+        if let Some(alpha) = &photo.alpha {
+            photo.picture = photo.picture.with_filled_gaps(alpha).map_err(Failure::failed)?;
+            let spoken = self.job.order.held.spoken(path).display();
+            self.notes.push(match self.job.writing.has_transparency() {
+                true => format!("{spoken}: its transparent parts stay so; --transparency white puts them on white"),
+                false => {
+                    format!("{spoken}: its transparent parts become white, for a JPEG has none; a .png keeps them")
+                }
+            });
+        }
+        Ok((photo, input))
+    }
+
     /// The picture, and where the run is kept what `run.json` says of it. `role` names the copy.
     fn read(&mut self, path: &Path, role: &str, expected: Option<&Input>) -> Result<(Picture, Option<Input>), Failure> {
+        let limits = self.job.limits;
+        self.read_within(path, role, expected, &limits).map(|(read, input)| (read.picture, input))
+    }
+
+    fn read_within(
+        &mut self,
+        path: &Path,
+        role: &str,
+        expected: Option<&Input>,
+        limits: &ReadLimits,
+    ) -> Result<(ReadPicture, Option<Input>), Failure> {
         let held = &self.job.order.held;
         let bytes = match held.bytes(path) {
             Some(bytes) => Cow::Borrowed(bytes),
@@ -130,13 +168,13 @@ impl Reader<'_> {
             }
         };
         let spoken = held.spoken(path);
-        let read = decode_picture(&bytes, spoken, &self.job.limits).map_err(Failure::failed)?;
-        self.notes.extend(read.notes);
+        let mut read = decode_picture(&bytes, spoken, limits).map_err(Failure::failed)?;
+        self.notes.append(&mut read.notes);
         check_drawing(spoken, &read.picture)?;
         if let (Some(input), None) = (&input, expected) {
             self.copies.push((input.file.clone(), bytes.into_owned()));
         }
-        Ok((read.picture, input))
+        Ok((read, input))
     }
 }
 

@@ -243,6 +243,7 @@ fn difference(found: &RunRecord, wanted: &RunRecord) -> Option<&'static str> {
         () if sums(found) != sums(wanted) => Some("images or weights are"),
         () if bare(&found.recipe) != bare(&wanted.recipe) => Some("recipe is"),
         () if (found.depth, found.quality) != (wanted.depth, wanted.quality) => Some("--depth or --quality is"),
+        () if found.exif != wanted.exif => Some("--keep-exif is"),
         () => None,
     }
 }

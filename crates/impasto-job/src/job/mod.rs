@@ -23,6 +23,7 @@ mod writing;
 
 use std::path::PathBuf;
 
+use impasto::image_file::exif::KeptExif;
 use impasto::read::ReadLimits;
 use impasto::write::WriteOptions;
 
@@ -50,6 +51,11 @@ pub struct Files {
     pub has_made_name: bool,
     /// How it is written.
     pub write: WriteOptions,
+    /// Whether it has samples of 16 bits, whatever `write` says, exactly where the photo's have more than 8 and every format that is
+    /// written has them.
+    pub has_photos_bits: bool,
+    /// What of the photo's EXIF data it has.
+    pub exif: KeptExif,
     /// What an image may ask for.
     pub read: ReadLimits,
 }
@@ -77,7 +83,8 @@ impl Job {
         let keeping = keep.map(|keep| Keeping::of_options(keep, &order.recipe.preset)).transpose()?;
         let run = keep.map(|keep| keep.folder.clone());
         let (given, made_of) = (files.output.clone(), files.has_made_name.then(|| order.picture_stem()));
-        let writing = Writing { given, made_of, run, options: files.write };
+        let (has_photos_bits, exif) = (files.has_photos_bits, files.exif);
+        let writing = Writing { given, made_of, run, options: files.write, has_photos_bits, exif };
         writing.check(&order)?;
         Ok(Job { order, limits: files.read, writing, keeping, memory_limit_bytes: None, log_dir: None })
     }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use impasto::run::colours::Paintings;
-use impasto::run::content_at;
+use impasto::run::{alpha_at, content_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
-use impasto::write::{OutputFormat, WriteOptions, encode_picture};
+use impasto::write::{Carried, OutputFormat, WriteOptions, encode_picture};
 use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
 
 use super::Job;
@@ -52,6 +52,7 @@ impl Prepared {
         }
         observer(JobEvent::Started { goes_on });
         let Prepared { job, engine, images, scales, mut recipe, memory_limit, started, handle, .. } = self;
+        let full = scales[scales.len() - 1];
         let clock = || started.elapsed().as_secs_f64();
         let recorder = kept.as_ref().map(|kept| kept.recorder(&clock)).transpose()?;
         let from = kept.as_mut().and_then(Kept::take_checkpoint);
@@ -73,7 +74,11 @@ impl Prepared {
         if let Some(sentence) = board.end(&outcome) {
             observer(JobEvent::Note(&sentence));
         }
-        let written = job.writing.write(&outcome.picture, &recipe.to_json()).map_err(|failure| match &kept {
+        let alpha = images.alpha.as_ref().map(|alpha| alpha_at(&recipe, alpha, full));
+        let (alpha, exif) = (alpha.transpose().map_err(Failure::failed)?, job.writing.exif.of(&images.exif));
+        let text = recipe.to_json();
+        let carried = Carried { recipe: Some(&text), alpha: alpha.as_ref(), exif: exif.as_ref() };
+        let written = job.writing.write(&outcome.picture, &carried).map_err(|failure| match &kept {
             Some(kept) => Failure::failed(format_args!(
                 "{failure}; then {} goes on from the last checkpoint",
                 resume(kept.folder())
@@ -122,6 +127,7 @@ fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, sc
         output: job.writing.given_file().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
         depth: job.writing.options.bits,
         quality: job.writing.options.jpeg_quality,
+        exif: job.writing.exif,
         saving,
         outcome: None,
     }

@@ -36,10 +36,12 @@ impl Job {
     ///
     /// # Errors
     /// Everything that keeps the job from beginning, but for the folder that the run is kept in.
-    pub fn prepare(self, engines: &mut Engines) -> Result<Prepared, Failure> {
+    pub fn prepare(mut self, engines: &mut Engines) -> Result<Prepared, Failure> {
         let started = Instant::now();
         let (engine, mut notes) = engines.open(&self.order.weights, self.order.recipe.weights_input)?;
         let images = self.read_images(&mut notes)?;
+        self.writing.heed_photos_bits(images.bits);
+        notes.extend(self.writing.exif_note(&self.order, &images.exif));
         let scales = impasto::scales(&self.order.recipe, images.content.width, images.content.height);
         notes.extend(self.writing.check_scales(&scales)?);
         let full = scales[scales.len() - 1];

@@ -6,7 +6,7 @@ use impasto::disk::RealDisk;
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::recorder::remove_checkpoints;
 use impasto::run_folder::{Input, RESULT, RunOutcome, RunRecord, read_record};
-use impasto::write::WriteOptions;
+use impasto::write::{Carried, WriteOptions};
 
 use super::Job;
 use super::destination::Destination;
@@ -70,7 +70,8 @@ impl Job {
         let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, masks, weights)?;
         let given = output.or_else(|| record.output.clone().map(Destination::File));
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
-        let writing = Writing { given, made_of: None, run: Some(folder.to_owned()), options };
+        let (run, exif) = (Some(folder.to_owned()), record.exif);
+        let writing = Writing { given, made_of: None, run, options, has_photos_bits: false, exif };
         writing.check(&order)?;
         let (megapixels, lenient) = (record.reading.megapixels, record.reading.lenient);
         let limits = ReadLimits { megapixels, lenient, ..ReadLimits::default() };
@@ -102,10 +103,12 @@ impl FinishedRun {
             let notes = if scales.is_empty() { Vec::new() } else { writing.check_scales(&scales)? };
             notes.iter().for_each(|note| tell(note));
             // What this program has written itself may be as large as it likes.
-            let limits = ReadLimits { megapixels: u64::MAX, ..ReadLimits::default() };
-            let picture = read_picture(&result, &limits).map_err(Failure::failed)?.picture;
+            let limits = ReadLimits { megapixels: u64::MAX, keeps_transparency: true, ..ReadLimits::default() };
+            let read = read_picture(&result, &limits).map_err(Failure::failed)?;
+            let exif = Some(&read.exif).filter(|exif| !exif.is_empty());
             let recipe = read_recipe(&result).map_err(Failure::failed)?;
-            writing.hand_over(&picture, &recipe)?;
+            let carried = Carried { recipe: Some(&recipe), alpha: read.alpha.as_ref(), exif };
+            writing.hand_over(&read.picture, &carried)?;
         }
         // Killed at its very end, a run keeps what it needs no more.
         remove_checkpoints(&RealDisk, &folder).map_err(Failure::failed)?;

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use impasto::Scale;
 use impasto::disk::{RealDisk, free_name};
+use impasto::image_file::exif::{Exif, KeptExif};
 use impasto::picture::Picture;
 use impasto::rescue::rescue_picture;
 use impasto::run_folder::{RESULT, look};
-use impasto::write::{OutputFormat, WriteError, WriteOptions, check_picture_writable, sidecar_path, write_picture};
+use impasto::write::{
+    Carried, OutputFormat, WriteError, WriteOptions, check_picture_writable, sidecar_path, write_carrying,
+};
 
 use super::destination::Destination;
 use super::keeping::folder_failure;
@@ -25,6 +28,10 @@ pub struct Writing {
     pub run: Option<PathBuf>,
     /// How.
     pub options: WriteOptions,
+    /// Whether samples have 16 bits where the photo's have and every format does.
+    pub has_photos_bits: bool,
+    /// What of the photo's EXIF data it has.
+    pub exif: KeptExif,
 }
 
 impl Writing {
@@ -45,6 +52,26 @@ impl Writing {
             _ => None,
         };
         of_stream.into_iter().chain(self.paths().map(|path| OutputFormat::from_path(&path))).collect()
+    }
+
+    /// Whether a format that will be written has transparency.
+    pub(super) fn has_transparency(&self) -> bool {
+        self.formats().is_ok_and(|formats| formats.iter().any(|format| format.has_transparency()))
+    }
+
+    /// What is to be said of EXIF data that are to be kept.
+    pub(super) fn exif_note(&self, order: &ResolvedOrder, exif: &Exif) -> Option<String> {
+        let is_missing = !self.exif.is_nothing() && self.exif.of(exif).is_none();
+        let photo = order.held.spoken(&order.content).display();
+        is_missing.then(|| format!("{photo}: it has no EXIF data to keep"))
+    }
+
+    /// Takes as many bits as the photo's samples have, where that was asked for.
+    pub(super) fn heed_photos_bits(&mut self, bits: u8) {
+        let has_room = self.formats().is_ok_and(|formats| formats.iter().all(|format| format.has_16_bits()));
+        if self.has_photos_bits {
+            self.options.bits = if has_room { bits } else { 8 };
+        }
     }
 
     /// Everything about the output that can be said before any work.
@@ -99,11 +126,11 @@ impl Writing {
     ///
     /// # Errors
     /// There is no place for it.
-    pub fn write(&self, picture: &Picture, recipe: &str) -> Result<Written, Failure> {
+    pub fn write(&self, picture: &Picture, carried: &Carried<'_>) -> Result<Written, Failure> {
         let (mut places, mut failed) = (Vec::new(), None);
         let result = self.run.as_ref().map(|run| run.join(RESULT));
         for path in self.paths().map(|path| self.spared(path)) {
-            match write_picture(&RealDisk, &path, picture, self.options, Some(recipe)) {
+            match write_carrying(&RealDisk, &path, picture, self.options, carried) {
                 Ok(()) => places.push(path),
                 Err(error) => failed = failed.or(Some((path, Failure::failed(error)))),
             }
@@ -111,7 +138,7 @@ impl Writing {
         // Last, since it may wait for its reader for as long as that likes.
         if let Some(Destination::Stream(stream)) = &self.given {
             let name = PathBuf::from(stream.name());
-            match stream.write(picture, self.options, recipe) {
+            match stream.write(picture, self.options, carried) {
                 Ok(()) => places.insert(0, name),
                 Err(error) => failed = Some((name, error)),
             }
@@ -119,7 +146,7 @@ impl Writing {
         let Some((path, error)) = failed else { return Ok(Written { place: first(places), trouble: None }) };
         let is_in_run = result.is_some_and(|result| places.contains(&result));
         if places.is_empty() {
-            places.extend(rescue_picture(&RealDisk, &path, picture, self.options, Some(recipe)));
+            places.extend(rescue_picture(&RealDisk, &path, picture, self.options, carried));
         }
         match places.is_empty() {
             false => Ok(Written { place: first(places), trouble: Some(Trouble { error, is_in_run }) }),
@@ -134,12 +161,12 @@ impl Writing {
     ///
     /// # Errors
     /// What the disk or the stream refuses.
-    pub fn hand_over(&self, picture: &Picture, recipe: &str) -> Result<(), Failure> {
+    pub fn hand_over(&self, picture: &Picture, carried: &Carried<'_>) -> Result<(), Failure> {
         match &self.given {
             Some(Destination::File(path)) => {
-                write_picture(&RealDisk, path, picture, self.options, Some(recipe)).map_err(Failure::failed)
+                write_carrying(&RealDisk, path, picture, self.options, carried).map_err(Failure::failed)
             }
-            Some(Destination::Stream(stream)) => stream.write(picture, self.options, recipe),
+            Some(Destination::Stream(stream)) => stream.write(picture, self.options, carried),
             None => Ok(()),
         }
     }

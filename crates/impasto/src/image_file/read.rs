@@ -16,6 +16,7 @@ mod channels;
 mod chunks;
 mod compose;
 mod directory;
+mod exif;
 mod frames;
 mod guard;
 mod header;
@@ -33,8 +34,10 @@ mod tiff;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{DiskError, read_file};
+use crate::image_file::exif::Exif;
 use crate::picture::Picture;
-use compose::compose;
+use crate::picture::alpha::Alpha;
+use compose::{Composed, compose};
 use header::declared_size;
 use mend::mended;
 use raster::Raster;
@@ -53,11 +56,13 @@ pub struct ReadLimits {
     pub file_mib: u64,
     /// Take what there is of a picture whose file is cut off or damaged; what is missing is grey.
     pub lenient: bool,
+    /// Keep a picture's transparency beside it, with its colours as they are; else they are put on white.
+    pub keeps_transparency: bool,
 }
 
 impl Default for ReadLimits {
     fn default() -> ReadLimits {
-        ReadLimits { megapixels: 256, side_px: 65_535, file_mib: 512, lenient: false }
+        ReadLimits { megapixels: 256, side_px: 65_535, file_mib: 512, lenient: false, keeps_transparency: false }
     }
 }
 
@@ -76,6 +81,12 @@ const MISSING_PARTS: &str = "it is damaged or cut off, and what could not be rea
 pub struct ReadPicture {
     /// The picture, upright and in sRGB.
     pub picture: Picture,
+    /// How much there is of each pixel, where that was to be kept and is not all of each.
+    pub alpha: Option<Alpha>,
+    /// What its EXIF data say of camera, date, copyright and place.
+    pub exif: Exif,
+    /// Bits of a sample as it was stored: 8, or 16 where it had more than 8.
+    pub bits: u8,
     /// What was done to it that one might not expect, each a sentence that names the file.
     pub notes: Vec<String>,
 }
@@ -281,15 +292,18 @@ fn decode_with(
         // The header comes first, before any decoder sees the bytes.
         let (width, height) = declared_size(format, &bytes)?;
         limits.check(width, height)?;
-        compose(decoder(format, &bytes, limits)?)
+        let mut raster = decoder(format, &bytes, limits)?;
+        let (bits, exif) = (raster.samples.bits(), std::mem::take(&mut raster.exif));
+        compose(raster, limits.keeps_transparency).map(|composed| (composed, bits, exif))
     });
     let stopped = |stopped| match stopped {
         guard::Stopped::Panicked => ReadError::Decoder { path: name.to_owned(), format: format.name() },
         guard::Stopped::NoThread => ReadError::Threads { path: name.to_owned() },
     };
-    let (picture, remarks) = decoded.map_err(stopped)?.map_err(|failure| failure.name(name, format, limits))?;
+    let (Composed { picture, alpha, remarks }, bits, exif) =
+        decoded.map_err(stopped)?.map_err(|failure| failure.name(name, format, limits))?;
     let notes = remarks.into_iter().map(|remark| format!("{}: {remark}", name.display())).collect();
-    Ok(ReadPicture { picture, notes })
+    Ok(ReadPicture { picture, alpha, exif, bits, notes })
 }
 
 impl ReadLimits {

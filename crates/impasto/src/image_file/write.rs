@@ -1,26 +1,26 @@
 //! Pictures onto the disk: the file name's extension says the format, the picture says that it is sRGB, and the recipe
 //! travels with it.
 //!
-//! | format | samples | colour | recipe |
-//! | --- | --- | --- | --- |
-//! | PNG | 8 or 16 bit, lossless | sRGB chunk | in the file: iTXt chunk `impasto` |
-//! | TIFF | 8 or 16 bit, lossless (deflate) | ICC profile | sidecar |
-//! | WebP | 8 bit, lossless | ICC profile | sidecar |
-//! | JPEG | 8 bit, colour at full resolution | ICC profile | sidecar |
+//! | format | samples | colour | transparency | EXIF data | recipe |
+//! | --- | --- | --- | --- | --- | --- |
+//! | PNG | 8 or 16 bit, lossless | sRGB chunk | alpha | eXIf chunk | in the file: iTXt chunk `impasto` |
+//! | TIFF | 8 or 16 bit, lossless (deflate) | ICC profile | alpha | its directories | sidecar |
+//! | WebP | 8 bit, lossless | ICC profile | alpha | EXIF chunk | sidecar |
+//! | JPEG | 8 bit, colour at full resolution | ICC profile | put on white | APP1 segment | sidecar |
 //!
 //! The sidecar of `picture.jpg` is `picture.jpg.recipe.json`. Values are brought into 0..255 and rounded to the nearest
 //! step, halves up ([`Picture::to_rgb8`]). The same picture gives the same bytes: no file carries a date.
 
-use std::io::Cursor;
+mod encode;
+
 use std::path::{Path, PathBuf};
 
-use image::{ExtendedColorType, ImageEncoder};
-use moxcms::ColorProfile;
-use tiff::encoder::{Compression, Predictor, TiffEncoder, colortype};
-use tiff::tags::Tag;
-
 use crate::disk::{Disk, DiskError, StagedFile, Way, behind_links, check_writable, remove_file_if_present, stage_file};
-use crate::picture::Picture;
+use crate::image_file::exif::Exif;
+use crate::picture::alpha::Alpha;
+use crate::picture::{Picture, PictureError};
+
+pub use encode::{encode_carrying, encode_picture};
 
 /// Keyword of the PNG text chunk that holds the recipe.
 pub(crate) const RECIPE_KEYWORD: &str = "impasto";
@@ -51,6 +51,17 @@ impl Default for WriteOptions {
     fn default() -> WriteOptions {
         WriteOptions { bits: 8, jpeg_quality: 95 }
     }
+}
+
+/// What a file carries beside its picture.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carried<'a> {
+    /// The recipe, which only a PNG has in it.
+    pub recipe: Option<&'a str>,
+    /// How much there is of each pixel.
+    pub alpha: Option<&'a Alpha>,
+    /// EXIF data.
+    pub exif: Option<&'a Exif>,
 }
 
 /// A picture that could not be written.
@@ -87,6 +98,9 @@ pub enum WriteError {
         /// Height in pixels.
         height: usize,
     },
+    /// An alpha of another size.
+    #[error(transparent)]
+    Alpha(#[from] PictureError),
     /// The encoder failed.
     #[error("the picture could not be encoded as {format:?} ({reason}); write it as .png")]
     Encoder {
@@ -122,6 +136,18 @@ impl OutputFormat {
         }
     }
 
+    /// Whether it holds an alpha.
+    #[must_use]
+    pub fn has_transparency(self) -> bool {
+        self != OutputFormat::Jpeg
+    }
+
+    /// Whether it has samples of 16 bits.
+    #[must_use]
+    pub fn has_16_bits(self) -> bool {
+        matches!(self, OutputFormat::Png | OutputFormat::Tiff)
+    }
+
     /// The format of this name, as people type it.
     #[must_use]
     pub fn named(name: &str) -> Option<OutputFormat> {
@@ -133,8 +159,7 @@ impl OutputFormat {
     /// # Errors
     /// [`WriteError::Bits`], [`WriteError::Quality`] or [`WriteError::Size`].
     pub fn check(self, width: usize, height: usize, options: WriteOptions) -> Result<(), WriteError> {
-        let has_16_bits = matches!(self, OutputFormat::Png | OutputFormat::Tiff);
-        if options.bits != 8 && !(options.bits == 16 && has_16_bits) {
+        if options.bits != 8 && !(options.bits == 16 && self.has_16_bits()) {
             return Err(WriteError::Bits { format: self, bits: options.bits });
         }
         if !(1..=100).contains(&options.jpeg_quality) {
@@ -188,8 +213,22 @@ pub fn write_picture(
     options: WriteOptions,
     recipe: Option<&str>,
 ) -> Result<(), WriteError> {
+    write_carrying(disk, path, picture, options, &Carried { recipe, ..Carried::default() })
+}
+
+/// As [`write_picture`], with all that a file may carry.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn write_carrying(
+    disk: &dyn Disk,
+    path: &Path,
+    picture: &Picture,
+    options: WriteOptions,
+    carried: &Carried<'_>,
+) -> Result<(), WriteError> {
     let format = OutputFormat::from_path(path)?;
-    let bytes = encode_picture(picture, format, options, recipe)?;
+    let (bytes, recipe) = (encode_carrying(picture, format, options, carried)?, carried.recipe);
     let sidecars = sidecars(path);
     let staged_picture = stage_file(disk, path, &bytes)?;
     let mut staged_recipes = Vec::new();
@@ -208,98 +247,4 @@ pub fn write_picture(
 fn sidecars(picture: &Path) -> Vec<PathBuf> {
     let named = [Some(picture.to_owned()), picture.is_symlink().then(|| behind_links(picture))];
     named.into_iter().flatten().map(|picture| sidecar_path(&picture)).collect()
-}
-
-/// The picture as the bytes of a file; of the formats only PNG takes the recipe in.
-///
-/// # Errors
-/// [`WriteError`].
-pub fn encode_picture(
-    picture: &Picture,
-    format: OutputFormat,
-    options: WriteOptions,
-    recipe: Option<&str>,
-) -> Result<Vec<u8>, WriteError> {
-    format.check(picture.width, picture.height, options)?;
-    let failed = |reason: String| WriteError::Encoder { format, reason };
-    match format {
-        OutputFormat::Png => encode_png(picture, options.bits, recipe).map_err(|error| failed(error.to_string())),
-        OutputFormat::Tiff => encode_tiff(picture, options.bits).map_err(|error| failed(error.to_string())),
-        OutputFormat::Jpeg => {
-            let mut bytes = Vec::new();
-            let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, options.jpeg_quality);
-            encode_tagged(encoder, picture).map_err(|error| failed(error.to_string()))?;
-            Ok(bytes)
-        }
-        OutputFormat::WebP => {
-            let mut bytes = Vec::new();
-            let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
-            encode_tagged(encoder, picture).map_err(|error| failed(error.to_string()))?;
-            Ok(bytes)
-        }
-    }
-}
-
-/// Width and height for an encoder; [`OutputFormat::check`] has made sure that they fit.
-fn sides(picture: &Picture) -> (u32, u32) {
-    (picture.width as u32, picture.height as u32)
-}
-
-fn encode_png(picture: &Picture, bits: u8, recipe: Option<&str>) -> Result<Vec<u8>, png::EncodingError> {
-    let (width, height) = sides(picture);
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
-    if let Some(recipe) = recipe {
-        // Uncompressed, so that any program, even a search through the file, finds it.
-        encoder.add_itxt_chunk(RECIPE_KEYWORD.to_owned(), recipe.to_owned())?;
-    }
-    let samples = if bits == 16 {
-        encoder.set_depth(png::BitDepth::Sixteen);
-        picture.to_rgb16().into_iter().flat_map(u16::to_be_bytes).collect()
-    } else {
-        encoder.set_depth(png::BitDepth::Eight);
-        picture.to_rgb8()
-    };
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&samples)?;
-    writer.finish()?;
-    Ok(bytes)
-}
-
-fn encode_tiff(picture: &Picture, bits: u8) -> Result<Vec<u8>, tiff::TiffError> {
-    let (width, height) = sides(picture);
-    let mut bytes = Cursor::new(Vec::new());
-    let mut encoder = TiffEncoder::new(&mut bytes)?
-        .with_compression(Compression::Deflate(Default::default()))
-        .with_predictor(Predictor::Horizontal);
-    if bits == 16 {
-        let mut image = encoder.new_image::<colortype::RGB16>(width, height)?;
-        image.encoder().write_tag(Tag::IccProfile, &srgb_profile()[..])?;
-        image.write_data(&picture.to_rgb16())?;
-    } else {
-        let mut image = encoder.new_image::<colortype::RGB8>(width, height)?;
-        image.encoder().write_tag(Tag::IccProfile, &srgb_profile()[..])?;
-        image.write_data(&picture.to_rgb8())?;
-    }
-    Ok(bytes.into_inner())
-}
-
-fn encode_tagged(mut encoder: impl ImageEncoder, picture: &Picture) -> image::ImageResult<()> {
-    let (width, height) = sides(picture);
-    // An encoder without room for a profile writes an untagged picture, which everyone takes for sRGB.
-    let _ = encoder.set_icc_profile(srgb_profile());
-    encoder.write_image(&picture.to_rgb8(), width, height, ExtendedColorType::Rgb8)
-}
-
-/// The ICC profile of sRGB, a few hundred bytes; empty where it cannot be made.
-fn srgb_profile() -> Vec<u8> {
-    let mut bytes = ColorProfile::new_srgb().encode().unwrap_or_default();
-    // The library puts the present time here, and no two files would be the same. Six 16-bit numbers, the date first
-    // (ICC.1:2010, 7.2.8).
-    if let Some(date) = bytes.get_mut(24..36) {
-        date.copy_from_slice(&[0x07, 0xd0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
-    }
-    bytes
 }

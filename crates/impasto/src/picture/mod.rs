@@ -9,6 +9,7 @@
 //!
 //! While a picture is optimised its values may leave 0..255; they are brought back when it is written.
 
+pub mod alpha;
 pub(crate) mod chroma;
 pub mod colour;
 pub mod labels;

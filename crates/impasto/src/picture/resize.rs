@@ -46,7 +46,7 @@ impl Picture {
     /// # Errors
     /// Where a side is 0, or there is no memory for that many pixels.
     pub fn resized(&self, width: usize, height: usize) -> Result<Picture, PictureError> {
-        self.region_resized(width, height, [0.0, 0.0, self.width as f64, self.height as f64])
+        self.region_resized(width, height, Region::whole(self.width, self.height))
     }
 
     /// The picture with a long edge of that many pixels, its proportions kept ([`long_edge_size`]).
@@ -64,47 +64,114 @@ impl Picture {
     /// # Errors
     /// Where a side is 0, or there is no memory for that many pixels.
     pub fn cropped_to_fit(&self, width: usize, height: usize) -> Result<Picture, PictureError> {
+        self.region_resized(width, height, Region::to_fit(self.width, self.height, width, height)?)
+    }
+
+    /// Scales the region to the size.
+    fn region_resized(&self, width: usize, height: usize, region: Region) -> Result<Picture, PictureError> {
+        if (width, height) == (self.width, self.height) && region == Region::whole(width, height) {
+            return Ok(self.clone());
+        }
+        let mut resized = Picture::filled(width, height, [0.0; 3])?;
+        let scaling = Scaling::new((self.width, self.height), (width, height), region);
+        for (channel, plane) in resized.values.chunks_exact_mut(width * height).enumerate() {
+            scaling.apply(self.plane(channel), plane)?;
+        }
+        Ok(resized)
+    }
+}
+
+/// A part of a picture, in pixels, fractions allowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Region {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+impl Region {
+    /// All of a picture of this size.
+    pub(super) fn whole(width: usize, height: usize) -> Region {
+        Region { left: 0.0, top: 0.0, width: width as f64, height: height as f64 }
+    }
+
+    /// The middle of a picture that has the shape of a size.
+    ///
+    /// # Errors
+    /// Where a side of the size is 0.
+    pub(super) fn to_fit(
+        source_width: usize,
+        source_height: usize,
+        width: usize,
+        height: usize,
+    ) -> Result<Region, PictureError> {
         if width == 0 || height == 0 {
             return Err(PictureError::Size { width, height });
         }
-        let (source_width, source_height) = (self.width as f64, self.height as f64);
+        let (source_width, source_height) = (source_width as f64, source_height as f64);
         // Source pixels for one pixel of the result: the smaller of both ratios, so that both sides are covered.
         let step = (source_width / width as f64).min(source_height / height as f64);
         let region_width = (step * width as f64).min(source_width);
         let region_height = (step * height as f64).min(source_height);
         let left = (source_width - region_width) / 2.0;
         let top = (source_height - region_height) / 2.0;
-        self.region_resized(width, height, [left, top, region_width, region_height])
+        Ok(Region { left, top, width: region_width, height: region_height })
+    }
+}
+
+/// A region of one plane of a picture at another size.
+///
+/// # Errors
+/// Where a side is 0, or there is no memory for that many pixels.
+pub(super) fn resized_plane(
+    source: &[f32],
+    source_size: (usize, usize),
+    (width, height): (usize, usize),
+    region: Region,
+) -> Result<Vec<f32>, PictureError> {
+    let failed = || PictureError::Size { width, height };
+    let count = width.checked_mul(height).filter(|count| *count > 0).ok_or_else(failed)?;
+    let mut plane = Vec::new();
+    plane.try_reserve_exact(count).map_err(|_| failed())?;
+    plane.resize(count, 0.0);
+    Scaling::new(source_size, (width, height), region).apply(source, &mut plane)?;
+    Ok(plane)
+}
+
+/// What each pixel of a result is made of.
+struct Scaling {
+    source_width: usize,
+    source_height: usize,
+    columns: Vec<Taps>,
+    rows: Vec<Taps>,
+}
+
+impl Scaling {
+    fn new(source_size: (usize, usize), (width, height): (usize, usize), region: Region) -> Scaling {
+        let (source_width, source_height) = source_size;
+        let columns = taps(source_width, region.left, region.width, width);
+        let rows = taps(source_height, region.top, region.height, height);
+        Scaling { source_width, source_height, columns, rows }
     }
 
-    /// Scales the region (left, top, width, height; in pixels, fractions allowed) to the size.
-    fn region_resized(&self, width: usize, height: usize, region: [f64; 4]) -> Result<Picture, PictureError> {
-        if (width, height) == (self.width, self.height) && region == [0.0, 0.0, width as f64, height as f64] {
-            return Ok(self.clone());
-        }
-        let mut resized = Picture::filled(width, height, [0.0; 3])?;
-        let [left, top, region_width, region_height] = region;
-        let columns = taps(self.width, left, region_width, width);
-        let rows = taps(self.height, top, region_height, height);
-        for (channel, plane) in resized.values.chunks_exact_mut(width * height).enumerate() {
-            let source = self.plane(channel);
-            // [source height, width]: scaled along the rows only.
-            let mut narrowed = Vec::new();
-            narrowed
-                .try_reserve_exact(self.height * width)
-                .map_err(|_| PictureError::Size { width, height: self.height })?;
-            narrowed.resize(self.height * width, 0.0);
-            narrowed
-                .par_chunks_exact_mut(width)
-                .zip(source.par_chunks_exact(self.width))
-                .for_each(|(narrowed_row, source_row)| filter_along(narrowed_row, source_row, &columns));
-            plane
-                .par_chunks_exact_mut(width)
-                .zip(rows.par_iter())
-                .for_each(|(row, taps)| filter_across(row, &narrowed, taps));
-            keep_within(plane, source);
-        }
-        Ok(resized)
+    /// Scales one plane into another, which holds zeros.
+    fn apply(&self, source: &[f32], plane: &mut [f32]) -> Result<(), PictureError> {
+        let (width, height) = (self.columns.len(), self.source_height);
+        // [source height, width]: scaled along the rows only.
+        let mut narrowed = Vec::new();
+        narrowed.try_reserve_exact(height * width).map_err(|_| PictureError::Size { width, height })?;
+        narrowed.resize(height * width, 0.0);
+        narrowed
+            .par_chunks_exact_mut(width)
+            .zip(source.par_chunks_exact(self.source_width))
+            .for_each(|(narrowed_row, source_row)| filter_along(narrowed_row, source_row, &self.columns));
+        plane
+            .par_chunks_exact_mut(width)
+            .zip(self.rows.par_iter())
+            .for_each(|(row, taps)| filter_across(row, &narrowed, taps));
+        keep_within(plane, source);
+        Ok(())
     }
 }
 

@@ -173,6 +173,16 @@ impl Colours {
     }
 }
 
+/// What becomes of a photo's transparent parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Transparency {
+    /// They stay transparent; a run sees the colours around them in their place ([`crate::picture::alpha`]).
+    Keep,
+    /// They are put on white, and the picture is whole.
+    White,
+}
+
 /// What the weights of content and style layers are factors of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -38,7 +38,7 @@ use serde_json::{Map, Value};
 
 pub use choices::{
     Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm,
-    StyleLoss, TotalVariationForm,
+    StyleLoss, TotalVariationForm, Transparency,
 };
 pub use error::RecipeError;
 pub use nearest::nearest;
@@ -52,6 +52,9 @@ pub const FORMAT: u32 = 4;
 
 /// The first format with matched features; before it there were none.
 const MATCH_FORMAT: u32 = 3;
+
+/// The first format with a choice of transparency; before it, and in recipes without a format, photos are put on white.
+const TRANSPARENCY_FORMAT: u32 = 4;
 
 /// The format of recipes from before there was a number.
 const FIRST_FORMAT: u32 = 1;
@@ -232,6 +235,8 @@ pub struct Recipe {
     /// Keep the content image's colours: only brightness is painted. The same as `colours` photo, and `false` as any other; where
     /// both are given, they have to agree.
     pub original_colors: Option<bool>,
+    /// What becomes of the content image's transparent parts; in a recipe without a format they are put on white where it is absent.
+    pub transparency: Option<Transparency>,
 }
 
 impl Recipe {
@@ -278,7 +283,8 @@ impl Recipe {
                 }
             },
         };
-        if object.get("format").is_none_or(Value::is_null) {
+        let names_format = object.get("format").is_some_and(|format| !format.is_null());
+        if !names_format {
             former_default::fill(&mut object);
         }
         object.insert("format".to_owned(), format.into());
@@ -291,6 +297,10 @@ impl Recipe {
         }
         if format < MATCH_FORMAT && object.get("match_weight").is_none_or(Value::is_null) {
             object.insert("match_weight".to_owned(), 0.into());
+        }
+        let is_of_before = !names_format || format < TRANSPARENCY_FORMAT;
+        if is_of_before && object.get("transparency").is_none_or(Value::is_null) {
+            object.insert("transparency".to_owned(), "white".into());
         }
         let known = fields()?;
         if let Some(field) = object.keys().find(|&field| !known.contains(field)) {
@@ -386,6 +396,7 @@ impl Recipe {
             emphasis,
             colours,
             original_colors,
+            transparency,
         );
         if over.tv_weight.is_some() {
             varied.denoise = over.denoise;

@@ -14,7 +14,7 @@ use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{Region, Rest, check_regions};
 use crate::recipe::{
     Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
-    Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm,
+    Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm, Transparency,
 };
 
 /// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
@@ -100,6 +100,7 @@ pub struct ResolvedRecipe {
     pub emphasis: Option<String>,
     pub colours: Colours,
     pub original_colors: bool,
+    pub transparency: Transparency,
 }
 
 impl ResolvedRecipe {
@@ -139,6 +140,16 @@ impl ResolvedRecipe {
     /// Layers whose features are matched: those with a weight above 0, where the loss of matches has one too.
     pub fn counted_match_layers(&self) -> Vec<(Layer, f64)> {
         counted(self.match_weight, &self.match_layers)
+    }
+
+    /// Whether anything of the content image but its size is looked at.
+    pub fn looks_at_content(&self) -> bool {
+        !self.counted_content_layers().is_empty() || matches!(self.init, Start::Content | Start::Blend)
+    }
+
+    /// Whether the picture is transparent where the content image is.
+    pub fn keeps_transparency(&self) -> bool {
+        self.transparency == Transparency::Keep && self.looks_at_content()
     }
 
     /// Whether a loss compares to style images.
@@ -249,6 +260,7 @@ impl Recipe {
             emphasis: self.emphasis.clone(),
             colours,
             original_colors: colours == Colours::Photo,
+            transparency: self.transparency.unwrap_or(Transparency::Keep),
         })
     }
 

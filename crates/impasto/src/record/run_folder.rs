@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{DiskError, Lock, is_temporary, read_file};
+use crate::image_file::exif::KeptExif;
 use crate::recipe::RECIPE_LIMIT_BYTES;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::run::scales::Scale;
@@ -31,7 +32,7 @@ pub use metrics::{Metrics, last_metrics, read_metrics};
 pub const LAYOUT: u32 = 1;
 
 /// The format of `run.json` that this program writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The format of a `run.json` from before there was a number.
 fn first_format() -> u32 {
@@ -82,6 +83,9 @@ pub struct RunRecord {
     pub depth: u8,
     /// Quality of a JPEG, 1 to 100.
     pub quality: u8,
+    /// What of the photo's EXIF data the picture has.
+    #[serde(default, skip_serializing_if = "KeptExif::is_nothing")]
+    pub exif: KeptExif,
     /// What is written on the way.
     pub saving: Saving,
     /// How the run ended; absent until it is finished.

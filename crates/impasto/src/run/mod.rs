@@ -42,7 +42,7 @@ pub use event::{Event, Iteration};
 pub use regions::{GuideImages, RegionImages};
 use regions::{Held, Masks, Part, emphasis_at};
 use scales::style_size;
-pub use scales::{Scale, content_at, scales, style_at};
+pub use scales::{Scale, alpha_at, content_at, scales, style_at};
 
 /// The images of a run, of any size.
 #[derive(Clone, Copy, Debug)]

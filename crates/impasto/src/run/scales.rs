@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::picture::alpha::Alpha;
 use crate::picture::resize::long_edge_size;
 use crate::picture::{Picture, PictureError};
 use crate::recipe::resolve::ResolvedRecipe;
@@ -66,6 +67,17 @@ pub fn content_at(recipe: &ResolvedRecipe, content: &Picture, scale: Scale) -> R
     match recipe.size {
         Size::LongEdge(_) => content.resized(scale.width, scale.height),
         Size::Exact { .. } => content.cropped_to_fit(scale.width, scale.height),
+    }
+}
+
+/// The content image's alpha at a scale, as [`content_at`] has the image.
+///
+/// # Errors
+/// Where there is no memory for that many pixels.
+pub fn alpha_at(recipe: &ResolvedRecipe, alpha: &Alpha, scale: Scale) -> Result<Alpha, PictureError> {
+    match recipe.size {
+        Size::LongEdge(_) => alpha.resized(scale.width, scale.height),
+        Size::Exact { .. } => alpha.cropped_to_fit(scale.width, scale.height),
     }
 }
 

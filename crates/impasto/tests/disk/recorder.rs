@@ -59,6 +59,7 @@ fn record(evaluations: u32, frames: FrameSchedule) -> RunRecord {
         output: None,
         depth: 8,
         quality: 92,
+        exif: Default::default(),
         saving: Saving { frames, checkpoint_every_s: 0.0, checkpoint_may_wait: false },
         outcome: None,
     }

@@ -110,6 +110,32 @@ impl<'bytes> Directory<'bytes> {
 }
 
 impl Entry<'_> {
+    /// Its kind and its values as bytes, the lowest of each value first, where `size` knows the kind and they are no more than
+    /// `most` bytes; texts are cut.
+    pub(super) fn bytes(&self, size: impl Fn(u16) -> Option<usize>, most: usize) -> Option<(u16, Vec<u8>)> {
+        let (directory, word) = (&self.directory, self.directory.word());
+        let kind = directory.number(self.offset + 2, 2)? as u16;
+        let size = size(kind)?;
+        let count = usize::try_from(directory.number(self.offset + 4, word)?).ok()?;
+        let is_held_here = count.checked_mul(size)? <= word;
+        let start = match is_held_here {
+            true => self.value_offset(),
+            false => usize::try_from(directory.number(self.value_offset(), word)?).ok()?,
+        };
+        let count = if size == 1 { count.min(most) } else { count };
+        if count.checked_mul(size)? > most {
+            return None;
+        }
+        // A fraction is two numbers.
+        let part = size.min(4);
+        let mut bytes = Vec::new();
+        for place in 0..count * size / part {
+            let number = directory.number(start.checked_add(place * part)?, part)?;
+            bytes.extend(&number.to_le_bytes()[..part]);
+        }
+        Some((kind, bytes))
+    }
+
     /// Its values, where they are whole numbers; no more than `most`.
     pub(super) fn values(&self, most: usize) -> Vec<u64> {
         self.read_values(most).unwrap_or_default()

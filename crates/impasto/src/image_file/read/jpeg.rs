@@ -25,6 +25,7 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
 use super::channels::Channels;
+use super::exif::exif_of_block;
 use super::profile::ColourSpace;
 use super::raster::{Orientation, Raster, Samples};
 use super::sniff::Format;
@@ -64,6 +65,7 @@ pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Ras
         is_premultiplied: false,
         colours: ColourSpace::of(outline.profile()),
         orientation: outline.exif.map_or(Orientation::Upright, Orientation::from_exif_block),
+        exif: outline.exif.map(exif_of_block).unwrap_or_default(),
         remarks: if is_whole { Vec::new() } else { vec![MISSING_PARTS.into()] },
     })
 }

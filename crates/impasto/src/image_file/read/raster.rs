@@ -3,6 +3,7 @@
 use super::channels::Channels;
 use super::directory::Directory;
 use super::profile::ColourSpace;
+use crate::image_file::exif::Exif;
 
 /// EXIF's and TIFF's tag of the orientation.
 const ORIENTATION: u64 = 0x112;
@@ -21,6 +22,7 @@ pub(super) struct Raster {
     /// What the colours mean.
     pub(super) colours: ColourSpace,
     pub(super) orientation: Orientation,
+    pub(super) exif: Exif,
     /// What the user should know, each a sentence without the file's name and a full stop.
     pub(super) remarks: Vec<String>,
 }
@@ -48,6 +50,11 @@ impl Samples {
             Samples::Float32(samples) => samples.len(),
             Samples::Float64(samples) => samples.len(),
         }
+    }
+
+    /// Bits that a sample of this type is written in without loss to the eye: 8 or 16.
+    pub(super) fn bits(&self) -> u8 {
+        if matches!(self, Samples::Bits8(_)) { 8 } else { 16 }
     }
 
     /// One row of them, brought to 0..=255; not-a-number becomes 0.

@@ -11,12 +11,14 @@ use image::{ColorType, ImageDecoder, ImageError, ImageResult, Limits};
 
 use super::channels::Channels;
 use super::chunks::read_chunks;
+use super::exif::exif_of_block;
 use super::frames::{first_frame_remark, gif_frames, webp_frames};
 use super::header::{has_whole_webp_chunks, is_webp_cut};
 use super::profile::ColourSpace;
 use super::raster::{Orientation, Raster, Samples};
 use super::sniff::Format;
 use super::{DECODER_LIMIT_BYTES, EXIF_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
+use crate::image_file::exif::Exif;
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failure> {
     let file = Cursor::new(bytes);
@@ -87,14 +89,14 @@ fn read(
 
     let mut remarks = Vec::new();
     let exif = if has_data_beside { decoder.exif_metadata() } else { Ok(None) };
-    let orientation = match exif {
+    let (orientation, exif) = match exif {
         Ok(Some(exif)) if exif.len() > EXIF_LIMIT_BYTES => {
             remarks.push("its EXIF data are too large and were ignored".into());
-            Orientation::Upright
+            (Orientation::Upright, Exif::default())
         }
-        Ok(Some(exif)) => Orientation::from_exif_block(&exif),
+        Ok(Some(exif)) => (Orientation::from_exif_block(&exif), exif_of_block(&exif)),
         // Data beside the picture that cannot be read do not make the picture unreadable.
-        Ok(None) | Err(_) => Orientation::Upright,
+        Ok(None) | Err(_) => (Orientation::Upright, Exif::default()),
     };
     let profile = if has_data_beside { decoder.icc_profile().unwrap_or_default() } else { None };
     let colours = ColourSpace::of(profile);
@@ -137,7 +139,7 @@ fn read(
     } else {
         Samples::Bits8(buffer)
     };
-    Ok(Raster { width, height, channels, samples, is_premultiplied: false, colours, orientation, remarks })
+    Ok(Raster { width, height, channels, samples, is_premultiplied: false, colours, orientation, exif, remarks })
 }
 
 fn failure(error: ImageError) -> Failure {

@@ -10,11 +10,13 @@ use tiff::{ColorType, TiffError};
 
 use super::channels::Channels;
 use super::directory::Directory;
+use super::exif::exif_of;
 use super::pages::choose_page;
 use super::profile::ColourSpace;
 use super::raster::{Orientation, Raster, Samples};
 use super::sniff::Format;
 use super::{DECODER_LIMIT_BYTES, Failure, MISSING_PARTS, ReadLimits, filled};
+use crate::image_file::exif::Exif;
 
 pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Raster, Failure> {
     let page = choose_page(bytes)?;
@@ -22,6 +24,7 @@ pub(super) fn decode(_: Format, bytes: &[u8], limits: &ReadLimits) -> Result<Ras
     let moved = (!page.is_first).then(|| page.directory.as_first());
     let mut raster = decode_first_page(moved.as_deref().unwrap_or(bytes), limits)?;
     raster.remarks.extend(page.remark);
+    raster.exif = exif_of(&page.directory);
     Ok(raster)
 }
 
@@ -106,6 +109,7 @@ fn read(mut decoder: Decoder<Cursor<&[u8]>>, limits: &ReadLimits, palette: Optio
         is_premultiplied: extra.first() == Some(&1),
         colours: ColourSpace::of(profile),
         orientation: Orientation::from_exif_number(orientation.into()),
+        exif: Exif::default(),
         remarks,
     })
 }
