@@ -1,11 +1,13 @@
 //! What regions cost: an evaluation with 0, 1, 2 and 4 of them, beside each other.
 //!
 //! ```text
-//! cargo run --release -p impasto-vgg --example guide_speed -- [SIZE] [ROUNDS] [ISA] [f32|mixed|bf16]
+//! cargo run --release -p impasto-vgg --example guide_speed -- [SIZE] [ROUNDS] [THREADS] [f32|mixed|bf16]
 //! ```
 //!
 //! Each round makes one evaluation (forward, Gram losses, backward at the paper's taps) of each kind, in turn. Prints the median
-//! of the rounds' ratios to the evaluation without regions of the same round, the least seconds, and what a session takes.
+//! of the rounds' ratios to the evaluation without regions of the same round, in seconds and in the processor's (where the
+//! system tells them: on one thread they hardly depend on what else the machine does), the least seconds, and what a session
+//! takes.
 
 use std::time::Instant;
 
@@ -44,34 +46,52 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let size: usize = arguments.next().map_or(Ok(512), |text| text.parse())?;
     let rounds: usize = arguments.next().map_or(Ok(7), |text| text.parse())?;
-    let isa = arguments.next();
+    let threads = arguments.next().map(|text| text.parse()).transpose()?;
     let precision = match arguments.next().as_deref() {
         Some("mixed") => Precision::Mixed,
         Some("bf16") => Precision::Bf16,
         _ => Precision::F32,
     };
-    let engine = CpuEngine::new(Weights::embedded(), CpuOptions { threads: None, isa })?;
+    let engine = CpuEngine::new(Weights::embedded(), CpuOptions { threads, isa: None })?;
     println!("{:?} {precision:?} at {size}x{size}", engine.describe());
     let mut evaluations = Vec::new();
     for kind in KINDS {
         evaluations.push(Evaluation::new(&engine, kind, size, precision)?);
     }
-    let mut seconds = vec![Vec::new(); KINDS.len()];
+    let (mut seconds, mut of_processor) = (vec![Vec::new(); KINDS.len()], vec![Vec::new(); KINDS.len()]);
     for _ in 0..rounds {
-        for (evaluation, seconds) in evaluations.iter_mut().zip(&mut seconds) {
-            let start = Instant::now();
+        for (kind, evaluation) in evaluations.iter_mut().enumerate() {
+            let (start, start_of_processor) = (Instant::now(), processor_seconds());
             evaluation.run()?;
-            seconds.push(start.elapsed().as_secs_f64());
+            seconds[kind].push(start.elapsed().as_secs_f64());
+            of_processor[kind].push(processor_seconds() - start_of_processor);
         }
     }
-    for (((name, ..), evaluation), of_kind) in KINDS.iter().zip(&evaluations).zip(&seconds) {
-        let mut ratios: Vec<f64> = of_kind.iter().zip(&seconds[0]).map(|(ours, plain)| ours / plain).collect();
-        ratios.sort_by(f64::total_cmp);
-        let least = of_kind.iter().copied().fold(f64::INFINITY, f64::min);
-        let mib = evaluation.bytes >> 20;
-        println!("{name:26} {:.3} times, least {least:.3} s, {mib} MiB", ratios[ratios.len() / 2]);
+    for (kind, ((name, ..), evaluation)) in KINDS.iter().zip(&evaluations).enumerate() {
+        let least = seconds[kind].iter().copied().fold(f64::INFINITY, f64::min);
+        println!(
+            "{name:26} {:.3} times, {:.3} of the processor's, least {least:.3} s, {} MiB",
+            median_ratio(&seconds[kind], &seconds[0]),
+            median_ratio(&of_processor[kind], &of_processor[0]),
+            evaluation.bytes >> 20
+        );
     }
     Ok(())
+}
+
+fn median_ratio(ours: &[f64], plain: &[f64]) -> f64 {
+    let mut ratios: Vec<f64> = ours.iter().zip(plain).map(|(ours, plain)| ours / plain).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+/// Seconds of the processor that this program has had, in hundredths; NaN where the system does not say.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name in brackets: the state is field 3, user and system time are 14 and 15 (proc(5)).
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (field(14) + field(15)) / 100.0
 }
 
 struct Evaluation {

@@ -87,7 +87,7 @@ pub enum EngineError {
     EmptyRegion {
         /// The region, counted from 0. (Messages count from 1.)
         region: usize,
-        /// Style taps where its guide is 0 everywhere, in the request's order.
+        /// Style taps where its guide sums up to nothing ([`crate::guides::LEAST_SUM`]), in the request's order.
         unseen_by: Vec<Layer>,
         /// Style taps that still see it, in the request's order.
         seen_by: Vec<Layer>,

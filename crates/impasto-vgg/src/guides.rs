@@ -24,6 +24,10 @@ use crate::layers::Layer;
 /// Regions that a session has at most.
 pub const REGION_LIMIT: usize = 256;
 
+/// A guide whose sum is no more than this sees nothing: what is divided by it would leave f32's range on its way back. (One
+/// pixel of 1/65535, pooled four times, is 6e-8.)
+pub const LEAST_SUM: f64 = 1e-12;
+
 /// The guides that a session is opened for; what they are comes later, and may change between evaluations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Guides {
@@ -161,7 +165,7 @@ impl SessionRequest {
     fn check_is_seen(&self, region: usize, guides: &[TapGuides]) -> Result<(), EngineError> {
         let sees = |guides: &&TapGuides| {
             let positions = guides.values.len() / self.guides.regions;
-            guide_sum(&guides.values[region * positions..][..positions]) > 0.0
+            guide_sum(&guides.values[region * positions..][..positions]) > LEAST_SUM
         };
         let (seen_by, unseen_by): (Vec<&TapGuides>, Vec<&TapGuides>) = guides.iter().partition(sees);
         if unseen_by.is_empty() {

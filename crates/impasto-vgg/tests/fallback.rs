@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use impasto_vgg::{
-    Border, CpuEngine, CpuOptions, Engine, EngineDescription, EngineError, FallbackEngine, FeatureMap, Layer,
+    Border, CpuEngine, CpuOptions, Engine, EngineDescription, EngineError, FallbackEngine, FeatureMap, Guides, Layer,
     MomentGradients, Observation, ObservationGradients, Pooling, Precision, Session, SessionRequest, TapGuides,
     Weights,
 };
@@ -114,7 +114,7 @@ fn request() -> SessionRequest {
         style_taps: vec![layer("conv1_1")],
         content_taps: vec![layer("conv1_2")],
         matched_taps: Vec::new(),
-        guides: impasto_vgg::Guides::default(),
+        guides: Guides { regions: 2, emphasis: true },
         way_back: true,
         memory_limit_bytes: None,
     }
@@ -124,25 +124,35 @@ fn image(seed: usize) -> Vec<f32> {
     (0..3 * SIDE * SIDE).map(|place| ((place * 37 + seed * 101) % 251) as f32).collect()
 }
 
-/// Two evaluations with the same gradients, a feature map, and a third evaluation on other content.
+/// Two regions that share each position out, and an emphasis that is the first of them.
+fn masks(seed: usize) -> Vec<f32> {
+    let first: Vec<f32> = (0..SIDE * SIDE).map(|place| ((place * 29 + seed) % 17) as f32 / 16.0).collect();
+    first.iter().copied().chain(first.iter().map(|value| 1.0 - value)).collect()
+}
+
+/// Two evaluations with the same gradients, a feature map, and a third evaluation on other content and with other masks.
 fn work(engine: &dyn Engine) -> Result<Vec<f32>, EngineError> {
     let mut session = engine.session(&request())?;
     let gradients = ObservationGradients {
-        moments: vec![MomentGradients { mean: vec![0.5; 64], second: vec![0.01; 64 * 64] }],
+        moments: [0.5, 0.25].map(|mean| MomentGradients { mean: vec![mean; 64], second: vec![0.01; 64 * 64] }).to_vec(),
         distances: vec![0.25],
         matched: Vec::new(),
     };
     let mut answers = Vec::new();
     let mut pixels = vec![0.0; 3 * SIDE * SIDE];
     session.set_content(&image(1))?;
+    session.set_masks(&masks(1))?;
+    session.set_emphasis(&masks(2)[..SIDE * SIDE])?;
     for seed in [2, 3, 4] {
         if seed == 4 {
             answers.extend(session.feature_map(&image(9), Layer::named("conv1_2").unwrap())?.values);
             session.set_content(&image(5))?;
+            session.set_masks(&masks(5))?;
         }
         let observation = session.forward(&image(seed))?;
         answers.push(observation.distances[0].sum_of_squares as f32);
-        answers.extend(observation.moments[0].second.iter().map(|&value| value as f32));
+        let moments = observation.moments.iter().flat_map(|moments| &moments.second);
+        answers.extend(moments.map(|&value| value as f32));
         session.backward(&gradients, &mut pixels)?;
         answers.extend(&pixels);
     }
@@ -150,7 +160,7 @@ fn work(engine: &dyn Engine) -> Result<Vec<f32>, EngineError> {
 }
 
 /// The calls that [`work`] makes.
-const CALLS: usize = 10;
+const CALLS: usize = 13;
 
 #[test]
 fn a_failure_anywhere_changes_no_answer() {

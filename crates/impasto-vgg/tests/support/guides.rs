@@ -365,6 +365,9 @@ pub fn an_empty_region_is_an_error_that_says_who_sees_it(subjects: &[Subject]) {
         empty[30..].fill(0.0);
         let error = session.set_masks(&empty).unwrap_err();
         assert_eq!(error, EngineError::EmptyRegion { region: 1, unseen_by: style.clone(), seen_by: vec![] });
+        // So little that its inverse is beyond f32.
+        empty[30..].fill(1e-40);
+        assert!(matches!(session.set_masks(&empty).unwrap_err(), EngineError::EmptyRegion { region: 1, .. }));
         let mut guides = request.pool_masks(&maps.masks).unwrap();
         guides[1].values[9..].fill(0.0);
         let error = session.set_guides(guides.clone()).unwrap_err();
