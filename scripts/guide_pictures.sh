@@ -64,12 +64,18 @@ paint colour-photo coffee.png glass.jpg --size 256 --colours photo
 paint colour-match coffee.png glass.jpg --size 256 --colours match
 paint colour-before coffee.png glass.jpg --size 256 --colours photo-before
 
-# 7. The noise.
+# 7. Parts of the picture.
+paint region-two coffee.png waves.jpg glass.jpg --size 288 --region name=cup,mask=coffee-cup.png,painting=2
+paint region-rest coffee.png glass.jpg --size 288 --region name=cup,mask=coffee-cup.png --rest photo
+paint emphasis-none astronaut.png whirls.jpg --size 288
+paint emphasis-face astronaut.png whirls.jpg --size 288 --emphasis astronaut-face.png --content-weight 3
+
+# 8. The noise.
 paint noise-none coffee.png waves.jpg --size 224 --init noise --tv-weight 0
 paint noise-preset coffee.png waves.jpg --size 224 --init noise
 paint noise-more coffee.png waves.jpg --size 224 --init noise --denoise=5
 
-# 8. When it looks wrong.
+# 9. When it looks wrong.
 paint wrong-early astronaut.png glass.jpg --size 224 --levels 1 --iterations 8
 paint wrong-one astronaut.png glass.jpg --size 224
 paint wrong-authors astronaut.png glass.jpg --size 224 --preset authors --iterations 200
