@@ -62,9 +62,9 @@ fn noise(width: usize, height: usize, seed: u64, colour: [f32; 3], spread: [f32;
     let positions = width * height;
     for position in 0..positions {
         let together = next();
-        for channel in 0..3 {
+        for (channel, spread) in spread.iter().enumerate() {
             let value = &mut picture.values[channel * positions + position];
-            *value = (*value + spread[channel] * (0.7 * together + 0.3 * next())).clamp(0.0, 255.0);
+            *value = (*value + spread * (0.7 * together + 0.3 * next())).clamp(0.0, 255.0);
         }
     }
     picture

@@ -6,7 +6,7 @@ use impasto::disk::{RealDisk, free_name, write_new_file};
 use impasto::picture::Picture;
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::rescue::rescue_picture;
-use impasto::write::WriteOptions;
+use impasto::write::{Carried, WriteOptions};
 
 use crate::faulty::FaultyDisk;
 
@@ -53,7 +53,7 @@ fn a_picture_is_rescued_beside_its_place_with_its_recipe() {
             &folder.path().join(name),
             &picture,
             WriteOptions::default(),
-            Some("{\"size\": \"8\"}"),
+            &Carried { recipe: Some("{\"size\": \"8\"}"), ..Carried::default() },
         )
     };
     assert_eq!(rescue("painted.jpg"), Some(folder.path().join("painted-rescued.png")));

@@ -78,11 +78,9 @@ fn rotate(matrix: &mut Matrix, vectors: &mut Matrix, first: usize, second: usize
         (row[first], row[second]) =
             (cosine * row[first] - sine * row[second], sine * row[first] + cosine * row[second]);
     }
-    for column in 0..3 {
-        let (upper, lower) = (matrix[first][column], matrix[second][column]);
-        matrix[first][column] = cosine * upper - sine * lower;
-        matrix[second][column] = sine * upper + cosine * lower;
-    }
+    let (upper, lower) = (matrix[first], matrix[second]);
+    matrix[first] = [0, 1, 2].map(|column| cosine * upper[column] - sine * lower[column]);
+    matrix[second] = [0, 1, 2].map(|column| sine * upper[column] + cosine * lower[column]);
     (matrix[first][second], matrix[second][first]) = (0.0, 0.0);
 }
 
