@@ -188,6 +188,8 @@ pub struct EngineDescription {
     pub has_f16: bool,
     /// Whether sessions lie in the memory of a device of their own, and take nothing of the processor's.
     pub has_own_memory: bool,
+    /// Whether sessions have regions and an emphasis ([`crate::guides`]).
+    pub has_guides: bool,
 }
 
 /// A VGG-19 that runs somewhere. Engines are cheap to share; sessions hold the buffers.

@@ -179,6 +179,7 @@ impl Engine for GpuEngine {
             gains_from_bf16: false,
             has_f16: true,
             has_own_memory: self.has_own_memory(),
+            has_guides: false,
         }
     }
 

@@ -60,7 +60,8 @@ impl ReadImages {
 
     /// As a run looks at them.
     pub(super) fn shown(&self) -> Images<'_> {
-        let guides = GuideImages { regions: &self.regions, emphasis: self.emphasis.as_ref() };
+        let (regions, emphasis, alpha) = (&self.regions, self.emphasis.as_ref(), self.alpha.as_ref());
+        let guides = GuideImages { regions, emphasis, alpha };
         Images { content: &self.content, styles: &self.styles, start: self.start.as_ref(), guides }
     }
 }

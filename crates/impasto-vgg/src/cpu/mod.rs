@@ -339,6 +339,7 @@ impl Engine for CpuEngine {
             gains_from_bf16: self.shared.set.gains_from_bf16(),
             has_f16: false,
             has_own_memory: false,
+            has_guides: true,
         }
     }
 

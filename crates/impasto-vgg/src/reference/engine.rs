@@ -36,6 +36,7 @@ impl Engine for ReferenceEngine {
             gains_from_bf16: false,
             has_f16: false,
             has_own_memory: false,
+            has_guides: true,
         }
     }
 

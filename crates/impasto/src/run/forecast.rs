@@ -419,6 +419,7 @@ mod tests {
                 gains_from_bf16: false,
                 has_f16: false,
                 has_own_memory: true,
+                has_guides: true,
             }
         }
 

@@ -21,7 +21,7 @@ mod regions;
 pub mod scales;
 pub mod start;
 
-use impasto_vgg::{Bank, Engine, EngineError, History, SessionRequest};
+use impasto_vgg::{Bank, Engine, EngineError, History, Moments, SessionRequest};
 
 use crate::objective::matching::{add_to_banks, matched_taps};
 use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
@@ -115,6 +115,10 @@ pub fn paint_kept(
     keeping: Keeping<'_>,
     observer: &mut dyn FnMut(Event<'_>) -> Control,
 ) -> Result<Outcome, PaintError> {
+    let mut images = images;
+    if !engine.describe().has_guides && recipe.regions.is_empty() && recipe.emphasis.is_none() {
+        images.guides.alpha = None;
+    }
     let recipe = &balanced(recipe, engine, images, memory_limit_bytes)?;
     let scales = scales(recipe, images.content.width, images.content.height);
     let full = scales[scales.len() - 1];
@@ -214,19 +218,28 @@ impl Run<'_> {
         if let Some(masks) = Masks::at(self.recipe, &self.images, scale)? {
             let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
             let of_part = |(part, &area): (Part<'_>, &f64)| {
-                let moments = part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?;
-                Ok(part.style(self.recipe, moments, area))
+                let styles = match part {
+                    Part::Whole => self.blend_at(scale)?,
+                    part => vec![(part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?, 1.0)],
+                };
+                Ok(part.style(self.recipe, styles, area))
             };
             return parts.map(of_part).collect();
         }
+        let styles = self.blend_at(scale)?;
+        Ok(vec![RegionStyle { styles, share: 1.0, layers: self.recipe.style_layers.clone() }])
+    }
+
+    /// Each style image's moments at a scale, with its share.
+    fn blend_at(&self, scale: Scale) -> Result<Vec<(Vec<Moments>, f64)>, PaintError> {
+        let limit = self.memory_limit_bytes;
         let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
         let of_style = |(place, &share): (usize, &f64)| {
             let style = self.paintings.at(place, scale)?;
             let (width, height) = (style.width, style.height);
             Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
         };
-        let styles = counted.map(of_style).collect::<Result<Vec<_>, PaintError>>()?;
-        Ok(vec![RegionStyle { styles, share: 1.0, layers: self.recipe.style_layers.clone() }])
+        counted.map(of_style).collect()
     }
 
     /// The banks that the style images give at a scale; none where nothing is matched.
@@ -299,9 +312,11 @@ impl Run<'_> {
         let sizes = self.counted_styles().map(|style| style_size(self.recipe, &scale, (style.width, style.height)));
         request.matched_taps = matched_taps(self.recipe, &sizes.collect::<Vec<_>>());
         request.guides.regions = masks.as_ref().map_or(0, |masks| masks.areas.len());
+        let emphasis = emphasis_at(self.recipe, &self.images, scale)?;
+        request.guides.emphasis = emphasis.is_some();
         let banks = self.banks_at(scale)?;
         let mut session = self.engine.session(&request)?;
-        if let Some(emphasis) = emphasis_at(self.recipe, &self.images, scale)? {
+        if let Some(emphasis) = emphasis {
             session.set_emphasis(&emphasis)?;
         }
         session.set_content(&content.values)?;

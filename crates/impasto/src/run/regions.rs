@@ -12,10 +12,11 @@
 use impasto_vgg::{Engine, Moments};
 
 use super::colours::Paintings;
-use super::scales::{Scale, content_at, scales, style_at};
+use super::scales::{Scale, alpha_at, content_at, scales, style_at};
 use super::{Images, PaintError};
 use crate::objective::{RegionStyle, masked_style_moments, style_moments};
 use crate::picture::Picture;
+use crate::picture::alpha::Alpha;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{Region, Rest, check_paintings};
 
@@ -38,6 +39,9 @@ pub struct GuideImages<'a> {
     pub regions: &'a [RegionImages],
     /// Where the drawing is kept: white keeps it, black lets it go. Where the recipe names one.
     pub emphasis: Option<&'a Picture>,
+    /// How much there is of each pixel of the photo: where there is nothing, no loss looks. An engine without guides looks
+    /// everywhere.
+    pub alpha: Option<&'a Alpha>,
 }
 
 /// What stands in a place of the session's masks.
@@ -46,6 +50,8 @@ pub(super) enum Part<'a> {
     Region(&'a Region, &'a RegionImages),
     /// What no region has, painted after the first painting.
     Rest,
+    /// All that there is of a photo with gaps, where the recipe has no regions: painted after all paintings.
+    Whole,
 }
 
 impl Images<'_> {
@@ -103,7 +109,8 @@ pub(super) struct Masks {
 impl Masks {
     /// The masks at a scale; `None` where the recipe has no regions.
     pub fn at(recipe: &ResolvedRecipe, images: &Images<'_>, scale: Scale) -> Result<Option<Masks>, PaintError> {
-        if recipe.regions.is_empty() {
+        let opaque = opaque_at(recipe, images, scale)?;
+        if recipe.regions.is_empty() && opaque.is_none() {
             return Ok(None);
         }
         let positions = scale.width * scale.height;
@@ -126,6 +133,9 @@ impl Masks {
                 None
             }
         };
+        if let Some(opaque) = opaque {
+            values.chunks_exact_mut(positions).for_each(|mask| multiply(mask, &opaque));
+        }
         let area = |mask: &[f32]| mask.iter().map(|&value| f64::from(value)).sum::<f64>() / positions as f64;
         let areas = values.chunks_exact(positions).map(area).collect();
         Ok(Some(Masks { values, areas, movable }))
@@ -133,6 +143,9 @@ impl Masks {
 
     /// What stands in each place.
     pub fn parts<'a>(&self, recipe: &'a ResolvedRecipe, images: &Images<'a>) -> Vec<Part<'a>> {
+        if recipe.regions.is_empty() {
+            return vec![Part::Whole];
+        }
         let regions = recipe.regions.iter().zip(images.guides.regions);
         let regions = regions.map(|(region, images)| Part::Region(region, images));
         regions.chain([Part::Rest]).take(self.areas.len()).collect()
@@ -145,7 +158,27 @@ pub(super) fn emphasis_at(
     images: &Images<'_>,
     scale: Scale,
 ) -> Result<Option<Vec<f32>>, PaintError> {
-    images.guides.emphasis.map(|map| Ok(lightness(&images.mask_at(recipe, map, scale)?))).transpose()
+    let map = images.guides.emphasis.map(|map| images.mask_at(recipe, map, scale)).transpose()?;
+    let map = map.map(|map| lightness(&map));
+    Ok(match (map, opaque_at(recipe, images, scale)?) {
+        (Some(mut map), Some(opaque)) => {
+            multiply(&mut map, &opaque);
+            Some(map)
+        }
+        (map, opaque) => map.or(opaque),
+    })
+}
+
+/// 1 where there is something of the photo, 0 in its gaps, `[height, width]`; `None` where it has none, or is nothing else.
+fn opaque_at(recipe: &ResolvedRecipe, images: &Images<'_>, scale: Scale) -> Result<Option<Vec<f32>>, PaintError> {
+    let Some(alpha) = images.guides.alpha else { return Ok(None) };
+    let there = |value: &f32| f32::from(u8::from(f64::from(*value) > 255.0 * LEAST_LIGHTNESS));
+    let opaque: Vec<f32> = alpha_at(recipe, alpha, scale)?.values.iter().map(there).collect();
+    Ok((opaque.contains(&0.0) && !is_black(&opaque)).then_some(opaque))
+}
+
+fn multiply(mask: &mut [f32], factors: &[f32]) {
+    mask.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
 }
 
 impl Part<'_> {
@@ -160,7 +193,7 @@ impl Part<'_> {
     ) -> Result<Vec<Moments>, PaintError> {
         let (place, mask) = match self {
             Part::Region(region, images) => (region.style_index(), images.painting_mask.as_ref()),
-            Part::Rest => (0, None),
+            Part::Rest | Part::Whole => (0, None),
         };
         if !recipe.looks_at_styles() {
             return Ok(Vec::new());
@@ -177,13 +210,13 @@ impl Part<'_> {
     }
 
     /// What the part is compared to, where it has this share of the area.
-    pub fn style(&self, recipe: &ResolvedRecipe, moments: Vec<Moments>, area: f64) -> RegionStyle {
+    pub fn style(&self, recipe: &ResolvedRecipe, styles: Vec<(Vec<Moments>, f64)>, area: f64) -> RegionStyle {
         let (weight, layers) = match self {
             Part::Region(region, _) => (region.weight.unwrap_or(1.0), region.style_layers.as_ref()),
-            Part::Rest => (1.0, None),
+            Part::Rest | Part::Whole => (1.0, None),
         };
         let layers = layers.unwrap_or(&recipe.style_layers).clone();
-        RegionStyle { styles: vec![(moments, 1.0)], share: weight * area, layers }
+        RegionStyle { styles, share: weight * area, layers }
     }
 }
 
