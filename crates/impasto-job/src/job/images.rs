@@ -88,7 +88,7 @@ impl Job {
         let expected_start = expected.and_then(|it| it.start.as_ref());
         let start = start.map(|path| reader.read(path, "start", expected_start)).transpose()?;
         let (start, start_input) = start.map_or((None, None), |(start, input)| (Some(start), input));
-        let (regions, emphasis, masks) = reader.read_masks(&order.masks, expected)?;
+        let ReadMasks { regions, emphasis, inputs: masks } = reader.read_masks(&order.masks, expected)?;
         let copies = std::mem::take(&mut reader.copies);
         let inputs = match content_input {
             Some(content) => {
@@ -111,6 +111,13 @@ impl Job {
         let file = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
         Ok(Some(Input { name: file_name(&path), file, sha256 }))
     }
+}
+
+/// The masks of a job, and what `run.json` says of them.
+struct ReadMasks {
+    regions: Vec<RegionImages>,
+    emphasis: Option<Picture>,
+    inputs: Vec<Input>,
 }
 
 /// Reads images one by one.
@@ -181,11 +188,7 @@ impl Reader<'_> {
 
 impl Reader<'_> {
     /// The masks of all regions, the emphasis, and what `run.json` says of them.
-    fn read_masks(
-        &mut self,
-        files: &MaskFiles,
-        expected: Option<&Inputs>,
-    ) -> Result<(Vec<RegionImages>, Option<Picture>, Vec<Input>), Failure> {
+    fn read_masks(&mut self, files: &MaskFiles, expected: Option<&Inputs>) -> Result<ReadMasks, Failure> {
         let mut inputs = Vec::new();
         let mut read = |path: &Option<PathBuf>, role: &str| match path {
             None => Ok(None),
@@ -214,7 +217,7 @@ impl Reader<'_> {
                 Some(RegionImages { mask: mask.or_else(|| of_labels.next())?, painting_mask })
             })
             .collect();
-        Ok((regions, emphasis, inputs))
+        Ok(ReadMasks { regions, emphasis, inputs })
     }
 }
 

@@ -240,7 +240,7 @@ const CROWSON: Preset = Preset {
     summary: "the method of crowsonkb/style-transfer-pytorch: the Wasserstein loss, Adam and averages over many sizes",
     iterations: 500,
     levels: 16,
-    scale_factor: 1.41421,
+    scale_factor: std::f64::consts::SQRT_2,
     coarsest_px: 90,
     coarse_iterations: 500,
     coarsest_iterations: Some(1000),

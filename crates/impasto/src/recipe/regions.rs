@@ -7,7 +7,6 @@ use impasto_vgg::guides::REGION_LIMIT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::resolve::ResolvedRecipe;
 use super::{RecipeError, nearest, schema};
 
 /// A part of the picture, and what it is painted after. (Definition: Gatys et al., "Controlling Perceptual Factors in Neural
@@ -115,23 +114,33 @@ pub fn parse_region(text: &str) -> Result<Region, RecipeError> {
     Ok(region)
 }
 
+/// What a recipe says of regions, and what they have to go together with.
+pub(super) struct RegionChoices<'recipe> {
+    pub regions: &'recipe [Region],
+    pub has_labels: bool,
+    pub rest: Rest,
+    /// Whether features are matched.
+    pub has_matches: bool,
+    /// How many style images there are, where a loss looks at them and they are known.
+    pub styles: Option<usize>,
+}
+
 /// Says the first error of a recipe's regions.
-pub(super) fn check_regions(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
-    let regions = &recipe.regions;
+pub(super) fn check_regions(choices: &RegionChoices<'_>) -> Result<(), RecipeError> {
+    let regions = choices.regions;
     if regions.len() >= REGION_LIMIT {
         return Err(RecipeError::TooManyRegions { regions: regions.len(), most: REGION_LIMIT - 1 });
     }
-    if regions.is_empty() {
-        return match (&recipe.region_labels, recipe.rest) {
-            (Some(_), _) => Err(RecipeError::NoRegions { option: "--regions" }),
-            (None, Rest::Photo) => Err(RecipeError::NoRegions { option: "--rest photo" }),
-            (None, Rest::Painting) => Ok(()),
-        };
-    }
-    if recipe.region_labels.is_some() && regions.iter().all(|region| region.colour.is_none()) {
+    if choices.has_labels && regions.iter().all(|region| region.colour.is_none()) {
         return Err(RecipeError::NoRegions { option: "--regions" });
     }
-    if !recipe.counted_match_layers().is_empty() {
+    if regions.is_empty() {
+        return match choices.rest {
+            Rest::Photo => Err(RecipeError::NoRegions { option: "--rest photo" }),
+            Rest::Painting => Ok(()),
+        };
+    }
+    if choices.has_matches {
         return Err(RecipeError::RegionsOfMatches);
     }
     for (place, region) in regions.iter().enumerate() {
@@ -139,7 +148,7 @@ pub(super) fn check_regions(recipe: &ResolvedRecipe) -> Result<(), RecipeError> 
             return Err(RecipeError::RegionName { name: region.name.clone() });
         }
         let has_colour = region.label_colour()?.is_some();
-        if has_colour == region.mask.is_some() || has_colour && recipe.region_labels.is_none() {
+        if has_colour == region.mask.is_some() || has_colour && !choices.has_labels {
             return Err(RecipeError::RegionMask { region: region.name.clone() });
         }
         let weight = region.weight.unwrap_or(1.0);
@@ -153,18 +162,15 @@ pub(super) fn check_regions(recipe: &ResolvedRecipe) -> Result<(), RecipeError> 
             return Err(region.error("painting", "0", "its number, from 1 on"));
         }
     }
-    match &recipe.styles {
-        Some(styles) if recipe.looks_at_styles() => check_paintings(recipe, styles.len()),
-        _ => Ok(()),
-    }
+    choices.styles.map_or(Ok(()), |styles| check_paintings(regions, styles))
 }
 
 /// Checks that each region's painting is among so many.
 ///
 /// # Errors
 /// No painting; a region of a painting that there is none of.
-pub(crate) fn check_paintings(recipe: &ResolvedRecipe, styles: usize) -> Result<(), RecipeError> {
-    match recipe.regions.iter().find(|region| region.style_index() >= styles) {
+pub(crate) fn check_paintings(regions: &[Region], styles: usize) -> Result<(), RecipeError> {
+    match regions.iter().find(|region| region.style_index() >= styles) {
         _ if styles == 0 => Err(RecipeError::NoStyle),
         Some(region) => {
             let painting = region.painting.unwrap_or(1);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
-use crate::recipe::regions::{Region, Rest, check_regions};
+use crate::recipe::regions::{Region, RegionChoices, Rest, check_regions};
 use crate::recipe::{
     Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
     Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm, Transparency,
@@ -329,7 +329,14 @@ fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     if recipe.balance == Balance::Painting && recipe.content_form == ContentForm::Paper {
         return Err(RecipeError::BalanceForm);
     }
-    check_regions(recipe)?;
+    let styles = recipe.styles.as_ref().filter(|_| recipe.looks_at_styles());
+    check_regions(&RegionChoices {
+        regions: &recipe.regions,
+        has_labels: recipe.region_labels.is_some(),
+        rest: recipe.rest,
+        has_matches: !recipe.counted_match_layers().is_empty(),
+        styles: styles.map(Vec::len),
+    })?;
     if recipe.weights.is_empty() {
         return Err(RecipeError::NoWeights);
     }

@@ -65,7 +65,7 @@ impl Images<'_> {
             return Err(PaintError::MaskMissing);
         }
         if !recipe.regions.is_empty() && recipe.looks_at_styles() {
-            check_paintings(recipe, self.styles.len())?;
+            check_paintings(&recipe.regions, self.styles.len())?;
         }
         let all = scales(recipe, self.content.width, self.content.height);
         for (region, images) in recipe.regions.iter().zip(guides.regions) {
