@@ -5,7 +5,7 @@ mod waves;
 use impasto::picture::colour::{ColourMap, ColourStatistics};
 use impasto::read::{ReadLimits, read_picture};
 use impasto::recipe::{Colours, Recipe, RecipeError, Size, Start, StyleFit, parse_layers};
-use impasto::{Control, Event, Images, Picture, paint};
+use impasto::{Control, Event, GuideImages, Images, Picture, paint};
 use impasto_vgg::Weights;
 use impasto_vgg::reference::ReferenceEngine;
 
@@ -193,7 +193,7 @@ fn small(colours: Option<Colours>) -> Recipe {
 
 /// The picture as shown at the last evaluation, and the final one.
 fn run(recipe: Recipe, photo: &Picture, paintings: &[Picture]) -> (Picture, Picture) {
-    let images = Images { content: photo, styles: paintings, start: None };
+    let images = Images { content: photo, styles: paintings, start: None, guides: GuideImages::default() };
     let mut shown = None;
     let engine = ReferenceEngine::new(Weights::embedded());
     let outcome = paint(&recipe.resolve().unwrap(), &engine, images, None, &mut |event| {
