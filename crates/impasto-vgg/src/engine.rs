@@ -20,6 +20,8 @@
 //!
 //! **Architecture Invariant:** nothing above this file knows which engine runs, and no engine knows a loss.
 
+mod guided;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;

@@ -1,6 +1,7 @@
 //! What an engine could not do.
 
-use crate::guides::GuideKind;
+use std::fmt;
+
 use crate::layers::Layer;
 
 /// Why an engine could not do its work.
@@ -157,4 +158,25 @@ fn listed(layers: &[Layer]) -> String {
 
 fn seen(layers: &[Layer]) -> String {
     if layers.is_empty() { "no other layer sees it".to_owned() } else { format!("seen at {}", listed(layers)) }
+}
+
+/// Which values are of the wrong number, for [`EngineError::MaskLength`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuideKind {
+    /// The masks of all regions, `[regions, height, width]`.
+    Masks,
+    /// The guides of all regions at a layer, `[regions, height, width]` of its map.
+    GuidesAt(Layer),
+    /// The emphasis, `[height, width]`.
+    Emphasis,
+}
+
+impl fmt::Display for GuideKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GuideKind::Masks => formatter.write_str("the masks"),
+            GuideKind::GuidesAt(layer) => write!(formatter, "the guides at {layer}"),
+            GuideKind::Emphasis => formatter.write_str("the emphasis"),
+        }
+    }
 }

@@ -42,6 +42,7 @@
 mod error;
 mod read;
 mod regions;
+mod values;
 
 use impasto_vgg::{Border, Engine, EngineError, Layer, Pooling, Precision, SessionRequest};
 use serde::Serialize;

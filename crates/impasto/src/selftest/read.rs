@@ -2,9 +2,10 @@
 
 use impasto_vgg::{Layer, Pooling};
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::Metadata;
 
 use super::regions::RegionReference;
+use super::values::{read_values, shortened};
 use super::{
     Comparison, DEFAULT_GRADIENT_BOUND, Expected, GoldenFile, GradientBound, Image, LayerReference, Quantity,
     STYLE_LAYERS, SelftestError,
@@ -95,11 +96,6 @@ fn metadata_value<'file>(metadata: &'file Metadata, key: &str) -> Option<&'file 
     metadata.metadata().as_ref()?.get(key).map(String::as_str)
 }
 
-/// Enough of an untrusted text to know it by, on one line.
-pub(super) fn shortened(text: &str) -> String {
-    text.chars().take(40).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
 /// Every feature map, mean and Gram matrix of the file, by name, so that reports do not depend on a hash's order.
 fn read_layers(file: &SafeTensors<'_>, input: &Image) -> Result<Vec<LayerReference>, SelftestError> {
     let mut names = file.names();
@@ -144,26 +140,5 @@ fn read_image(file: &SafeTensors<'_>, name: &str) -> Result<Image, SelftestError
             found: format!("{shape:?}"),
             expected: "[3, height, width]".to_owned(),
         }),
-    }
-}
-
-/// The tensor `name`, which has to be of `shape` and float32 or float64, all of it finite.
-pub(super) fn read_values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f64>, SelftestError> {
-    let view = file.tensor(name).map_err(|_| SelftestError::Missing(name.to_owned()))?;
-    let values: Option<Vec<f64>> = match view.dtype() {
-        _ if view.shape() != shape => None,
-        Dtype::F32 => Some(view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect()),
-        Dtype::F64 => Some(view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()),
-        _ => None,
-    };
-    let values = values.ok_or_else(|| SelftestError::Shape {
-        name: shortened(name),
-        found: format!("{:?} {:?}", view.dtype(), view.shape()),
-        expected: format!("F32 or F64 {shape:?}"),
-    })?;
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        Err(SelftestError::NotFinite(shortened(name)))
     }
 }

@@ -4,7 +4,7 @@ use impasto_vgg::guides::REGION_LIMIT;
 use impasto_vgg::{Engine, EngineError, Guides, Layer, MomentGradients, Moments, ObservationGradients, SessionRequest};
 use safetensors::SafeTensors;
 
-use super::read::{read_values, shortened};
+use super::values::{read_values, shortened};
 use super::{Comparison, GoldenFile, Image, STYLE_LAYERS, SelftestError, l2_error, max_error, worst};
 use crate::objective::loss::StyleTarget;
 use crate::objective::{request, style_request};
