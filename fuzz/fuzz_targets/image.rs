@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     for lenient in [false, true] {
-        let limits = ReadLimits { megapixels: 1, lenient, ..ReadLimits::default() };
+        let limits = ReadLimits { megapixels: 1, lenient, keeps_transparency: lenient, ..ReadLimits::default() };
         match decode_picture(bytes, Path::new("fuzzed"), &limits) {
             Ok(read) => {
                 let picture = read.picture;

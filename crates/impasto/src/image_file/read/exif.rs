@@ -42,6 +42,7 @@ fn field(directory: &Directory<'_>, tag: u16) -> Option<Field> {
         if bytes.is_empty() {
             return None;
         }
+        bytes.truncate(FIELD_LIMIT_BYTES - 1);
         bytes.push(0);
     }
     (!bytes.is_empty()).then_some(Field { tag, kind, bytes })
@@ -117,6 +118,21 @@ mod tests {
         sound(&circle);
         circle[8..10].copy_from_slice(&[0xff, 0xff]);
         sound(&circle);
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_long_lists_left_out() {
+        let long = |kind: u16, size: usize| Exif {
+            image: vec![Field { tag: 0x010f, kind, bytes: [vec![b'a'; 5000 * size], vec![0; size]].concat() }],
+            ..Exif::default()
+        };
+        let cut = exif_of_block(&long(TEXT, 1).to_block());
+        assert_eq!(cut.image, [text(0x010f, &"a".repeat(FIELD_LIMIT_BYTES - 1))]);
+        for (kind, size) in [(3, 2), (4, 4), (5, 8)] {
+            assert!(exif_of_block(&long(kind, size).to_block()).is_empty(), "{kind}");
+        }
+        // Of an undefined kind, anything could stand there.
+        assert!(exif_of_block(&long(7, 1).to_block()).is_empty());
     }
 
     #[test]
