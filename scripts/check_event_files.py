@@ -22,7 +22,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STYLE = {"conv1_1": 0.5, "conv2_1": 2.0}
 RUN = {
     "--preset": "default", "--size": "96", "--levels": "2", "--coarse-iterations": "14", "--iterations": "13",
-    "--style-layers": ",".join(f"{layer}={weight}" for layer, weight in STYLE.items()), "--content-layers": "conv2_2",
+    "--balance": "plain", "--style-layers": ",".join(f"{layer}={weight}" for layer, weight in STYLE.items()), "--content-layers": "conv2_2",
 }  # fmt: skip
 PICTURE_EVERY = 20
 
