@@ -347,3 +347,39 @@ fn a_recipe_is_read_however_its_text_was_saved() {
         "{error}"
     );
 }
+
+#[test]
+fn strength_is_a_factor_of_every_preset_s_style_weight() {
+    for preset in &PRESETS {
+        let weight = |strength: Option<f64>| {
+            let recipe = Recipe { preset: Some(preset.name.into()), strength, ..Recipe::default() };
+            recipe.resolve().unwrap().style_weight
+        };
+        assert_eq!((weight(None), weight(Some(1.0))), (preset.style_weight, preset.style_weight), "{}", preset.name);
+        if preset.style_weight > 0.0 {
+            let steps = [0.0, 0.5, 1.0, 1.5, 2.0].map(|strength| weight(Some(strength)));
+            for pair in steps.windows(2) {
+                assert!((pair[1] / pair[0] - 4.0).abs() < 0.05, "{}: {steps:?}", preset.name);
+            }
+        }
+    }
+    for strength in [-0.1, 2.1, f64::NAN] {
+        let said = with(|recipe| recipe.strength = Some(strength)).resolve().unwrap_err().to_string();
+        assert!(said.starts_with("--strength"), "{said}");
+    }
+    let both = Recipe { strength: Some(1.0), style_weight: Some(2.0), ..Recipe::default() };
+    assert_eq!(both.resolve(), Err(RecipeError::StrengthAndWeight));
+    // Over a picture's recipe, which has the weight, the one that is typed counts; and the recipe has what came of it.
+    let carried = Recipe { strength: Some(2.0), ..Recipe::default() }.resolve().unwrap();
+    let carried = Recipe::from_json(&carried.to_json()).unwrap();
+    assert_eq!(carried.resolve().unwrap().style_weight, 240.0);
+    let typed = |strength, style_weight| Recipe { strength, style_weight, ..Recipe::default() };
+    assert_eq!(carried.varied_by(&typed(Some(1.0), None)).resolve().unwrap().style_weight, 15.0);
+    assert_eq!(carried.varied_by(&typed(None, Some(7.0))).resolve().unwrap().style_weight, 7.0);
+    assert_eq!(carried.varied_by(&typed(None, None)).resolve().unwrap().style_weight, 240.0);
+    // A region's is a factor of its weight.
+    let region = impasto::recipe::parse_region("name=a,mask=a.png,strength=1.25").unwrap();
+    assert_eq!(region.weight, Some(2.0));
+    assert!(impasto::recipe::parse_region("name=a,mask=a.png,strength=1,weight=2").is_err());
+    assert!(impasto::recipe::parse_region("name=a,mask=a.png,strength=3").is_err());
+}

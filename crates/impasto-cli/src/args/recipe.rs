@@ -73,6 +73,11 @@ pub struct RecipeArguments {
     /// Factor of the content loss (alpha)
     #[arg(long, value_name = "FACTOR")]
     pub content_weight: Option<f64>,
+    /// How strongly the painting counts, 0 to 2: 0 is a tint of it, 1 the preset's, 2 hardly anything of the photo
+    ///
+    /// Equal steps look like equal steps. It stands for a factor of the preset's --style-weight: 0.25 more is twice the weight.
+    #[arg(long, value_name = "STRENGTH", conflicts_with = "style_weight")]
+    pub strength: Option<f64>,
     /// Factor of the style loss (beta)
     #[arg(long, value_name = "FACTOR")]
     pub style_weight: Option<f64>,
@@ -242,6 +247,7 @@ impl RecipeArguments {
             seed: self.seed,
             content_weight: self.content_weight,
             style_weight: self.style_weight,
+            strength: self.strength,
             content_layers: layers("--content-layers", &self.content_layers)?,
             style_layers: layers("--style-layers", &self.style_layers)?,
             balance: self.balance,

@@ -113,6 +113,14 @@ fn check_choices(arguments: &SweepArguments) -> Result<(), Failure> {
             "--vary ratio sets --content-weight and --style-weight; leave them out",
         ),
         (
+            varies("strength") && (typed.style_weight.is_some() || varies("style-weight") || varies("ratio")),
+            "--vary strength sets --style-weight too; leave one of them out",
+        ),
+        (
+            typed.strength.is_some() && (varies("style-weight") || varies("ratio") || varies("strength")),
+            "--strength sets what --vary does; leave one of them out",
+        ),
+        (
             varies("tv-weight") && typed.denoise.is_some(),
             "--vary tv-weight and --denoise set the same thing; leave one of them out",
         ),
@@ -164,6 +172,7 @@ fn vary(recipe: &mut RecipeArguments, name: &str, value: &str) -> Result<(), Fai
         "ratio" => (recipe.content_weight, recipe.style_weight) = (Some(number()?), Some(1.0)),
         "content-weight" => recipe.content_weight = Some(number()?),
         "style-weight" => recipe.style_weight = Some(number()?),
+        "strength" => recipe.strength = Some(number()?),
         "tv-weight" => recipe.tv_weight = Some(number()?),
         "style-scale" => recipe.style_scale = Some(number()?),
         "content-layer" => recipe.content_layers = Some(value.to_owned()),

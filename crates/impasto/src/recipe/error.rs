@@ -121,9 +121,12 @@ pub enum RecipeError {
         "--balance painting has no meaning beside the content form paper, which grows with the picture; set content_form to mean or position, or give --balance plain"
     )]
     BalanceForm,
+    /// A strength beside a factor of the style loss.
+    #[error("--strength and --style-weight set the same thing; leave one of them out")]
+    StrengthAndWeight,
     /// A part of a typed region that is none.
     #[error(
-        "--region: {part} is no part of a region{}; give name=NAME,mask=FILE and where you like painting=N, painting-mask=FILE, weight=FACTOR, colour=#RRGGBB, each once",
+        "--region: {part} is no part of a region{}; give name=NAME,mask=FILE and where you like painting=N, painting-mask=FILE, weight=FACTOR or strength=0..2, colour=#RRGGBB, each once",
         is_nearest(nearest.as_deref())
     )]
     RegionPart {

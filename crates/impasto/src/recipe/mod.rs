@@ -26,6 +26,7 @@ mod regions;
 pub mod resolve;
 mod schema;
 mod size;
+mod strength;
 mod text;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub use nearest::nearest;
 pub(crate) use regions::check_paintings;
 pub use regions::{Region, Rest, parse_region};
 pub use size::Size;
+pub(crate) use strength::three_digits;
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
@@ -157,6 +159,10 @@ pub struct Recipe {
     /// Factor of the style loss (the paper's beta).
     #[schemars(range(min = 0.0, max = 1e12))]
     pub style_weight: Option<f64>,
+    /// How strongly the painting counts, in place of `style_weight`: 1 is the preset's, 0 a sixteenth of it and 2 sixteen times it, and equal
+    /// steps look like equal steps. What came of it is `style_weight`.
+    #[schemars(range(min = 0.0, max = 2.0))]
+    pub strength: Option<f64>,
     /// Content layers with their weights.
     #[schemars(schema_with = "schema::layers")]
     pub content_layers: Option<BTreeMap<Layer, f64>>,
@@ -365,6 +371,7 @@ impl Recipe {
             seed,
             content_weight,
             style_weight,
+            strength,
             content_layers,
             style_layers,
             balance,
@@ -400,6 +407,10 @@ impl Recipe {
         );
         if over.tv_weight.is_some() {
             varied.denoise = over.denoise;
+        }
+        // One of them counts, the one that was typed.
+        if over.style_weight.is_some() || over.strength.is_some() {
+            (varied.style_weight, varied.strength) = (over.style_weight, over.strength);
         }
         if over.weights.is_some() {
             varied.weights_input = over.weights_input;

@@ -7,6 +7,7 @@ use impasto_vgg::guides::REGION_LIMIT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::strength::{strength_factor, three_digits};
 use super::{RecipeError, nearest, schema};
 
 /// A part of the picture, and what it is painted after. (Definition: Gatys et al., "Controlling Perceptual Factors in Neural
@@ -49,7 +50,7 @@ pub enum Rest {
 }
 
 /// What a region is told by, as `name=sky,mask=sky.png,painting=2`.
-const KEYS: [&str; 6] = ["name", "mask", "colour", "painting", "painting-mask", "weight"];
+const KEYS: [&str; 7] = ["name", "mask", "colour", "painting", "painting-mask", "weight", "strength"];
 
 impl Region {
     /// Place of its painting among the style images, counted from 0.
@@ -92,7 +93,12 @@ pub fn parse_region(text: &str) -> Result<Region, RecipeError> {
     let mut seen: Vec<&str> = Vec::new();
     for part in text.split(',') {
         let (key, value) = part.split_once('=').map_or((part.trim(), ""), |(key, value)| (key.trim(), value));
-        if !KEYS.contains(&key) || value.is_empty() || seen.contains(&key) {
+        let is_said = |key: &str| {
+            seen.contains(&key)
+                || (key == "weight" && seen.contains(&"strength"))
+                || (key == "strength" && seen.contains(&"weight"))
+        };
+        if !KEYS.contains(&key) || value.is_empty() || is_said(key) {
             return Err(RecipeError::RegionPart {
                 part: part.chars().take(80).collect(),
                 nearest: nearest(key, KEYS).filter(|_| !KEYS.contains(&key)).map(str::to_owned),
@@ -108,6 +114,11 @@ pub fn parse_region(text: &str) -> Result<Region, RecipeError> {
                 region.painting = Some(number);
             }
             "painting-mask" => region.painting_mask = Some(value.to_owned()),
+            "strength" => {
+                let strength = value.parse().ok().filter(|strength| (0.0..=2.0).contains(strength));
+                let strength = strength.ok_or_else(|| region.error(key, value, "a number from 0 to 2"))?;
+                region.weight = Some(three_digits(strength_factor(strength)));
+            }
             _ => region.weight = Some(value.parse().map_err(|_| region.error(key, value, "a number from 0 to 1e12"))?),
         }
     }

@@ -12,6 +12,7 @@ use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{Region, RegionChoices, Rest, check_regions};
+use crate::recipe::strength::{strength_factor, three_digits};
 use crate::recipe::{
     Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
     Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm, Transparency,
@@ -229,7 +230,7 @@ impl Recipe {
             noise_deviation: self.noise_deviation.unwrap_or(preset.noise_deviation),
             seed: self.seed.unwrap_or(0),
             content_weight: self.content_weight.unwrap_or(preset.content_weight),
-            style_weight: self.style_weight.unwrap_or(preset.style_weight),
+            style_weight: self.style_weight_over(preset)?,
             content_layers: layers(&self.content_layers, "--content-layers", preset.content_layers)?,
             style_layers: layers(&self.style_layers, "--style-layers", preset.style_layers)?,
             balance: self.balance.unwrap_or(preset.balance),
@@ -278,6 +279,19 @@ impl Recipe {
             (Some(colours), _) => Ok(colours),
             (None, Some(true)) => Ok(Colours::Photo),
             (None, _) => Ok(Colours::Painting),
+        }
+    }
+
+    /// Factor of the style loss: as it was given, or by the strength.
+    fn style_weight_over(&self, preset: &Preset) -> Result<f64, RecipeError> {
+        match (self.style_weight, self.strength) {
+            (Some(_), Some(_)) => Err(RecipeError::StrengthAndWeight),
+            (Some(weight), None) => Ok(weight),
+            (None, Some(strength)) => {
+                in_range("--strength", strength, 0.0, 2.0, "a number from 0 to 2")?;
+                Ok(three_digits(preset.style_weight * strength_factor(strength)))
+            }
+            (None, None) => Ok(preset.style_weight),
         }
     }
 

@@ -16,7 +16,7 @@ use impasto_vgg::{Engine, Guides, Layer, Moments, SessionRequest};
 use crate::objective::loss::style_loss_of_nothing;
 use crate::objective::{blended_moments, request, style_moments};
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
-use crate::recipe::{Balance, ContentForm};
+use crate::recipe::{Balance, ContentForm, three_digits};
 use crate::run::colours::Paintings;
 use crate::run::regions::Part;
 use crate::run::scales::{Scale, content_at, scales};
@@ -51,7 +51,7 @@ pub fn balanced(
             let moments = blended_moments(*layer, styles);
             let of_nothing = style_loss_of_nothing(recipe.style_loss, recipe.style_form, &moments);
             // A layer at which the painting has no features says nothing.
-            *weight *= if of_nothing > 0.0 { rounded(unit / of_nothing) } else { 0.0 };
+            *weight *= if of_nothing > 0.0 { three_digits(unit / of_nothing) } else { 0.0 };
         }
     };
     if recipe.regions.is_empty() {
@@ -128,9 +128,4 @@ fn styles_at(
 fn variance(moments: &Moments) -> f64 {
     let squares = moments.second.iter().step_by(moments.mean.len() + 1);
     squares.zip(&moments.mean).map(|(square, mean)| square - mean * mean).sum()
-}
-
-/// Three digits: engines differ in the last of many, and their recipes should not; people read them.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }
