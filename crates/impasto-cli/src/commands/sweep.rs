@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use impasto::disk::{RealDisk, Way, check_writable, create_folder, remove_file_if_present};
 use impasto::read::{ReadLimits, read_picture, read_recipe};
-use impasto::recipe::{Colours, StyleLoss};
+use impasto::recipe::{Balance, Colours, StyleLoss};
 use impasto::rescue::rescue_picture;
 use impasto::sheet::{Cell, sheet};
 use impasto::write::{Carried, OutputFormat, WriteOptions, check_picture_writable, write_picture};
 use impasto::{Recipe, ResolvedRecipe};
 use impasto_job::order::{HeldFiles, same_file};
-use impasto_job::{Failure, FailureKind};
+use impasto_job::{Engines, Failure, FailureKind, Job};
 
 use crate::args::{KeepingArguments, PaintArguments, RecipeArguments, SWEEP_PRESET, SweepArguments, Variation};
 use crate::commands::destination::demand_file;
@@ -49,14 +49,14 @@ pub fn sweep(arguments: &SweepArguments) -> Result<(), Failure> {
     for (place, cell) in cells.iter().enumerate() {
         let name = cell.path.display();
         // What came through a pipe has no name: a picture of another may have the same recipe.
-        if held == HeldFiles::default() && is_painted(cell) {
+        if held == HeldFiles::default() && is_painted(cell, &mut engines)? {
             report(arguments, &format!("{} of {}: {name} is there already", place + 1, cells.len()));
             continue;
         }
         report(arguments, &format!("{} of {}: {name}", place + 1, cells.len()));
         if let Err(failure) = paint_on(&mut engines, &voice, &cell.arguments, Output::default()) {
             // The picture so far carries the recipe of the whole one, and would be taken for it.
-            if is_painted(cell) {
+            if carried(cell).is_some_and(|carried| carried == cell.recipe || may_be_balanced(&carried, cell)) {
                 remove_file_if_present(&RealDisk, &cell.path).map_err(Failure::failed)?;
             }
             if failure.kind == FailureKind::Interrupted {
@@ -191,9 +191,30 @@ fn vary(recipe: &mut RecipeArguments, name: &str, value: &str) -> Result<(), Fai
 }
 
 /// Whether the cell's picture is there and carries its recipe. What the engine or the version was does not count.
-fn is_painted(cell: &Planned) -> bool {
-    let carried = read_recipe(&cell.path).ok().and_then(|text| Recipe::from_json(&text).ok()?.resolve().ok());
-    carried.is_some_and(|carried| ResolvedRecipe { engine: cell.recipe.engine.clone(), ..carried } == cell.recipe)
+fn is_painted(cell: &Planned, engines: &mut Engines) -> Result<bool, Failure> {
+    match carried(cell) {
+        Some(carried) if carried == cell.recipe => Ok(true),
+        // Weights in proportion stand in a picture as what they came to, which is found again in a moment.
+        Some(carried) if may_be_balanced(&carried, cell) => {
+            let files = cell.arguments.files.plain(Some(cell.path.clone().into()));
+            let prepared = Job::new(&cell.arguments.order()?, &files, None)?.prepare(engines)?;
+            Ok(ResolvedRecipe { engine: cell.recipe.engine.clone(), ..prepared.recipe().clone() } == carried)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The recipe that the cell's picture carries, where it is there.
+fn carried(cell: &Planned) -> Option<ResolvedRecipe> {
+    let text = read_recipe(&cell.path).ok()?;
+    let carried = Recipe::from_json(&text).ok()?.resolve().ok()?;
+    Some(ResolvedRecipe { engine: cell.recipe.engine.clone(), ..carried })
+}
+
+/// Whether a recipe is the cell's, but for weights that may be what the cell's in proportion come to.
+fn may_be_balanced(carried: &ResolvedRecipe, cell: &Planned) -> bool {
+    let ResolvedRecipe { balance, style_layers, regions, .. } = cell.recipe.clone();
+    balance == Balance::Painting && ResolvedRecipe { balance, style_layers, regions, ..carried.clone() } == cell.recipe
 }
 
 /// `figure.png` has its pictures in `figure-pictures`.

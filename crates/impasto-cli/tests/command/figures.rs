@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use impasto::read::{ReadLimits, read_picture, read_recipe};
-use impasto::recipe::Start;
-use impasto::recipe::StyleLoss;
+use impasto::recipe::{Balance, Start, StyleLoss};
 use impasto::{Recipe, ResolvedRecipe};
 use impasto_vgg::Pooling;
 
@@ -106,6 +105,28 @@ fn a_sweep_paints_each_picture_once_and_goes_on_with_what_is_there() {
     run(&workshop, &SWEEP, &more);
     assert_eq!(workshop.files(), before);
     assert_eq!(written(&kept), time);
+}
+
+#[test]
+fn a_sweep_in_proportion_finds_its_pictures_again() {
+    let workshop = Workshop::new();
+    // How many of both were there.
+    let sweep = |layers: &str| {
+        let more = ["--style-layers", layers, "--size", "32", "--iterations", "3", "--levels", "1"];
+        let more = [&more[..], &["--preset", "default", "--vary", "strength=0.5,1"]].concat();
+        let output = workshop.run(&[&SWEEP[..7], &more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        said.matches("is there already").count()
+    };
+    assert_eq!(sweep("conv1_1=1"), 0);
+    let [half, one] =
+        ["0.5", "1"].map(|strength| recipe(&workshop, &format!("sheet-pictures/strength={strength}.png")));
+    assert_eq!((half.balance, 4.0 * half.style_weight), (Balance::Plain, one.style_weight));
+    assert_eq!(sweep("conv1_1=1"), 2);
+    // Another weight of a layer is another picture, though pictures carry plain ones.
+    assert_eq!(sweep("conv1_1=3"), 0);
+    assert_eq!(sweep("conv1_1=3"), 2);
 }
 
 #[test]

@@ -159,7 +159,11 @@ fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));
     let of_optimiser = optimiser_of(recipe, history).bytes(3 * full.width * full.height);
-    planes(pictures * pixels) + maps * pixels + of_optimiser + style_loss_bytes(recipe)
+    // Another region's moments, their derivatives and its targets: three matrices in f64.
+    let channels = recipe.counted_style_layers().into_iter().map(|(layer, _)| layer.channels() as u64);
+    let of_region: u64 = channels.map(|channels| 3 * 8 * channels * channels).sum();
+    let regions = recipe.regions.len() as u64 * of_region;
+    planes(pictures * pixels) + maps * pixels + of_optimiser + style_loss_bytes(recipe) + regions
 }
 
 /// Bytes of pictures of so many pixels.
