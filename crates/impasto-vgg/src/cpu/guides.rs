@@ -174,7 +174,7 @@ mod tests {
         ];
         assert_eq!(runs(0..5), all);
         assert_eq!(runs(1..4), vec![(0, 1..3, vec![]), (1, 3..4, vec![]), (3, 1..4, vec![]), (4, 1..2, vec![])]);
-        assert_eq!(guide.sum, 12.5);
+        assert_eq!(guide.sum, 11.5);
         assert_eq!((0..5).map(|y| (guide.is_empty(y), guide.is_whole(y))).filter(|row| row.0 || row.1).count(), 2);
         assert!(guide.is_empty(2) && guide.is_whole(3));
     }

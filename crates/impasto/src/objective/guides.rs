@@ -5,7 +5,7 @@
 //! (Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", 2017, "inside" and "all" guides.)
 
 use impasto_vgg::guides::{TapGuides, guide_sum, pooled};
-use impasto_vgg::{LAYERS, Layer};
+use impasto_vgg::{LAYERS, Layer, LayerKind};
 
 /// The share of a region's positions that has to be left for only those to count.
 const LEAST_INSIDE: f64 = 0.05;
@@ -23,14 +23,15 @@ pub fn of_painting(taps: &[Layer], mask: &[f32], height: usize, width: usize) ->
 
 /// The least of the mask that each position of a layer sees.
 fn inside(mask: &[f32], height: usize, width: usize, layer: Layer) -> Vec<f32> {
-    let (mut map, mut height, mut width, mut halvings) = (mask.to_vec(), height, width, 0);
+    let (mut map, mut height, mut width) = (mask.to_vec(), height, width);
     for info in &LAYERS[..=layer.index()] {
-        while halvings < info.halvings {
-            map = halved(&map, height, width);
-            (height, width) = (height.div_ceil(2), width.div_ceil(2));
-            halvings += 1;
+        match info.kind {
+            LayerKind::Convolution { .. } => map = eroded(&map, height, width),
+            LayerKind::Pooling => {
+                map = halved(&map, height, width);
+                (height, width) = (height.div_ceil(2), width.div_ceil(2));
+            }
         }
-        map = eroded(&map, height, width);
     }
     map
 }

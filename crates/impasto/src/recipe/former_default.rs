@@ -13,7 +13,7 @@ pub(super) fn fill(object: &mut Map<String, Value>) {
         return;
     }
     // A recipe of today that somebody wrote by hand.
-    if !is_absent(object, "balance") {
+    if ["balance", "strength", "regions"].iter().any(|field| !is_absent(object, field)) {
         return;
     }
     let own = object.get("tv_weight").and_then(Value::as_f64).unwrap_or(TV_WEIGHT);

@@ -218,13 +218,14 @@ const QUICK: Preset = Preset {
     ..DEFAULT
 };
 
-/// What the default gains by time: more sizes, and evaluations as long as they help.
+/// What the default gains by time: more sizes, and more evaluations at them. At the full size more of them add a mesh in flat
+/// places (docs/records/2026-11-28-strength.md).
 const BEST: Preset = Preset {
     name: "best",
-    summary: "more sizes and evaluations than the default, in five times its time",
-    iterations: 250,
+    summary: "more sizes and evaluations than the default, in three times its time",
+    iterations: 100,
     scale_factor: 1.41,
-    coarse_iterations: 250,
+    coarse_iterations: 200,
     ..DEFAULT
 };
 

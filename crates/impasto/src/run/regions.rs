@@ -313,6 +313,7 @@ fn faded(rest: &[f32], scale: Scale, feather_px: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
 
     #[test]
     fn masks_share_what_they_both_have_and_leave_the_rest() {
@@ -320,6 +321,30 @@ mod tests {
         let rest = share_out(&mut masks, 4);
         assert_eq!(masks, [0.5, 0.5, 0.0, 1.0, 0.5, 0.25, 0.0, 0.0]);
         assert_eq!(rest, [0.0, 0.25, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_region_counts_by_its_share_of_the_picture() {
+        let region = |name: &str| Region { name: name.into(), mask: Some(name.into()), ..Region::default() };
+        let mask = |share: usize| {
+            let plane: Vec<f32> = (0..96).map(|place| if place % 12 < share { 255.0 } else { 0.0 }).collect();
+            RegionImages { mask: Picture::new(12, 8, plane.repeat(3)).unwrap(), painting_mask: None }
+        };
+        let (content, regions) = (Picture::filled(12, 8, [90.0; 3]).unwrap(), [mask(3), mask(9)]);
+        let guides = GuideImages { regions: &regions, ..GuideImages::default() };
+        let images = Images { content: &content, styles: &[], start: None, guides };
+        let scale = Scale { width: 12, height: 8, evaluations: 1 };
+        for (rest, areas) in [(Rest::Painting, &[0.125, 0.625, 0.25][..]), (Rest::Photo, &[0.125, 0.625])] {
+            let recipe =
+                Recipe { regions: Some(vec![region("a"), region("b")]), rest: Some(rest), ..Recipe::default() };
+            let recipe = recipe.resolve().unwrap();
+            let masks = Masks::at(&recipe, &images, scale).unwrap().unwrap();
+            // A quarter is in both, and shared.
+            assert_eq!((masks.areas.as_slice(), masks.movable.is_some()), (areas, rest == Rest::Photo));
+            let parts = masks.parts(&recipe, &images);
+            assert_eq!(matches!(parts.last(), Some(Part::Rest)), rest == Rest::Painting);
+            assert_eq!(parts[1].style(&recipe, Vec::new(), masks.areas[1]).share, 0.625);
+        }
     }
 
     #[test]
