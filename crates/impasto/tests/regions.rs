@@ -5,7 +5,7 @@ mod waves;
 use impasto::checkpoint::Checkpoint;
 use impasto::objective::{Objective, RegionStyle, request, style_moments};
 use impasto::picture::alpha::Alpha;
-use impasto::recipe::{Balance, OptimizerKind, Recipe, RecipeError, Region, Rest, Size, parse_layers};
+use impasto::recipe::{Balance, Colours, OptimizerKind, Recipe, RecipeError, Region, Rest, Size, parse_layers};
 use impasto::run::RegionImages;
 use impasto::{Control, GuideImages, Images, Keeping, Outcome, PaintError, Picture, ResolvedRecipe, paint, paint_kept};
 use impasto_vgg::reference::ReferenceEngine;
@@ -180,31 +180,34 @@ fn same_bytes_for_any_threads_and_bands_and_from_any_checkpoint() {
 
 #[test]
 fn the_rest_that_stays_is_the_photo_to_the_bit() {
-    let mut recipe = Recipe { rest: Some(Rest::Photo), rest_feather_px: Some(3.0), ..small() };
-    recipe.regions = Some(vec![region("left", 1)]);
-    let recipe = recipe.resolve().unwrap();
-    let photo = waves(WIDTH, HEIGHT, 0.0);
-    let regions = [over(mask(WIDTH, HEIGHT, |x, _| f64::from(u8::from(x < 20))))];
-    let styles = [waves(40, 30, 2.0)];
-    let guides = GuideImages { regions: &regions, emphasis: None, alpha: None };
-    let images = Images { content: &photo, styles: &styles, start: None, guides };
-    let mut on_the_way = None;
-    let outcome = paint(&recipe, &engine(2), images, None, &mut |event| {
-        if let impasto::Event::Iteration(iteration) = event {
-            on_the_way = Some(iteration.picture());
+    // Whatever colours the picture is shown in.
+    for colours in [Colours::Painting, Colours::Match, Colours::Photo, Colours::PhotoBefore] {
+        let mut recipe = Recipe { rest: Some(Rest::Photo), rest_feather_px: Some(3.0), ..small() };
+        (recipe.regions, recipe.colours) = (Some(vec![region("left", 1)]), Some(colours));
+        let recipe = recipe.resolve().unwrap();
+        let photo = waves(WIDTH, HEIGHT, 0.0);
+        let regions = [over(mask(WIDTH, HEIGHT, |x, _| f64::from(u8::from(x < 20))))];
+        let styles = [waves(40, 30, 2.0)];
+        let guides = GuideImages { regions: &regions, emphasis: None, alpha: None };
+        let images = Images { content: &photo, styles: &styles, start: None, guides };
+        let mut on_the_way = None;
+        let outcome = paint(&recipe, &engine(2), images, None, &mut |event| {
+            if let impasto::Event::Iteration(iteration) = event {
+                on_the_way = Some(iteration.picture());
+            }
+            Control::Continue
+        })
+        .unwrap();
+        assert_eq!(on_the_way.as_ref(), Some(&outcome.picture), "{colours:?}");
+        let mut moved = 0;
+        for (place, (value, was)) in outcome.picture.values.iter().zip(&photo.values).enumerate() {
+            match place % WIDTH < 20 {
+                true => moved += usize::from(value != was),
+                false => assert_eq!(value, was, "{colours:?} at {place}"),
+            }
         }
-        Control::Continue
-    })
-    .unwrap();
-    assert_eq!(on_the_way.as_ref(), Some(&outcome.picture));
-    let mut moved = 0;
-    for (place, (value, was)) in outcome.picture.values.iter().zip(&photo.values).enumerate() {
-        match place % WIDTH < 20 {
-            true => moved += usize::from(value != was),
-            false => assert_eq!(value, was, "at {place}"),
-        }
+        assert!(moved > 3 * HEIGHT * 17, "{colours:?}: {moved}");
     }
-    assert!(moved > 3 * HEIGHT * 17, "{moved}");
 }
 
 /// A photo without colours.

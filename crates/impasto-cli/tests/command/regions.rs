@@ -87,6 +87,7 @@ fn a_kept_run_has_its_masks_and_goes_on_with_them() {
     let whole = paint(&workshop, "whole.png", &options[..4]);
     let kept = paint(&workshop, "kept.png", &options);
     assert!(kept == whole);
+    assert!(paint(&workshop, "plain.png", &options[..2]) != whole, "the emphasis changes nothing");
     let inputs: Vec<String> = fs::read_dir(workshop.path("run/inputs"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
