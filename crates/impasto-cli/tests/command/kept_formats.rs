@@ -29,6 +29,8 @@ fn gained(field: &str, kept: &Value) -> Option<Value> {
         "adam_carried" => Some(false.into()),
         "colours" => Some(if kept["original_colors"] == true { "photo" } else { "painting" }.into()),
         "transparency" => Some("white".into()),
+        "rest" => Some("painting".into()),
+        "rest_feather_px" => Some(8.0.into()),
         // Without a weight nothing is matched, whatever the others say.
         "match_weight" => Some(0.0.into()),
         "match_layers" => Some(serde_json::json!({ "conv2_1": 1.0, "conv3_1": 1.0, "conv4_1": 1.0 })),
