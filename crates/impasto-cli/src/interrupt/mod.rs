@@ -10,6 +10,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use impasto_job::Failure;
+use impasto_vgg::cpu::memory::free;
 
 #[cfg(not(unix))]
 use elsewhere::watch;
@@ -57,7 +58,15 @@ fn catch_with(tell: impl Fn(bool) + Send + 'static) -> Result<(), Failure> {
     let caught: io::Result<()> = watch(move |signal| {
         tell(FIRST.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok());
     });
-    caught.map_err(|error| Failure::failed(format_args!("Ctrl-C cannot be caught ({error}); try again")))
+    caught.map_err(|error| match (error.kind(), free()) {
+        // A thread that cannot be begun: where memory is short, that is why.
+        (io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory, Some(free)) => Failure::failed(format_args!(
+            "there is no memory for the thread that catches Ctrl-C: {} MiB are free {}; allow more",
+            free.bytes >> 20,
+            free.bound.words()
+        )),
+        _ => Failure::failed(format_args!("Ctrl-C cannot be caught ({error}); try again")),
+    })
 }
 
 /// Whether Ctrl-C was pressed, or its like came, since [`catch`].
