@@ -384,3 +384,18 @@ fn no_loss_looks_into_the_gaps_of_a_photo() {
         assert_eq!(painted(Some(&alpha)), everywhere);
     }
 }
+
+#[test]
+fn regions_may_have_all_that_there_is_of_a_photo() {
+    // Its right half is a gap, so that the rest of a region of its left half is nothing.
+    let recipe = Recipe { regions: Some(vec![region("left", 1)]), ..small() }.resolve().unwrap();
+    let photo = waves(WIDTH, HEIGHT, 0.0);
+    let is_left = |place: usize| place % WIDTH < 20;
+    let values = (0..WIDTH * HEIGHT).map(|place| if is_left(place) { 255.0 } else { 0.0 }).collect();
+    let alpha = Alpha::new(WIDTH, HEIGHT, values).unwrap();
+    let regions = [over(mask(WIDTH, HEIGHT, |x, _| f64::from(u8::from(x < 20))))];
+    let guides = GuideImages { regions: &regions, emphasis: None, alpha: Some(&alpha) };
+    let images = Images { content: &photo, styles: &[waves(40, 30, 2.0)], start: None, guides };
+    let outcome = paint(&recipe, &engine(2), images, None, &mut |_| Control::Continue).unwrap();
+    assert_eq!((outcome.evaluations, outcome.failure), (5, None));
+}

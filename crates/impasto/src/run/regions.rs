@@ -118,7 +118,7 @@ impl Masks {
         for region in images.guides.regions {
             values.extend(lightness(&images.mask_at(recipe, &region.mask, scale)?));
         }
-        let rest = share_out(&mut values, positions);
+        let mut rest = share_out(&mut values, positions);
         let movable = match recipe.rest {
             Rest::Photo => {
                 let full = scales(recipe, images.content.width, images.content.height);
@@ -127,6 +127,10 @@ impl Masks {
                 Some(faded(&rest, scale, feather_px))
             }
             Rest::Painting => {
+                // Nothing is left of it where the regions have all that there is of the photo.
+                if let Some(opaque) = &opaque {
+                    multiply(&mut rest, opaque);
+                }
                 if !is_black(&rest) {
                     values.extend(rest);
                 }
