@@ -16,7 +16,7 @@ use std::path::Path;
 
 use impasto::objective::Losses;
 use impasto::read::{ReadLimits, read_picture};
-use impasto::recipe::{Size, StyleFit};
+use impasto::recipe::{Size, StyleFit, StyleScale};
 use impasto::start::{StartImages, start_picture};
 use impasto::{Control, Event, GuideImages, Images, Picture, Recipe, ResolvedRecipe, paint};
 use impasto_vgg::{CpuEngine, CpuOptions, Weights};
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn sized(recipe: &ResolvedRecipe, content: &Picture, style: &Picture) -> Result<(Picture, Picture), Box<dyn Error>> {
     match recipe {
         ResolvedRecipe { size: Size::Exact { width, height }, style_fit: StyleFit::Crop, levels: 1, .. }
-            if recipe.style_scale == 1.0 =>
+            if recipe.style_scale == StyleScale::All(1.0) =>
         {
             let (width, height) = (*width as usize, *height as usize);
             Ok((content.cropped_to_fit(width, height)?, style.cropped_to_fit(width, height)?))

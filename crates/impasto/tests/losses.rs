@@ -1,6 +1,6 @@
 //! Every loss against central finite differences, by itself and through the network in f64.
 
-use impasto::loss;
+use impasto::loss::{self, Joins};
 use impasto::objective::{Objective, request, style_moments};
 use impasto::recipe::{Balance, ContentForm, Recipe, StyleForm, StyleLoss, TotalVariationForm, parse_layers};
 use impasto_vgg::reference::ReferenceEngine;
@@ -92,14 +92,14 @@ proptest! {
 
     #[test]
     fn total_variation_has_the_gradient_of_its_differences(
-        seed in 0..1000_u64, width in 1..7_usize, height in 1..7_usize, weight in 0.1..9.0_f64,
+        seed in 0..1000_u64, width in 1..7_usize, height in 1..7_usize, weight in 0.1..9.0_f64, x: bool, y: bool,
     ) {
-        let picture = pixels(seed, 3 * width * height);
+        let (picture, joins) = (pixels(seed, 3 * width * height), Joins { x, y });
         for form in [TotalVariationForm::Sum, TotalVariationForm::Mean, TotalVariationForm::NinePoint] {
             let mut gradient = vec![0.0; picture.len()];
-            loss::total_variation(form, &picture, width, height, weight, &mut gradient);
+            loss::total_variation(form, &picture, (width, height), joins, weight, &mut gradient);
             let error = error_of_pixel_gradient(&picture, &gradient, |moved| {
-                weight * loss::total_variation(form, moved, width, height, 0.0, &mut vec![0.0; moved.len()])
+                weight * loss::total_variation(form, moved, (width, height), joins, 0.0, &mut vec![0.0; moved.len()])
             });
             prop_assert!(error < 1e-5, "{error}");
         }
@@ -140,10 +140,16 @@ fn pixel_losses_are_the_sums_that_they_are_said_to_be() {
     picture[..4].copy_from_slice(&[1.0, 2.0, 4.0, 8.0]);
     let squares = 1.0 + 16.0 + 9.0 + 36.0;
     let mut gradient = vec![0.0; 12];
-    assert_eq!(loss::total_variation(TotalVariationForm::Sum, &picture, 2, 2, 1.0, &mut gradient), squares / 2.0);
-    let mean = loss::total_variation(TotalVariationForm::Mean, &picture, 2, 2, 1.0, &mut gradient);
+    assert_eq!(
+        loss::total_variation(TotalVariationForm::Sum, &picture, (2, 2), Joins::default(), 1.0, &mut gradient),
+        squares / 2.0
+    );
+    let mean = loss::total_variation(TotalVariationForm::Mean, &picture, (2, 2), Joins::default(), 1.0, &mut gradient);
     assert!((mean - squares / 12.0).abs() < 1e-12);
-    assert_eq!(loss::total_variation(TotalVariationForm::Mean, &[5.0; 3], 1, 1, 1.0, &mut [0.0; 3]), 0.0);
+    assert_eq!(
+        loss::total_variation(TotalVariationForm::Mean, &[5.0; 3], (1, 1), Joins::default(), 1.0, &mut [0.0; 3]),
+        0.0
+    );
     picture[11] = -2.0;
     picture[10] = 258.0;
     assert!((loss::range(&picture, 1.0, &mut gradient) - (4.0 + 9.0) / 12.0).abs() < 1e-12);
@@ -173,7 +179,14 @@ fn nine_points_are_the_means_over_a_continued_picture() {
         let slanted = mean(0..height + 1, 0..width + 1, 1, 0, 1) + mean(0..height + 1, 0..width + 1, 1, 1, 0);
         let expected = 2.0 * (straight / 3.0 + slanted / 12.0);
         let mut gradient = vec![0.0; picture.len()];
-        let found = loss::total_variation(TotalVariationForm::NinePoint, &picture, width, height, 1.0, &mut gradient);
+        let found = loss::total_variation(
+            TotalVariationForm::NinePoint,
+            &picture,
+            (width, height),
+            Joins::default(),
+            1.0,
+            &mut gradient,
+        );
         assert!((found - expected).abs() <= 1e-12 * expected, "{width}x{height}: {found} {expected}");
     }
 }
@@ -186,10 +199,22 @@ fn losses_do_not_depend_on_the_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut gradient = vec![0.5; picture.len()];
-            let variation =
-                loss::total_variation(TotalVariationForm::Mean, &picture, width, height, 3.0, &mut gradient);
-            let nine =
-                loss::total_variation(TotalVariationForm::NinePoint, &picture, width, height, 3.0, &mut gradient);
+            let variation = loss::total_variation(
+                TotalVariationForm::Mean,
+                &picture,
+                (width, height),
+                Joins::default(),
+                3.0,
+                &mut gradient,
+            );
+            let nine = loss::total_variation(
+                TotalVariationForm::NinePoint,
+                &picture,
+                (width, height),
+                Joins::default(),
+                3.0,
+                &mut gradient,
+            );
             let range = loss::range(&picture, 2.0, &mut gradient);
             (variation, nine, range, gradient)
         })

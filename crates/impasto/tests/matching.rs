@@ -58,7 +58,7 @@ fn the_gradient_of_a_matched_loss_is_its_derivative() {
         let engine = ReferenceEngine::new(Weights::embedded());
         let style = waves(9, 7, 2.0);
         let mut banks = Vec::new();
-        add_to_banks(&recipe, &engine, &style, None, &mut banks).unwrap();
+        add_to_banks(&recipe, &engine, &style, None, None, &mut banks).unwrap();
         let matched_taps = matched_taps(&recipe, &[(9, 7)]);
         let mut session = engine.session(&SessionRequest { matched_taps, ..request(&recipe, 8, 6, None) }).unwrap();
         session.set_banks(&banks).unwrap();
@@ -95,7 +95,7 @@ fn banks_have_every_turn() {
         let recipe = Recipe { match_turns: Some(turns), ..recipe() }.resolve().unwrap();
         let taps = matched_taps(&recipe, &[(70, 30)]);
         let mut banks: Vec<Bank> = Vec::new();
-        add_to_banks(&recipe, &engine, &style, None, &mut banks).unwrap();
+        add_to_banks(&recipe, &engine, &style, None, None, &mut banks).unwrap();
         for (tap, bank) in taps.iter().zip(&banks) {
             let channels = tap.layer.channels();
             assert_eq!((bank.layer, bank.features.len()), (tap.layer, tap.entries * channels));
@@ -105,7 +105,7 @@ fn banks_have_every_turn() {
         let last = Turn::all(true).nth(count - 1).unwrap();
         let upright = Recipe { match_turns: Some(MatchTurns::Upright), ..recipe_again(&recipe) }.resolve().unwrap();
         let mut alone = Vec::new();
-        add_to_banks(&upright, &engine, &style.turned(last), None, &mut alone).unwrap();
+        add_to_banks(&upright, &engine, &style.turned(last), None, None, &mut alone).unwrap();
         for (bank, alone) in banks.iter().zip(&alone) {
             assert!(bank.features.ends_with(&alone.features), "{turns:?} {}", bank.layer);
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use impasto::presets::PRESETS;
 use impasto::read::decode_recipe;
 use impasto::recipe::{
-    FORMAT, Recipe, RecipeError, Size, Start, StyleLoss, TotalVariationForm, parse_layers, text_from_bytes,
+    FORMAT, Recipe, RecipeError, Size, Start, StyleLoss, StyleScale, TotalVariationForm, parse_layers, text_from_bytes,
 };
 use impasto::resolve::{ResolvedRecipe, style_shares};
 use impasto_vgg::{Layer, Pooling};
@@ -51,7 +51,7 @@ fn every_error_is_one_sentence_that_names_its_option() {
         ("--range-weight", with(|recipe| recipe.range_weight = Some(f64::NEG_INFINITY))),
         ("--content-layers conv3_1", with(|recipe| recipe.content_layers = layer("conv3_1", f64::NAN))),
         ("--style-layers pool5", with(|recipe| recipe.style_layers = layer("pool5", -0.5))),
-        ("--style-scale", with(|recipe| recipe.style_scale = Some(0.0))),
+        ("--style-scale", with(|recipe| recipe.style_scale = Some(StyleScale::All(0.0)))),
         ("--style-blend", with(|recipe| recipe.style_blend = Some(vec![0.5, f64::NAN]))),
         ("--style-blend", with(|recipe| recipe.style_blend = Some(vec![0.0, 0.0]))),
         (

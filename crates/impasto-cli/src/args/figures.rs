@@ -77,7 +77,8 @@ pub struct SweepArguments {
     pub output: PathBuf,
     /// What differs, and its values; given twice, the first goes down and the second across
     ///
-    /// ratio (content to style: 1e-4,1e-3), content-weight, style-weight, strength, tv-weight, style-scale, content-layer
+    /// ratio (content to style: 1e-4,1e-3), content-weight, style-weight, strength, tv-weight, style-scale, blend (of two paintings, the share of the second:
+    /// 0,0.25,0.5,0.75,1), content-layer
     /// (conv2_2,conv4_2), style-loss (gram,wasserstein,mean-variance), colours (painting,photo,match,photo-before), seed (1,2), init (content,style,noise:1,noise:2).
     #[arg(long, value_name = "NAME=VALUE,...", required = true, value_parser = Variation::parse)]
     pub vary: Vec<Variation>,
@@ -106,13 +107,14 @@ pub struct Variation {
 
 impl Variation {
     /// Names that may be varied.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "ratio",
         "content-weight",
         "style-weight",
         "strength",
         "tv-weight",
         "style-scale",
+        "blend",
         "content-layer",
         "style-loss",
         "colours",

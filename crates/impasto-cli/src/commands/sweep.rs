@@ -128,6 +128,10 @@ fn check_choices(arguments: &SweepArguments) -> Result<(), Failure> {
             varies("colours") && (typed.original_colors.is_some() || typed.colours.is_some()),
             "--vary colours sets --colours and --original-colors; leave them out",
         ),
+        (
+            varies("blend") && (typed.style_blend.is_some() || arguments.styles.len() != 2),
+            "--vary blend goes from one painting to another; give two paintings, and no --style-blend",
+        ),
         (varies_seed_by_init && varies("seed"), "--vary init with a seed (noise:1) sets --seed too; leave one out"),
     ];
     match clashes.into_iter().find(|(clash, _)| *clash) {
@@ -174,7 +178,16 @@ fn vary(recipe: &mut RecipeArguments, name: &str, value: &str) -> Result<(), Fai
         "style-weight" => recipe.style_weight = Some(number()?),
         "strength" => recipe.strength = Some(number()?),
         "tv-weight" => recipe.tv_weight = Some(number()?),
-        "style-scale" => recipe.style_scale = Some(number()?),
+        "style-scale" => recipe.style_scale = Some(vec![number()?]),
+        "blend" => {
+            let share = number()?;
+            if !(0.0..=1.0).contains(&share) {
+                return Err(Failure::usage(format_args!(
+                    "--vary blend={value}: give the second painting's share, 0 to 1"
+                )));
+            }
+            recipe.style_blend = Some(vec![1.0 - share, share]);
+        }
         "content-layer" => recipe.content_layers = Some(value.to_owned()),
         "style-loss" => recipe.style_loss = Some(StyleLoss::named(value).map_err(Failure::usage)?),
         "colours" => recipe.colours = Some(Colours::named(value).map_err(Failure::usage)?),

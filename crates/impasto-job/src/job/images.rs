@@ -44,6 +44,8 @@ pub struct ReadImages {
     pub regions: Vec<RegionImages>,
     /// The map of where the drawing is kept.
     pub emphasis: Option<Picture>,
+    /// The masks of the paintings; none at all where none has one.
+    pub style_masks: Vec<Option<Picture>>,
     /// What `run.json` says of them.
     pub inputs: Option<Inputs>,
     /// Where a copy goes in the run's folder, and its bytes.
@@ -55,13 +57,14 @@ impl ReadImages {
     pub(super) fn all(&self) -> Vec<&Picture> {
         let masks =
             self.regions.iter().flat_map(|region| [Some(&region.mask), region.painting_mask.as_ref()]).flatten();
-        self.styles.iter().chain([&self.content]).chain(&self.start).chain(masks).chain(&self.emphasis).collect()
+        let masks = masks.chain(&self.emphasis).chain(self.style_masks.iter().flatten());
+        self.styles.iter().chain([&self.content]).chain(&self.start).chain(masks).collect()
     }
 
     /// As a run looks at them.
     pub(super) fn shown(&self) -> Images<'_> {
         let (regions, emphasis, alpha) = (&self.regions, self.emphasis.as_ref(), self.alpha.as_ref());
-        let guides = GuideImages { regions, emphasis, alpha };
+        let guides = GuideImages { regions, emphasis, alpha, styles: &self.style_masks };
         Images { content: &self.content, styles: &self.styles, start: self.start.as_ref(), guides }
     }
 }
@@ -88,7 +91,8 @@ impl Job {
         let expected_start = expected.and_then(|it| it.start.as_ref());
         let start = start.map(|path| reader.read(path, "start", expected_start)).transpose()?;
         let (start, start_input) = start.map_or((None, None), |(start, input)| (Some(start), input));
-        let ReadMasks { regions, emphasis, inputs: masks } = reader.read_masks(&order.masks, expected)?;
+        let ReadMasks { regions, emphasis, styles: style_masks, inputs: masks } =
+            reader.read_masks(&order.masks, expected)?;
         let copies = std::mem::take(&mut reader.copies);
         let inputs = match content_input {
             Some(content) => {
@@ -97,7 +101,7 @@ impl Job {
             }
             None => None,
         };
-        Ok(ReadImages { content, alpha, exif, bits, styles, start, regions, emphasis, inputs, copies })
+        Ok(ReadImages { content, alpha, exif, bits, styles, start, regions, emphasis, style_masks, inputs, copies })
     }
 
     /// What `run.json` says of the weights' file, where there is one.
@@ -117,6 +121,7 @@ impl Job {
 struct ReadMasks {
     regions: Vec<RegionImages>,
     emphasis: Option<Picture>,
+    styles: Vec<Option<Picture>>,
     inputs: Vec<Input>,
 }
 
@@ -187,7 +192,7 @@ impl Reader<'_> {
 }
 
 impl Reader<'_> {
-    /// The masks of all regions, the emphasis, and what `run.json` says of them.
+    /// The masks of all regions, the emphasis, the masks of paintings, and what `run.json` says of them.
     fn read_masks(&mut self, files: &MaskFiles, expected: Option<&Inputs>) -> Result<ReadMasks, Failure> {
         let mut inputs = Vec::new();
         let mut read = |path: &Option<PathBuf>, role: &str| match path {
@@ -206,6 +211,10 @@ impl Reader<'_> {
         }
         let labels = read(&files.labels, "regions")?;
         let emphasis = read(&files.emphasis, "emphasis")?;
+        let mut styles = Vec::new();
+        for (place, mask) in files.styles.iter().enumerate() {
+            styles.push(read(mask, &format!("style-mask-{}", place + 1))?);
+        }
         let regions = self.job.order.recipe.regions.iter();
         let colours = regions.map(Region::label_colour).collect::<Result<Vec<_>, _>>()?;
         let named: Vec<[u8; 3]> = colours.into_iter().flatten().collect();
@@ -217,7 +226,7 @@ impl Reader<'_> {
                 Some(RegionImages { mask: mask.or_else(|| of_labels.next())?, painting_mask })
             })
             .collect();
-        Ok(ReadMasks { regions, emphasis, inputs })
+        Ok(ReadMasks { regions, emphasis, styles, inputs })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use impasto::run::colours::Paintings;
+use impasto::run::paintings::Paintings;
 use impasto::run::{alpha_at, content_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{Carried, OutputFormat, WriteOptions, encode_picture};

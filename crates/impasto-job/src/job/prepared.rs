@@ -1,12 +1,13 @@
 //! A job that could begin: its engine is open, its images are read, and what it takes of memory is known.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use impasto::forecast::Forecast;
-use impasto::run::balanced;
-use impasto::{ResolvedRecipe, Scale};
+use impasto::run::{balanced, is_held_to_its_pixels};
+use impasto::{Picture, ResolvedRecipe, Scale};
 use impasto_vgg::cpu::memory::free;
 use impasto_vgg::{Engine, EngineError};
 
@@ -17,6 +18,7 @@ use super::handle::Handle;
 use super::images::ReadImages;
 use crate::engine::{Engines, engine_note, precision_note};
 use crate::failure::Failure;
+use crate::order::ResolvedOrder;
 
 /// A job with everything that it needs.
 pub struct Prepared {
@@ -45,6 +47,7 @@ impl Job {
         let scales = impasto::scales(&self.order.recipe, images.content.width, images.content.height);
         notes.extend(self.writing.check_scales(&scales)?);
         let full = scales[scales.len() - 1];
+        notes.extend(small_paintings(&self.order, &images.styles, full));
         let recipe = self.order.recipe_at(full.width, full.height);
         let (asked_limit, handle) = (self.memory_limit_bytes, Handle::default());
         let mut prepared =
@@ -57,6 +60,24 @@ impl Job {
         prepared.notes.extend(precision_note(&*prepared.engine, &prepared.recipe));
         Ok(prepared)
     }
+}
+
+/// A sentence for each painting that has fewer pixels than the picture asks for, and is not enlarged.
+fn small_paintings(order: &ResolvedOrder, styles: &[Picture], full: Scale) -> Vec<String> {
+    let recipe = &order.recipe;
+    let paintings = order.styles.iter().zip(styles).enumerate();
+    let is_small = |(place, (_, style)): &(usize, (&PathBuf, &Picture))| {
+        recipe.looks_at_styles() && is_held_to_its_pixels(recipe, *place, &full, (style.width, style.height))
+    };
+    let sentence = |(_, (path, style)): (usize, (&PathBuf, &Picture))| {
+        format!(
+            "{}: its {}x{} pixels are fewer than the picture asks for, so its strokes become finer; --upscale-style enlarges it",
+            order.held.spoken(path).display(),
+            style.width,
+            style.height
+        )
+    };
+    paintings.filter(is_small).map(sentence).collect()
 }
 
 impl Prepared {

@@ -1,4 +1,4 @@
-//! The files of a recipe's masks: of regions, of labels, of the emphasis.
+//! The files of a recipe's masks: of regions, of labels, of the emphasis, of paintings.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub struct MaskFiles {
     pub labels: Option<PathBuf>,
     /// The map of where the drawing is kept.
     pub emphasis: Option<PathBuf>,
+    /// For each painting its mask, where it has one; none at all where no painting has one.
+    pub styles: Vec<Option<PathBuf>>,
 }
 
 impl MaskFiles {
@@ -41,8 +43,16 @@ impl MaskFiles {
             Some(path) => Ok(Some(path)),
             None => beside(carried, option),
         };
+        let styles = match (&typed.style_masks, &carried.style_masks) {
+            (Some(masks), _) => masks.iter().map(given).collect(),
+            (None, carried) => {
+                let masks = carried.iter().flatten();
+                masks.map(|mask| beside(mask, "--style-masks")).collect::<Result<Vec<_>, Failure>>()?
+            }
+        };
         Ok(MaskFiles {
             regions,
+            styles,
             labels: one(&typed.region_labels, &carried.region_labels, "--regions")?,
             emphasis: one(&typed.emphasis, &carried.emphasis, "--emphasis")?,
         })
@@ -56,27 +66,24 @@ impl MaskFiles {
         }
         recipe.region_labels = name(&self.labels);
         recipe.emphasis = name(&self.emphasis);
+        recipe.style_masks = (!self.styles.is_empty()).then(|| self.styles.iter().map(name).collect());
     }
 
-    /// All of them: region by region, then the labels and the emphasis.
+    /// All of them: region by region, then the labels and the emphasis, then painting by painting.
     pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
-        self.regions.iter().flatten().chain([&self.labels, &self.emphasis]).flatten()
+        self.regions.iter().flatten().chain([&self.labels, &self.emphasis]).chain(&self.styles).flatten()
     }
 
-    /// The masks of these regions, labels and emphasis, whose files stand in the order of [`MaskFiles::all`]; `None` where they
-    /// are more or fewer.
-    pub fn of_files(
-        regions: &[Region],
-        labels: bool,
-        emphasis: bool,
-        files: impl IntoIterator<Item = PathBuf>,
-    ) -> Option<MaskFiles> {
+    /// The masks of this recipe, whose files stand in the order of [`MaskFiles::all`]; `None` where they are more or fewer.
+    pub fn of_files(recipe: &Recipe, files: impl IntoIterator<Item = PathBuf>) -> Option<MaskFiles> {
         let mut files = files.into_iter();
         let mut next = |is_there: bool| if is_there { files.next().map(Some) } else { Some(None) };
         let of_region = |region: &Region| Some([next(region.mask.is_some())?, next(region.painting_mask.is_some())?]);
-        let regions = regions.iter().map(of_region).collect::<Option<Vec<_>>>()?;
-        let (labels, emphasis) = (next(labels)?, next(emphasis)?);
-        files.next().is_none().then_some(MaskFiles { regions, labels, emphasis })
+        let regions = recipe.regions.iter().flatten().map(of_region).collect::<Option<Vec<_>>>()?;
+        let (labels, emphasis) = (next(recipe.region_labels.is_some())?, next(recipe.emphasis.is_some())?);
+        let styles =
+            recipe.style_masks.iter().flatten().map(|mask| next(mask.is_some())).collect::<Option<Vec<_>>>()?;
+        files.next().is_none().then_some(MaskFiles { regions, labels, emphasis, styles })
     }
 }
 
@@ -92,13 +99,24 @@ mod tests {
             painting_mask: painting_mask.map(str::to_owned),
             ..Region::default()
         };
-        let regions = [region(Some("a"), None), region(None, Some("b"))];
-        let files =
-            MaskFiles { regions: vec![[path("a"), None], [None, path("b")]], labels: path("l"), emphasis: None };
+        let recipe = Recipe {
+            regions: Some(vec![region(Some("a"), None), region(None, Some("b"))]),
+            region_labels: Some("l".to_owned()),
+            style_masks: Some(vec![None, Some("s".to_owned())]),
+            ..Recipe::default()
+        };
+        let files = MaskFiles {
+            regions: vec![[path("a"), None], [None, path("b")]],
+            labels: path("l"),
+            emphasis: None,
+            styles: vec![None, path("s")],
+        };
         let all: Vec<PathBuf> = files.all().cloned().collect();
-        assert_eq!(all, ["a", "b", "l"].map(PathBuf::from));
-        assert_eq!(MaskFiles::of_files(&regions, true, false, all.clone()), Some(files));
-        assert_eq!(MaskFiles::of_files(&regions, true, true, all.clone()), None);
-        assert_eq!(MaskFiles::of_files(&regions, false, false, all), None);
+        assert_eq!(all, ["a", "b", "l", "s"].map(PathBuf::from));
+        assert_eq!(MaskFiles::of_files(&recipe, all.clone()), Some(files));
+        let other = Recipe { emphasis: Some("e".to_owned()), ..recipe.clone() };
+        assert_eq!(MaskFiles::of_files(&other, all.clone()), None);
+        let other = Recipe { region_labels: None, ..recipe };
+        assert_eq!(MaskFiles::of_files(&other, all), None);
     }
 }

@@ -26,7 +26,7 @@ pub struct ResolvedOrder {
     pub styles: Vec<PathBuf>,
     /// The picture to start from, where the recipe names a file.
     pub start: Option<PathBuf>,
-    /// The masks of regions and of the emphasis.
+    /// The masks of regions, of the emphasis and of paintings.
     pub(crate) masks: MaskFiles,
     /// The weights: a name, or a path.
     pub weights: String,
@@ -112,9 +112,9 @@ impl ResolvedOrder {
         weights: String,
     ) -> Result<ResolvedOrder, Failure> {
         // As untrusted as any recipe that was read.
-        let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
-        let (labels, emphasis) = (recipe.region_labels.is_some(), recipe.emphasis.is_some());
-        let masks = MaskFiles::of_files(&recipe.regions, labels, emphasis, masks)
+        let read = Recipe::from_json(&recipe.to_json())?;
+        let recipe = read.resolve()?;
+        let masks = MaskFiles::of_files(&read, masks)
             .ok_or_else(|| Failure::failed("the run's folder has other masks than its recipe; begin the run anew"))?;
         let (recipe_file, held) = (None, HeldFiles::default());
         Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, masks, weights, recipe_file, held })

@@ -49,5 +49,5 @@ pub use gram::gram;
 pub use mean_variance::MeanVariance;
 pub use range::range;
 pub use style::{StyleTarget, style_loss_of_nothing};
-pub use total_variation::total_variation;
+pub use total_variation::{Joins, total_variation};
 pub use wasserstein::Wasserstein;

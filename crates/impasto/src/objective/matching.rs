@@ -5,9 +5,11 @@
 //! ```
 //!
 //! A bank has the features of each style image at the size that the scale brings it to, in each of the turns that the recipe
-//! asks for, one after another: at most 64 x 64 positions of each, spread evenly. Shares of several style images do not
-//! change it, but for those of 0.
+//! asks for, one after another: at most 64 x 64 positions of each, spread evenly, and of those the ones inside its mask. Shares of several
+//! style images do not change it, but for those of 0.
 
+use impasto_vgg::guides::pooled;
+use impasto_vgg::matching::sampled;
 use impasto_vgg::{Bank, Engine, EngineError, MatchedDistance, MatchedTap, SessionRequest};
 
 use crate::picture::Picture;
@@ -61,8 +63,18 @@ pub fn sample_request(
     SessionRequest { style_taps: Vec::new(), matched_taps, ..request }
 }
 
+/// The matched taps of a recipe with these banks.
+pub fn taps_of_banks(recipe: &ResolvedRecipe, banks: &[Bank]) -> Vec<MatchedTap> {
+    let entries = |bank: &Bank| bank.features.len() / bank.layer.channels();
+    banks
+        .iter()
+        .map(|bank| MatchedTap { layer: bank.layer, entries: entries(bank), centred: recipe.match_centred })
+        .collect()
+}
+
 /// Adds the features of a style image, which has the size that the scale brings it to, to the banks; these are empty before
-/// the first.
+/// the first. Where there is a mask `[height, width]` over it, in values of 0..1, those count of which at least a half lies inside, or the
+/// ones that are most inside.
 ///
 /// # Errors
 /// What the engine reports.
@@ -70,13 +82,18 @@ pub fn add_to_banks(
     recipe: &ResolvedRecipe,
     engine: &dyn Engine,
     style: &Picture,
+    mask: Option<&[f32]>,
     memory_limit_bytes: Option<u64>,
     banks: &mut Vec<Bank>,
 ) -> Result<(), EngineError> {
     for turn in turns(recipe) {
         let turned = style.turned(turn);
         let request = sample_request(recipe, turned.width, turned.height, memory_limit_bytes);
-        let sampled = engine.session(&request)?.sample(&turned.values)?;
+        let mut sampled = engine.session(&request)?.sample(&turned.values)?;
+        if let Some(mask) = mask {
+            let mask = Picture { width: style.width, height: style.height, values: mask.to_vec() }.turned(turn);
+            sampled.iter_mut().for_each(|bank| keep_inside(bank, &mask));
+        }
         if banks.is_empty() {
             *banks = sampled;
         } else {
@@ -86,4 +103,16 @@ pub fn add_to_banks(
         }
     }
     Ok(())
+}
+
+/// Leaves of a bank that was sampled of a style image the entries inside a mask of that image's size, one plane.
+fn keep_inside(bank: &mut Bank, mask: &Picture) {
+    let channels = bank.layer.channels();
+    let (height, width) = bank.layer.map_size(mask.height, mask.width);
+    let guide = pooled(&mask.values, mask.height, mask.width, bank.layer);
+    let inside: Vec<f32> =
+        sampled(height).flat_map(|y| sampled(width).map(move |x| y * width + x)).map(|place| guide[place]).collect();
+    let least = inside.iter().copied().fold(0.0, f32::max).min(0.5);
+    let entries = bank.features.chunks_exact(channels).zip(&inside);
+    bank.features = entries.filter(|&(_, &inside)| inside >= least).flat_map(|(entry, _)| entry.to_vec()).collect();
 }

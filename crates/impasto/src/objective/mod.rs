@@ -7,12 +7,13 @@
 mod guides;
 pub mod loss;
 pub mod matching;
+pub mod wrap;
 
 use std::collections::BTreeMap;
 
 use impasto_vgg::{
-    Engine, EngineError, Guides, Layer, MomentGradients, Moments, ObservationGradients, Precision, Session,
-    SessionRequest,
+    Engine, EngineError, Guides, Layer, MomentGradients, Moments, Observation, ObservationGradients, Precision,
+    Session, SessionRequest,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::picture::Picture;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{ContentForm, Rest, StyleLoss, TotalVariationForm};
-use loss::StyleTarget;
+use loss::{Joins, StyleTarget};
+use wrap::Wrap;
 
 /// The loss of one layer, before any weight.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +75,9 @@ pub struct Objective {
     style_targets: Vec<RegionTarget>,
     /// Kept from one evaluation to the next: fresh memory is slow.
     gradients: ObservationGradients,
+    wrap: Option<Wrap>,
+    /// The derivative by what the network sees, where that is more than the picture; kept likewise.
+    seen_gradient: Vec<f32>,
 }
 
 /// What the style of one layer, in one region or everywhere, is compared to.
@@ -232,7 +237,32 @@ impl Objective {
             match_layers: recipe.counted_match_layers(),
             style_targets,
             gradients,
+            wrap: None,
+            seen_gradient: Vec::new(),
         }
+    }
+
+    /// The same for pictures that join themselves, in sessions that [`Wrap::widen`] has asked for.
+    #[must_use]
+    pub fn wrapped(self, wrap: Option<Wrap>) -> Objective {
+        Objective { wrap, ..self }
+    }
+
+    /// What the network sees of a picture is observed.
+    fn observe(&self, session: &mut dyn Session, picture: &[f32]) -> Result<Observation, EngineError> {
+        match &self.wrap {
+            Some(wrap) => session.forward(&wrap.extended(picture)),
+            None => session.forward(picture),
+        }
+    }
+
+    /// The derivative by the picture's pixels.
+    fn go_back(&mut self, session: &mut dyn Session, gradient: &mut [f32]) -> Result<(), EngineError> {
+        let Some(wrap) = self.wrap else { return session.backward(&self.gradients, gradient) };
+        self.seen_gradient.resize(session.request().picture_len(), 0.0);
+        session.backward(&self.gradients, &mut self.seen_gradient)?;
+        wrap.fold(&self.seen_gradient, gradient);
+        Ok(())
     }
 
     /// The losses at `picture`, `[3, height, width]`; their gradient, of the same shape, is written into `gradient`.
@@ -245,8 +275,11 @@ impl Objective {
         picture: &[f32],
         gradient: &mut [f32],
     ) -> Result<Losses, EngineError> {
-        let (width, height) = (session.request().width, session.request().height);
-        let observation = session.forward(picture)?;
+        let (width, height, joins) = match self.wrap {
+            Some(wrap) => (wrap.width, wrap.height, Joins { x: wrap.margin_x > 0, y: wrap.margin_y > 0 }),
+            None => (session.request().width, session.request().height, Joins::default()),
+        };
+        let observation = self.observe(session, picture)?;
         let mut content_layers = Vec::with_capacity(self.content_layers.len());
         for (index, (&(layer, weight), distance)) in self.content_layers.iter().zip(&observation.distances).enumerate()
         {
@@ -269,11 +302,11 @@ impl Objective {
             .map(|((moments, target), gradients)| target.target.loss(moments, style_weight * target.factor, gradients))
             .collect();
         session.reuse(observation);
-        session.backward(&self.gradients, gradient)?;
+        self.go_back(session, gradient)?;
         // Both on the pool: from outside, each would be handed to it anew, and waited for.
         let (total_variation, range) = rayon::scope(|_| {
             let total_variation = match self.tv_weight > 0.0 {
-                true => loss::total_variation(self.tv_form, picture, width, height, self.tv_weight, gradient),
+                true => loss::total_variation(self.tv_form, picture, (width, height), joins, self.tv_weight, gradient),
                 false => 0.0,
             };
             let range = match self.range_weight > 0.0 {

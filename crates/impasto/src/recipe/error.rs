@@ -189,9 +189,6 @@ pub enum RecipeError {
         /// The option.
         option: &'static str,
     },
-    /// Regions beside matched features.
-    #[error("matched features know of no regions; give --match-weight 0, or no --region")]
-    RegionsOfMatches,
     /// Neither content nor style nor matched features have any weight.
     #[error(
         "nothing is left to paint, since no content layer, no style layer and no matched layer has a weight above 0; raise --content-weight, --style-weight or --match-weight, or list layers with --content-layers, --style-layers or --match-layers"
@@ -206,6 +203,30 @@ pub enum RecipeError {
         shares: usize,
         /// Style images given.
         styles: usize,
+    },
+    /// Scales or masks that are not one for each style image.
+    #[error("{option} has {given} {what} for {styles} style images; give one for each image, in their order")]
+    EachStyle {
+        /// The option.
+        option: &'static str,
+        /// What it has of each.
+        what: &'static str,
+        /// How many were given.
+        given: usize,
+        /// Style images given.
+        styles: usize,
+    },
+    /// A picture whose sides shall join, of a size whose sides cannot.
+    #[error(
+        "--size {size}: with --seamless, a side that joins is a multiple of {unit_px} pixels; give --size {nearest}"
+    )]
+    SeamlessSize {
+        /// The size.
+        size: String,
+        /// What sides are multiples of.
+        unit_px: usize,
+        /// The nearest size that can be.
+        nearest: String,
     },
     /// Shares that are all 0.
     #[error("--style-blend has no share above 0; give at least one image a share")]

@@ -17,6 +17,7 @@
 
 mod choices;
 mod error;
+mod formats;
 mod former_default;
 pub mod history;
 mod nearest;
@@ -24,9 +25,12 @@ pub mod precision;
 pub mod presets;
 mod regions;
 pub mod resolve;
+mod resolved;
 mod schema;
+mod seamless;
 mod size;
 mod strength;
+mod style_scale;
 mod text;
 
 use std::collections::BTreeMap;
@@ -35,31 +39,22 @@ use impasto_vgg::formats::ChannelOrder;
 use impasto_vgg::{Border, Layer, Pooling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use choices::{
     Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Start, StyleFit, StyleForm,
     StyleLoss, TotalVariationForm, Transparency,
 };
 pub use error::RecipeError;
+pub use formats::FORMAT;
 pub use nearest::nearest;
 pub(crate) use regions::check_paintings;
 pub use regions::{Region, Rest, parse_region};
+pub use seamless::Seamless;
 pub use size::Size;
 pub(crate) use strength::three_digits;
+pub use style_scale::StyleScale;
 
-/// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
-/// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 4;
-
-/// The first format with matched features; before it there were none.
-const MATCH_FORMAT: u32 = 3;
-
-/// The first format with a choice of transparency; before it, and in recipes without a format, photos are put on white.
-const TRANSPARENCY_FORMAT: u32 = 4;
-
-/// The format of recipes from before there was a number.
-const FIRST_FORMAT: u32 = 1;
 pub use text::{NoText, text_from_bytes};
 
 /// The longest recipe text that is read, in bytes.
@@ -220,9 +215,12 @@ pub struct Recipe {
     pub weights_input: Option<ChannelOrder>,
     /// How style images are brought to size.
     pub style_fit: Option<StyleFit>,
-    /// Long edge of the style image as a multiple of the picture's: the scale of the brush.
-    #[schemars(range(min = 0.01, max = 100.0))]
-    pub style_scale: Option<f64>,
+    /// Long edge of the style images as a multiple of the picture's, of all or of each: the scale of the brush.
+    pub style_scale: Option<StyleScale>,
+    /// Whether a style image is enlarged beyond its own pixels where the picture asks for more.
+    pub upscale_style: Option<bool>,
+    /// The files of masks over the style images, in their order, null for none: only what lies inside counts.
+    pub style_masks: Option<Vec<Option<String>>>,
     /// Shares of several style images, in their order; they are normalised to sum to 1. Empty for equal shares.
     pub style_blend: Option<Vec<f64>>,
     /// Parts of the picture that are painted after a painting, or a part of one, of their own.
@@ -243,6 +241,8 @@ pub struct Recipe {
     pub original_colors: Option<bool>,
     /// What becomes of the content image's transparent parts; in a recipe without a format they are put on white where it is absent.
     pub transparency: Option<Transparency>,
+    /// Which sides of the picture join, so that it tiles.
+    pub seamless: Option<Seamless>,
 }
 
 impl Recipe {
@@ -260,63 +260,6 @@ impl Recipe {
             return Err(RecipeError::Json("it is not a JSON object".into()));
         };
         Recipe::from_object(object.clone())
-    }
-
-    /// Reads a recipe from a JSON object that was read already.
-    ///
-    /// # Errors
-    /// A format from the future; as [`Recipe::from_json`].
-    pub(crate) fn from_object(mut object: Map<String, Value>) -> Result<Recipe, RecipeError> {
-        let said_version = object.get("version").and_then(Value::as_str).map(shorten);
-        let written_by = || said_version.clone().unwrap_or_else(|| "(unknown version)".into());
-        let format = match object.get("format") {
-            None | Some(Value::Null) => {
-                if said_version.is_some() {
-                    FIRST_FORMAT
-                } else {
-                    FORMAT
-                }
-            }
-            Some(found) => match found.as_u64() {
-                Some(found) if found > u64::from(FORMAT) => {
-                    return Err(RecipeError::Format { found, written_by: written_by() });
-                }
-                Some(found) if found >= u64::from(FIRST_FORMAT) => found as u32,
-                _ => {
-                    return Err(RecipeError::Json(format!(
-                        "format {found} is no number from {FIRST_FORMAT} to {FORMAT}"
-                    )));
-                }
-            },
-        };
-        let names_format = object.get("format").is_some_and(|format| !format.is_null());
-        if !names_format {
-            former_default::fill(&mut object);
-        }
-        object.insert("format".to_owned(), format.into());
-        if format == FIRST_FORMAT {
-            for (field, value) in gained_since_the_first() {
-                if object.get(field).is_none_or(Value::is_null) {
-                    object.insert(field.to_owned(), value);
-                }
-            }
-        }
-        if format < MATCH_FORMAT && object.get("match_weight").is_none_or(Value::is_null) {
-            object.insert("match_weight".to_owned(), 0.into());
-        }
-        let is_of_before = !names_format || format < TRANSPARENCY_FORMAT;
-        if is_of_before && object.get("transparency").is_none_or(Value::is_null) {
-            object.insert("transparency".to_owned(), "white".into());
-        }
-        let known = fields()?;
-        if let Some(field) = object.keys().find(|&field| !known.contains(field)) {
-            return Err(RecipeError::UnknownField {
-                field: shorten(field),
-                written_by: written_by(),
-                nearest: nearest(field, known.iter().map(String::as_str)).map(str::to_owned),
-            });
-        }
-        serde_json::from_value(Value::Object(object)).map_err(|error| RecipeError::Json(error.to_string()))
     }
 
     /// The JSON schema of a recipe (draft 2020-12), for editors and front ends: every field with what it means, the names and
@@ -395,6 +338,8 @@ impl Recipe {
             weights_input,
             style_fit,
             style_scale,
+            upscale_style,
+            style_masks,
             style_blend,
             regions,
             region_labels,
@@ -404,6 +349,7 @@ impl Recipe {
             colours,
             original_colors,
             transparency,
+            seamless,
         );
         if over.tv_weight.is_some() {
             varied.denoise = over.denoise;
@@ -419,26 +365,6 @@ impl Recipe {
             (varied.colours, varied.original_colors) = (over.colours, over.original_colors);
         }
         varied
-    }
-}
-
-/// The fields that format 1 did not have, and what recipes without them meant.
-fn gained_since_the_first() -> [(&'static str, Value); 6] {
-    [
-        ("style_loss", "gram".into()),
-        ("adam_beta_2", 0.999.into()),
-        ("adam_average", 0.0.into()),
-        ("scale_factor", 2.0.into()),
-        ("coarsest_px", 32.into()),
-        ("balance", "plain".into()),
-    ]
-}
-
-/// The names of all fields.
-fn fields() -> Result<Vec<String>, RecipeError> {
-    match serde_json::to_value(Recipe::default()) {
-        Ok(Value::Object(fields)) => Ok(fields.into_iter().map(|(field, _)| field).collect()),
-        other => Err(RecipeError::Json(format!("{other:?}"))),
     }
 }
 

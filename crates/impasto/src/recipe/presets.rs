@@ -62,6 +62,7 @@ pub struct Preset {
     pub precision: PrecisionChoice,
     pub weights: &'static str,
     pub style_fit: StyleFit,
+    pub upscale_style: bool,
 }
 
 /// The starts that a preset can name.
@@ -161,6 +162,7 @@ const AUTHORS: Preset = Preset {
     precision: PrecisionChoice::F32,
     weights: "embedded",
     style_fit: StyleFit::Scale,
+    upscale_style: true,
 };
 
 /// What looks best for the least time: large forms and strokes from coarse pictures, every layer and every painting heard
@@ -286,6 +288,7 @@ const PAPER: Preset = Preset {
     pool: Pooling::Average,
     weights: "normalised",
     style_fit: StyleFit::Crop,
+    upscale_style: true,
     ..AUTHORS
 };
 
@@ -304,6 +307,7 @@ const TEXTURE: Preset = Preset {
     summary: "figure 1 of the paper, above: a picture with the statistics of the style image and nothing else",
     content_weight: 0.0,
     style_fit: StyleFit::Scale,
+    upscale_style: true,
     ..PAPER
 };
 
@@ -334,6 +338,7 @@ const TUTORIAL: Preset = Preset {
     denoise_weight: 5e5,
     pool: Pooling::Average,
     style_fit: StyleFit::Crop,
+    upscale_style: true,
     ..AUTHORS
 };
 

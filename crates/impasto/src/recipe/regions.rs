@@ -130,8 +130,6 @@ pub(super) struct RegionChoices<'recipe> {
     pub regions: &'recipe [Region],
     pub has_labels: bool,
     pub rest: Rest,
-    /// Whether features are matched.
-    pub has_matches: bool,
     /// How many style images there are, where a loss looks at them and they are known.
     pub styles: Option<usize>,
 }
@@ -150,9 +148,6 @@ pub(super) fn check_regions(choices: &RegionChoices<'_>) -> Result<(), RecipeErr
             Rest::Photo => Err(RecipeError::NoRegions { option: "--rest photo" }),
             Rest::Painting => Ok(()),
         };
-    }
-    if choices.has_matches {
-        return Err(RecipeError::RegionsOfMatches);
     }
     for (place, region) in regions.iter().enumerate() {
         if region.name.is_empty() || regions[..place].iter().any(|other| other.name == region.name) {

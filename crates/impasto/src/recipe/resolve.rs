@@ -3,19 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use impasto_vgg::formats::ChannelOrder;
-use impasto_vgg::{Border, Layer, Pooling};
-use serde::{Deserialize, Serialize};
+use impasto_vgg::Layer;
 use serde_json::Value;
 
-use crate::recipe::history::affordable_history;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
-use crate::recipe::regions::{Region, RegionChoices, Rest, check_regions};
+use crate::recipe::regions::{RegionChoices, Rest, check_regions};
+pub use crate::recipe::resolved::ResolvedRecipe;
 use crate::recipe::strength::{strength_factor, three_digits};
 use crate::recipe::{
-    Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
-    Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm, Transparency,
+    Balance, Colours, ContentForm, FORMAT, Recipe, RecipeError, Seamless, Size, Start, StyleScale, TotalVariationForm,
+    Transparency,
 };
 
 /// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
@@ -28,137 +26,6 @@ const SIDE_LIMIT_PX: u32 = 65_535;
 /// The width of the edge in which regions fade into a photo that stays, in pixels of the full size.
 const REST_FEATHER_PX: f64 = 8.0;
 
-/// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`].
-///
-/// Fields are those of [`Recipe`], where they are explained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Value")]
-#[expect(missing_docs, reason = "each field is documented once, in Recipe")]
-pub struct ResolvedRecipe {
-    pub format: u32,
-    pub version: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub engine: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub styles: Option<Vec<String>>,
-    pub preset: String,
-    pub size: Size,
-    pub iterations: u32,
-    pub levels: u32,
-    pub scale_factor: f64,
-    pub coarsest_px: u32,
-    pub coarse_iterations: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub coarsest_iterations: Option<u32>,
-    pub optimizer: OptimizerKind,
-    pub learning_rate: f64,
-    pub adam_beta_2: f64,
-    pub adam_average: f64,
-    pub adam_carried: bool,
-    pub history: u32,
-    pub coarse_emphasis: f64,
-    pub clamp: bool,
-    pub init: Start,
-    pub noise_ratio: f64,
-    pub blend_form: BlendForm,
-    pub noise_deviation: f64,
-    pub seed: u64,
-    pub content_weight: f64,
-    pub style_weight: f64,
-    pub content_layers: BTreeMap<Layer, f64>,
-    pub style_layers: BTreeMap<Layer, f64>,
-    pub balance: Balance,
-    pub content_form: ContentForm,
-    pub style_loss: StyleLoss,
-    pub style_form: StyleForm,
-    pub match_weight: f64,
-    pub match_layers: BTreeMap<Layer, f64>,
-    pub match_every: u32,
-    pub match_turns: MatchTurns,
-    pub match_photo: f64,
-    pub match_centred: bool,
-    pub tv_weight: f64,
-    pub tv_form: TotalVariationForm,
-    pub range_weight: f64,
-    pub pool: Pooling,
-    pub border: Border,
-    pub precision: PrecisionChoice,
-    pub weights: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weights_input: Option<ChannelOrder>,
-    pub style_fit: StyleFit,
-    pub style_scale: f64,
-    pub style_blend: Vec<f64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub regions: Vec<Region>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region_labels: Option<String>,
-    pub rest: Rest,
-    pub rest_feather_px: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub emphasis: Option<String>,
-    pub colours: Colours,
-    pub original_colors: bool,
-    pub transparency: Transparency,
-}
-
-impl ResolvedRecipe {
-    /// The recipe as indented JSON.
-    pub fn to_json(&self) -> String {
-        // Strings, finite numbers and maps keyed by names: this cannot fail, and an empty text would not read back.
-        serde_json::to_string_pretty(self).unwrap_or_default()
-    }
-
-    /// The recipe with no longer a history of L-BFGS than is affordable at this size ([`affordable_history`]): for recipes
-    /// that leave the history open.
-    pub fn with_affordable_history(self, width: usize, height: usize) -> ResolvedRecipe {
-        ResolvedRecipe { history: affordable_history(self.history, width, height), ..self }
-    }
-
-    /// Content layers that count: those with a weight above 0, where the content loss has one too.
-    pub fn counted_content_layers(&self) -> Vec<(Layer, f64)> {
-        counted(self.content_weight, &self.content_layers)
-    }
-
-    /// Style layers that count: those with a weight above 0, where the style loss has one too.
-    pub fn counted_style_layers(&self) -> Vec<(Layer, f64)> {
-        if self.regions.is_empty() {
-            return counted(self.style_weight, &self.style_layers);
-        }
-        // A layer that says nothing of the first painting may say something of a region's.
-        let of_regions = |layer: Layer| self.regions.iter().any(|region| self.region_weight(region, layer) > 0.0);
-        let layers = self.style_layers.iter().map(|(&layer, &weight)| (layer, weight));
-        layers.filter(|&(layer, weight)| self.style_weight > 0.0 && (weight > 0.0 || of_regions(layer))).collect()
-    }
-
-    /// The weight of a style layer in a region, before the region's own.
-    pub fn region_weight(&self, region: &Region, layer: Layer) -> f64 {
-        region.style_layers.as_ref().unwrap_or(&self.style_layers).get(&layer).copied().unwrap_or(0.0)
-    }
-
-    /// Layers whose features are matched: those with a weight above 0, where the loss of matches has one too.
-    pub fn counted_match_layers(&self) -> Vec<(Layer, f64)> {
-        counted(self.match_weight, &self.match_layers)
-    }
-
-    /// Whether anything of the content image but its size is looked at.
-    pub fn looks_at_content(&self) -> bool {
-        !self.counted_content_layers().is_empty() || matches!(self.init, Start::Content | Start::Blend)
-    }
-
-    /// Whether the picture is transparent where the content image is.
-    pub fn keeps_transparency(&self) -> bool {
-        self.transparency == Transparency::Keep && self.looks_at_content()
-    }
-
-    /// Whether a loss compares to style images.
-    pub fn looks_at_styles(&self) -> bool {
-        !self.counted_style_layers().is_empty() || !self.counted_match_layers().is_empty()
-    }
-}
-
 /// A resolved recipe in `run.json` or in a checkpoint is read as any recipe is, of whatever format it is; who wrote it stays.
 impl TryFrom<Value> for ResolvedRecipe {
     type Error = RecipeError;
@@ -169,10 +36,6 @@ impl TryFrom<Value> for ResolvedRecipe {
         let resolved = recipe.resolve()?;
         Ok(ResolvedRecipe { version: recipe.version.unwrap_or(resolved.version), ..resolved })
     }
-}
-
-fn counted(weight: f64, layers: &BTreeMap<Layer, f64>) -> Vec<(Layer, f64)> {
-    layers.iter().map(|(&layer, &share)| (layer, share)).filter(|&(_, share)| weight > 0.0 && share > 0.0).collect()
 }
 
 impl Recipe {
@@ -252,7 +115,9 @@ impl Recipe {
             weights: self.weights.clone().unwrap_or_else(|| preset.weights.to_owned()),
             weights_input: self.weights_input,
             style_fit: self.style_fit.unwrap_or(preset.style_fit),
-            style_scale: self.style_scale.unwrap_or(1.0),
+            style_scale: self.style_scale.clone().unwrap_or(StyleScale::All(1.0)),
+            upscale_style: self.upscale_style.unwrap_or(preset.upscale_style),
+            style_masks: self.style_masks.clone().unwrap_or_default(),
             style_blend: self.style_blend.clone().unwrap_or_default(),
             regions: self.regions.clone().unwrap_or_default(),
             region_labels: self.region_labels.clone(),
@@ -262,6 +127,7 @@ impl Recipe {
             colours,
             original_colors: colours == Colours::Photo,
             transparency: self.transparency.unwrap_or(Transparency::Keep),
+            seamless: self.seamless.unwrap_or(Seamless::None),
         })
     }
 
@@ -329,6 +195,7 @@ fn layers(
 /// Says the first error of a recipe.
 fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     check_size(recipe.size)?;
+    check_joints(recipe)?;
     check_numbers(recipe)?;
     let lists = [
         ("--content-layers", &recipe.content_layers),
@@ -348,7 +215,6 @@ fn check(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
         regions: &recipe.regions,
         has_labels: recipe.region_labels.is_some(),
         rest: recipe.rest,
-        has_matches: !recipe.counted_match_layers().is_empty(),
         styles: styles.map(Vec::len),
     })?;
     if recipe.weights.is_empty() {
@@ -372,6 +238,20 @@ fn check_size(size: Size) -> Result<(), RecipeError> {
     }
 }
 
+/// Checks that a size that was asked for to the pixel can be had where sides join.
+fn check_joints(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
+    let Size::Exact { width, height } = recipe.size else { return Ok(()) };
+    let (joining_width, joining_height) = recipe.joining(width as usize, height as usize);
+    if (joining_width, joining_height) == (width as usize, height as usize) {
+        return Ok(());
+    }
+    Err(RecipeError::SeamlessSize {
+        size: format!("{width}x{height}"),
+        unit_px: recipe.joint_unit_px(),
+        nearest: format!("{joining_width}x{joining_height}"),
+    })
+}
+
 fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     let whole =
         |option, value: u32, most: u32, allowed| in_range(option, f64::from(value), 1.0, f64::from(most), allowed);
@@ -388,7 +268,9 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     in_range("--coarse-emphasis", recipe.coarse_emphasis, 0.0, 4.0, "a number from 0 to 4")?;
     in_range("--noise-ratio", recipe.noise_ratio, 0.0, 1.0, "a number from 0 to 1")?;
     in_range("--noise-deviation", recipe.noise_deviation, 0.0, 1e3, "a number from 0 to 1000")?;
-    in_range("--style-scale", recipe.style_scale, 0.01, 100.0, "a number from 0.01 to 100")?;
+    for &scale in recipe.style_scale.numbers() {
+        in_range("--style-scale", scale, 0.01, 100.0, "a number from 0.01 to 100")?;
+    }
     weight_in_range("--content-weight", recipe.content_weight)?;
     weight_in_range("--style-weight", recipe.style_weight)?;
     weight_in_range("--match-weight", recipe.match_weight)?;
@@ -427,10 +309,18 @@ fn check_styles(recipe: &ResolvedRecipe, style_needed: bool) -> Result<(), Recip
 /// The shares of `styles` style images, which sum to 1.
 ///
 /// # Errors
-/// Shares that are not one for each image; no image where `style_needed`.
+/// Shares, scales or masks that are not one for each image; no image where `style_needed`.
 pub fn style_shares(recipe: &ResolvedRecipe, styles: usize, style_needed: bool) -> Result<Vec<f64>, RecipeError> {
     if styles == 0 && style_needed {
         return Err(RecipeError::NoStyle);
+    }
+    for (option, what, given) in [
+        ("--style-scale", "scales", recipe.style_scale.count()),
+        ("--style-masks", "masks", Some(recipe.style_masks.len()).filter(|&masks| masks > 0)),
+    ] {
+        if let Some(given) = given.filter(|&given| given != styles) {
+            return Err(RecipeError::EachStyle { option, what, given, styles });
+        }
     }
     if recipe.style_blend.is_empty() {
         return Ok(vec![1.0 / styles.max(1) as f64; styles]);

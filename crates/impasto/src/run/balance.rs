@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use impasto_vgg::{Engine, Guides, Layer, Moments, SessionRequest};
 
 use crate::objective::loss::style_loss_of_nothing;
-use crate::objective::{blended_moments, request, style_moments};
+use crate::objective::{blended_moments, request};
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use crate::recipe::{Balance, ContentForm, three_digits};
-use crate::run::colours::Paintings;
+use crate::run::paintings::Paintings;
 use crate::run::regions::Part;
 use crate::run::scales::{Scale, content_at, scales};
 use crate::run::{Images, PaintError};
@@ -56,7 +56,7 @@ pub fn balanced(
     };
     if recipe.regions.is_empty() {
         let shares = style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?;
-        let styles = styles_at(recipe, engine, (&paintings, &shares), scale, memory_limit_bytes)?;
+        let styles = styles_at(engine, (&paintings, &shares), scale, memory_limit_bytes)?;
         in_proportion(&mut plain.style_layers, &styles);
         return Ok(plain);
     }
@@ -108,7 +108,6 @@ fn content_unit(
 
 /// The moments of each style image that counts at this size, with its share.
 fn styles_at(
-    recipe: &ResolvedRecipe,
     engine: &dyn Engine,
     (paintings, shares): (&Paintings<'_>, &[f64]),
     scale: Scale,
@@ -116,11 +115,7 @@ fn styles_at(
 ) -> Result<Vec<(Vec<Moments>, f64)>, PaintError> {
     let counted = shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
     counted
-        .map(|(place, &share)| {
-            let style = paintings.at(place, scale)?;
-            let moments = style_moments(recipe, engine, &style.values, style.width, style.height, memory_limit_bytes)?;
-            Ok((moments, share))
-        })
+        .map(|(place, &share)| Ok((paintings.moments(engine, place, None, scale, memory_limit_bytes)?, share)))
         .collect()
 }
 

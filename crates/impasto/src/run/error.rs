@@ -25,8 +25,8 @@ pub enum PaintError {
         "the checkpoint was made with another recipe or for images of another size; give the ones that the run began with"
     )]
     OtherRun,
-    /// The recipe has regions or an emphasis, and their masks were not given.
-    #[error("the recipe has regions or an emphasis, and the masks that were given are not theirs; give one for each")]
+    /// The recipe has masks, of regions, of paintings or of an emphasis, and they were not given.
+    #[error("the recipe has masks, and the ones that were given are not theirs; give one for each")]
     MaskMissing,
     /// A region's mask is black.
     #[error(
@@ -37,6 +37,18 @@ pub enum PaintError {
         region: String,
         /// Which of its masks.
         kind: &'static str,
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+    },
+    /// A painting's mask is black.
+    #[error(
+        "--style-masks: the mask of painting {painting} is black at {width}x{height}, so that nothing lies inside; paint white what shall lie inside"
+    )]
+    BlackStyleMask {
+        /// The painting, counted from 1.
+        painting: usize,
         /// Width in pixels.
         width: usize,
         /// Height in pixels.

@@ -16,22 +16,26 @@ pub mod colours;
 mod error;
 mod event;
 pub mod forecast;
+mod lightness;
 mod matching;
+pub mod paintings;
 mod regions;
 pub mod scales;
 pub mod start;
 
-use impasto_vgg::{Bank, Engine, EngineError, History, Moments, SessionRequest};
+use impasto_vgg::{Engine, EngineError, History, Moments, Session, SessionRequest};
 
-use crate::objective::matching::{add_to_banks, matched_taps};
-use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
+use crate::objective::matching::taps_of_banks;
+use crate::objective::wrap::Wrap;
+use crate::objective::{Losses, Objective, RegionStyle, request};
 use crate::optimiser::{Optimiser, Step, optimiser};
 use crate::picture::Picture;
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 use checkpoint::{Checkpoint, Place, Snapshot};
-use colours::{Paintings, ShownColours};
-use matching::Matching;
+use colours::ShownColours;
+use matching::{Banks, Matching};
+use paintings::Paintings;
 use start::{StartImages, carried_up, start_picture};
 
 pub use crate::control::Control;
@@ -41,8 +45,7 @@ use event::Shown;
 pub use event::{Event, Iteration};
 pub use regions::{GuideImages, RegionImages};
 use regions::{Held, Masks, Part, emphasis_at};
-use scales::style_size;
-pub use scales::{Scale, alpha_at, content_at, scales, style_at};
+pub use scales::{Scale, alpha_at, content_at, is_held_to_its_pixels, scales, style_at};
 
 /// The images of a run, of any size.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +175,21 @@ pub fn paint_kept(
     Ok(Outcome { picture, interrupted, failure, iterations: run.iterations, evaluations: run.evaluations, losses })
 }
 
+/// Shows a session the photo and the masks of a picture that joins itself.
+fn show_wrapped(
+    wrap: &Wrap,
+    session: &mut dyn Session,
+    content: &Picture,
+    masks: Option<&Masks>,
+    emphasis: Option<Vec<f32>>,
+) -> Result<(), EngineError> {
+    if session.request().guides.emphasis {
+        session.set_emphasis(&wrap.emphasis(emphasis))?;
+    }
+    session.set_content(&wrap.mirrored(&content.values))?;
+    masks.map_or(Ok(()), |masks| session.set_masks(&wrap.masks(&masks.values)))
+}
+
 /// A scale that is done.
 struct Painted {
     /// What the optimiser has moved.
@@ -235,28 +253,32 @@ impl Run<'_> {
         let limit = self.memory_limit_bytes;
         let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
         let of_style = |(place, &share): (usize, &f64)| {
-            let style = self.paintings.at(place, scale)?;
-            let (width, height) = (style.width, style.height);
-            Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
+            Ok((self.paintings.moments(self.engine, place, None, scale, limit)?, share))
         };
         counted.map(of_style).collect()
     }
 
-    /// The banks that the style images give at a scale; none where nothing is matched.
-    fn banks_at(&self, scale: Scale) -> Result<Vec<Bank>, PaintError> {
-        let mut banks = Vec::new();
-        if !self.recipe.counted_match_layers().is_empty() {
-            for (place, _) in self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0) {
-                let style = self.paintings.at(place, scale)?;
-                add_to_banks(self.recipe, self.engine, &style, self.memory_limit_bytes, &mut banks)?;
-            }
+    /// The banks that the style images give at a scale, of each part; none where nothing is matched.
+    fn banks_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<Banks, PaintError> {
+        if self.recipe.counted_match_layers().is_empty() {
+            return Ok(Banks::of_parts(self.recipe, Vec::new()));
         }
-        Ok(banks)
-    }
-
-    /// The style images that have a share.
-    fn counted_styles(&self) -> impl Iterator<Item = &Picture> {
-        self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0).map(|(style, _)| style)
+        let (limit, mut of_parts) = (self.memory_limit_bytes, Vec::new());
+        for part in masks.map_or_else(|| vec![Part::Whole], |masks| masks.parts(self.recipe, &self.images)) {
+            let paintings: Vec<_> = match part {
+                Part::Whole => (0..self.shares.len())
+                    .filter(|&place| self.shares[place] > 0.0)
+                    .map(|place| (place, None))
+                    .collect(),
+                Part::Region(..) | Part::Rest => vec![part.painting()],
+            };
+            let mut banks = Vec::new();
+            for (place, mask) in paintings {
+                self.paintings.add_to_banks(self.engine, place, mask, scale, limit, &mut banks)?;
+            }
+            of_parts.push(banks);
+        }
+        Ok(Banks::of_parts(self.recipe, of_parts))
     }
 
     /// The style images' moments at a scale. The first call computes those of all scales that follow too: they need other
@@ -305,27 +327,31 @@ impl Run<'_> {
             let held = movable.map(|movable| Held { photo: &content, movable });
             return self.painted(index, picture, optimiser.as_ref(), held.as_ref());
         }
-        let mut objective = Objective::of_regions(self.recipe, &self.styles_of(index)?);
+        let wrap = Wrap::of(self.recipe, scale.width, scale.height);
+        let mut objective = Objective::of_regions(self.recipe, &self.styles_of(index)?).wrapped(wrap);
         let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
         let is_full = index == self.full_index;
         request.precision = precision_of(self.recipe.precision, self.engine, is_full);
-        let sizes = self.counted_styles().map(|style| style_size(self.recipe, &scale, (style.width, style.height)));
-        request.matched_taps = matched_taps(self.recipe, &sizes.collect::<Vec<_>>());
+        let banks = self.banks_at(scale, masks.as_ref())?;
+        request.matched_taps = taps_of_banks(self.recipe, &banks.held);
         request.guides.regions = masks.as_ref().map_or(0, |masks| masks.areas.len());
         let emphasis = emphasis_at(self.recipe, &self.images, scale)?;
         request.guides.emphasis = emphasis.is_some();
-        let banks = self.banks_at(scale)?;
+        if let Some(wrap) = &wrap {
+            wrap.widen(&mut request);
+        }
         let mut session = self.engine.session(&request)?;
-        if let Some(emphasis) = emphasis {
-            session.set_emphasis(&emphasis)?;
+        match &wrap {
+            Some(wrap) => show_wrapped(wrap, session.as_mut(), &content, masks.as_ref(), emphasis)?,
+            None => {
+                emphasis.map_or(Ok(()), |emphasis| session.set_emphasis(&emphasis))?;
+                session.set_content(&content.values)?;
+                masks.as_ref().map_or(Ok(()), |masks| session.set_masks(&masks.values))?;
+            }
         }
-        session.set_content(&content.values)?;
-        if let Some(masks) = &masks {
-            session.set_masks(&masks.values)?;
-        }
-        let mut matching = Matching::begin(self.recipe, &content, session.as_mut(), &banks, kept)?;
-        drop(banks);
-        if let Some(history) = self.history(optimiser.as_ref(), &request, scale.evaluations) {
+        let mut matching =
+            Matching::begin((self.recipe, wrap), &content, masks.as_ref(), session.as_mut(), banks, kept)?;
+        if let Some(history) = self.history(optimiser.as_ref(), &request, picture.values.len(), scale.evaluations) {
             optimiser.attach(history);
         }
         let photo = movable.is_some().then(|| content.clone());
@@ -411,13 +437,14 @@ impl Run<'_> {
         &self,
         optimiser: &dyn Optimiser,
         request: &SessionRequest,
+        values: usize,
         evaluations: u32,
     ) -> Option<Box<dyn History>> {
         let left = match request.memory_limit_bytes {
             Some(limit) => Some(limit.saturating_sub(self.engine.session_bytes(request).ok()?)),
             None => None,
         };
-        self.engine.history(optimiser.remembers().min(evaluations as usize), request.picture_len(), left)
+        self.engine.history(optimiser.remembers().min(evaluations as usize), values, left)
     }
 
     /// Counts an evaluation and tells what became of it.

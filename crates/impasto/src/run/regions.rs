@@ -11,17 +11,15 @@
 
 use impasto_vgg::{Engine, Moments};
 
-use super::colours::Paintings;
-use super::scales::{Scale, alpha_at, content_at, scales, style_at};
+use super::lightness::{LEAST_LIGHTNESS, lightness};
+use super::paintings::Paintings;
+use super::scales::{Scale, alpha_at, content_at, scales, style_size};
 use super::{Images, PaintError};
-use crate::objective::{RegionStyle, masked_style_moments, style_moments};
+use crate::objective::RegionStyle;
 use crate::picture::Picture;
 use crate::picture::alpha::Alpha;
 use crate::recipe::resolve::ResolvedRecipe;
-use crate::recipe::{Region, Rest, check_paintings};
-
-/// Less of a mask than this is none of it.
-const LEAST_LIGHTNESS: f64 = 1.0 / 512.0;
+use crate::recipe::{Region, Rest, Seamless, check_paintings};
 
 /// The images of one of a recipe's regions.
 #[derive(Clone, Debug)]
@@ -42,6 +40,8 @@ pub struct GuideImages<'a> {
     /// How much there is of each pixel of the photo: where there is nothing, no loss looks. An engine without guides looks
     /// everywhere.
     pub alpha: Option<&'a Alpha>,
+    /// Masks over the style images, of any size, in their order; none at all where the recipe has none.
+    pub styles: &'a [Option<Picture>],
 }
 
 /// What stands in a place of the session's masks.
@@ -50,7 +50,8 @@ pub(super) enum Part<'a> {
     Region(&'a Region, &'a RegionImages),
     /// What no region has, painted after the first painting.
     Rest,
-    /// All that there is of a photo with gaps, where the recipe has no regions: painted after all paintings.
+    /// All that there is of a photo with gaps, or of a picture that joins itself, where the recipe has no regions: painted after all
+    /// paintings.
     Whole,
 }
 
@@ -61,7 +62,11 @@ impl Images<'_> {
     /// A mask or a painting that is missing; a mask that is black.
     pub(crate) fn check_guides(&self, recipe: &ResolvedRecipe) -> Result<(), PaintError> {
         let guides = &self.guides;
-        if guides.regions.len() != recipe.regions.len() || guides.emphasis.is_some() != recipe.emphasis.is_some() {
+        let masked: Vec<bool> = guides.styles.iter().map(Option::is_some).collect();
+        if guides.regions.len() != recipe.regions.len()
+            || guides.emphasis.is_some() != recipe.emphasis.is_some()
+            || !masked.into_iter().eq(recipe.style_masks.iter().map(Option::is_some))
+        {
             return Err(PaintError::MaskMissing);
         }
         if !recipe.regions.is_empty() && recipe.looks_at_styles() {
@@ -75,16 +80,34 @@ impl Images<'_> {
                     return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
                 }
             }
-            if let Some(mask) = &images.painting_mask {
-                let smallest = &self.styles[region.style_index()];
-                let style = style_at(recipe, smallest, all[0])?;
-                if is_black(&lightness(&mask.resized(style.width, style.height)?)) {
-                    let (kind, width, height) = ("painting-mask", style.width, style.height);
-                    return Err(PaintError::BlackMask { region: region.name.clone(), kind, width, height });
-                }
+            if let Some(mask) = &images.painting_mask
+                && let Some((width, height)) = self.is_black_over(recipe, region.style_index(), mask, all[0])?
+            {
+                let (region, kind) = (region.name.clone(), "painting-mask");
+                return Err(PaintError::BlackMask { region, kind, width, height });
+            }
+        }
+        for (place, mask) in guides.styles.iter().enumerate().take(self.styles.len()) {
+            if let Some(mask) = mask
+                && let Some((width, height)) = self.is_black_over(recipe, place, mask, all[0])?
+            {
+                return Err(PaintError::BlackStyleMask { painting: place + 1, width, height });
             }
         }
         Ok(())
+    }
+
+    /// The size of a style image at a scale, where a mask over it is black there.
+    fn is_black_over(
+        &self,
+        recipe: &ResolvedRecipe,
+        place: usize,
+        mask: &Picture,
+        scale: Scale,
+    ) -> Result<Option<(usize, usize)>, PaintError> {
+        let style = &self.styles[place];
+        let (width, height) = style_size(recipe, place, &scale, (style.width, style.height));
+        Ok(is_black(&lightness(&mask.resized(width, height)?)).then_some((width, height)))
     }
 
     /// A mask over the photo, at a scale: brought to the photo's proportions, and cropped where that is.
@@ -107,10 +130,10 @@ pub(super) struct Masks {
 }
 
 impl Masks {
-    /// The masks at a scale; `None` where the recipe has no regions.
+    /// The masks at a scale; `None` where all of it is one: no regions, no gaps, no margin of sides that join.
     pub fn at(recipe: &ResolvedRecipe, images: &Images<'_>, scale: Scale) -> Result<Option<Masks>, PaintError> {
         let opaque = opaque_at(recipe, images, scale)?;
-        if recipe.regions.is_empty() && opaque.is_none() {
+        if recipe.regions.is_empty() && opaque.is_none() && recipe.seamless == Seamless::None {
             return Ok(None);
         }
         let positions = scale.width * scale.height;
@@ -185,7 +208,7 @@ fn multiply(mask: &mut [f32], factors: &[f32]) {
     mask.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
     /// The moments at a scale of what the part is painted after.
     pub fn moments(
         &self,
@@ -195,22 +218,19 @@ impl Part<'_> {
         scale: Scale,
         memory_limit_bytes: Option<u64>,
     ) -> Result<Vec<Moments>, PaintError> {
-        let (place, mask) = match self {
-            Part::Region(region, images) => (region.style_index(), images.painting_mask.as_ref()),
-            Part::Rest | Part::Whole => (0, None),
-        };
         if !recipe.looks_at_styles() {
             return Ok(Vec::new());
         }
-        let style = paintings.at(place, scale)?;
-        let (width, height) = (style.width, style.height);
-        Ok(match mask {
-            None => style_moments(recipe, engine, &style.values, width, height, memory_limit_bytes)?,
-            Some(mask) => {
-                let mask = lightness(&mask.resized(width, height)?);
-                masked_style_moments(recipe, engine, &style, &mask, memory_limit_bytes)?
-            }
-        })
+        let (place, mask) = self.painting();
+        paintings.moments(engine, place, mask, scale, memory_limit_bytes)
+    }
+
+    /// The place of its painting, and the mask over that, where it has one of its own.
+    pub fn painting(&self) -> (usize, Option<&'a Picture>) {
+        match self {
+            Part::Region(region, images) => (region.style_index(), images.painting_mask.as_ref()),
+            Part::Rest | Part::Whole => (0, None),
+        }
     }
 
     /// What the part is compared to, where it has this share of the area.
@@ -246,22 +266,6 @@ impl Held<'_> {
         let positions = self.movable.len();
         gradient.iter_mut().enumerate().for_each(|(place, value)| *value *= self.movable[place % positions]);
     }
-}
-
-/// Lightness of each pixel, 0 for black to 1 for white, `[height, width]`.
-fn lightness(picture: &Picture) -> Vec<f32> {
-    let [red, green, blue] = [0, 1, 2].map(|channel| picture.plane(channel));
-    let of_pixel = |place: usize| {
-        let [red, green, blue] = [red, green, blue].map(|plane| f64::from(plane[place]));
-        let lightness = (0.299 * red + 0.587 * green + 0.114 * blue) / 255.0;
-        // Less than half a level of a mask's file is a rounding of what brought it to size.
-        match lightness {
-            ..LEAST_LIGHTNESS => 0.0,
-            lightness if lightness > 1.0 - LEAST_LIGHTNESS => 1.0,
-            lightness => lightness as f32,
-        }
-    };
-    (0..red.len()).map(of_pixel).collect()
 }
 
 /// Divides masks `[regions, positions]` by their sum where it is more than 1, and gives what is left of 1.

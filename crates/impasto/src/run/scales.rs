@@ -51,7 +51,12 @@ pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usi
     let full = Scale { width, height, evaluations: recipe.iterations };
     let coarse = (1..recipe.levels).map(|steps| full.coarser(recipe.scale_factor, steps, recipe.coarse_iterations));
     let large_enough = |scale: &Scale| scale.width.min(scale.height) >= recipe.coarsest_px as usize;
-    let mut scales: Vec<Scale> = std::iter::once(full).chain(coarse.take_while(large_enough)).collect();
+    let joining = |scale: Scale| {
+        let (width, height) = recipe.joining(scale.width, scale.height);
+        Scale { width, height, ..scale }
+    };
+    let sizes = std::iter::once(full).chain(coarse.take_while(large_enough));
+    let mut scales: Vec<Scale> = sizes.map(joining).collect();
     scales.reverse();
     if let ([coarsest, _, ..], Some(evaluations)) = (scales.as_mut_slice(), recipe.coarsest_iterations) {
         coarsest.evaluations = evaluations;
@@ -81,23 +86,49 @@ pub fn alpha_at(recipe: &ResolvedRecipe, alpha: &Alpha, scale: Scale) -> Result<
     }
 }
 
-/// A style image as the run sees it at a scale: resized, or cropped to fit.
+/// The style image in this place as the run sees it at a scale: resized, or cropped to fit.
 ///
 /// # Errors
 /// Where there is no memory for that many pixels.
-pub fn style_at(recipe: &ResolvedRecipe, style: &Picture, scale: Scale) -> Result<Picture, PictureError> {
-    let (width, height) = style_size(recipe, &scale, (style.width, style.height));
+pub fn style_at(recipe: &ResolvedRecipe, place: usize, style: &Picture, scale: Scale) -> Result<Picture, PictureError> {
+    let (width, height) = style_size(recipe, place, &scale, (style.width, style.height));
     match recipe.style_fit {
         StyleFit::Scale => style.resized(width, height),
         StyleFit::Crop => style.cropped_to_fit(width, height),
     }
 }
 
-/// The size that a style image is brought to for a picture of this size.
-pub(crate) fn style_size(recipe: &ResolvedRecipe, scale: &Scale, (width, height): (usize, usize)) -> (usize, usize) {
-    let enlarged = |side: usize| ((side as f64 * recipe.style_scale).round() as usize).max(1);
+/// The size that the style image in this place is brought to for a picture of this size. Where it is not to be enlarged
+/// beyond its own pixels, it has those at most, in the same shape.
+pub(crate) fn style_size(
+    recipe: &ResolvedRecipe,
+    place: usize,
+    scale: &Scale,
+    (width, height): (usize, usize),
+) -> (usize, usize) {
+    let brush = recipe.style_scale.of(place);
+    let enlarged = |side: usize| ((side as f64 * brush).round() as usize).max(1);
     match recipe.style_fit {
-        StyleFit::Scale => long_edge_size(width, height, enlarged(scale.width.max(scale.height))),
-        StyleFit::Crop => (enlarged(scale.width), enlarged(scale.height)),
+        StyleFit::Scale => {
+            let long_edge = enlarged(scale.width.max(scale.height));
+            let most = if recipe.upscale_style { long_edge } else { width.max(height) };
+            long_edge_size(width, height, long_edge.min(most))
+        }
+        StyleFit::Crop => {
+            let (wanted_width, wanted_height) = (enlarged(scale.width), enlarged(scale.height));
+            let times = (wanted_width as f64 / width as f64).max(wanted_height as f64 / height as f64);
+            if recipe.upscale_style || times <= 1.0 {
+                return (wanted_width, wanted_height);
+            }
+            let side = |pixels: usize| ((pixels as f64 / times).round() as usize).max(1);
+            (side(wanted_width), side(wanted_height))
+        }
     }
+}
+
+/// Whether the picture asks for more pixels of the style image in this place than it has, and does not get them.
+#[must_use]
+pub fn is_held_to_its_pixels(recipe: &ResolvedRecipe, place: usize, full: &Scale, size: (usize, usize)) -> bool {
+    let free = ResolvedRecipe { upscale_style: true, ..recipe.clone() };
+    style_size(recipe, place, full, size) != style_size(&free, place, full, size)
 }

@@ -8,12 +8,16 @@ use impasto_vgg::MEAN_RGB;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::objective::wrap::Wrap;
 use crate::picture::{Picture, PictureError};
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{BlendForm, Start};
 
 /// Half the width of the blend's uniform noise, in units of 0..255.
 const BLEND_NOISE: f64 = 20.0;
+
+/// Pixels that the filter which enlarges pictures sees on either side, at least.
+const FILTER_PX: usize = 8;
 
 /// What a start may be made of.
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +39,39 @@ pub struct StartImages<'a> {
 /// Where there is no memory for that many pixels.
 pub fn carried_up(recipe: &ResolvedRecipe, painted: &Picture, content: &Picture) -> Result<Picture, PictureError> {
     let (width, height) = (content.width, content.height);
-    let mut picture = painted.resized(width, height)?;
+    let mut picture = enlarged(recipe, painted, width, height)?;
     if recipe.init == Start::Content {
         let coarse_content = content.resized(painted.width, painted.height)?.resized(width, height)?;
         let fine = content.values.iter().zip(&coarse_content.values).map(|(value, coarse)| value - coarse);
         picture.values.iter_mut().zip(fine).for_each(|(value, fine)| *value += fine);
     }
     Ok(picture)
+}
+
+/// A painted picture at a larger size; where sides join, what lies across them is looked at too.
+fn enlarged(recipe: &ResolvedRecipe, painted: &Picture, width: usize, height: usize) -> Result<Picture, PictureError> {
+    let margin = |joins: bool, from: usize, to: usize| if joins { joint_margin(from, to) } else { (0, 0) };
+    let (margin_x, larger_x) = margin(recipe.seamless.joins_x(), painted.width, width);
+    let (margin_y, larger_y) = margin(recipe.seamless.joins_y(), painted.height, height);
+    if (margin_x, margin_y) == (0, 0) {
+        return painted.resized(width, height);
+    }
+    let wrap = Wrap { width: painted.width, height: painted.height, margin_x, margin_y };
+    let seen = Picture::new(wrap.seen_width(), wrap.seen_height(), wrap.extended(&painted.values))?;
+    let seen = seen.resized(width + 2 * larger_x, height + 2 * larger_y)?;
+    let larger = Wrap { width, height, margin_x: larger_x, margin_y: larger_y };
+    Picture::new(width, height, larger.inside(&seen.values))
+}
+
+/// Pixels on each side of a length that the filter sees across a joint, and what they become with the rest: whole numbers both.
+fn joint_margin(from: usize, to: usize) -> (usize, usize) {
+    let (mut divisor, mut rest) = (from, to);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    let unit = from / divisor;
+    let margin = FILTER_PX.div_ceil(unit) * unit;
+    (margin, margin / unit * (to / divisor))
 }
 
 /// The start that `recipe` names, at the size of `images.content`. `None` where the image that it needs is missing.

@@ -7,25 +7,41 @@ use super::nine_point::nine_point;
 use crate::picture::vectors::instruction_set;
 use crate::recipe::TotalVariationForm;
 
-/// The total variation of a picture `[3, height, width]`; adds `weight` times its gradient to `gradient`.
+/// Which sides of a picture are neighbours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Joins {
+    /// Left and right.
+    pub x: bool,
+    /// Top and bottom.
+    pub y: bool,
+}
+
+/// The total variation of a picture `[3, height, width]` of this width and height; adds `weight` times its gradient to `gradient`.
 ///
 /// With the pairs (i, j) of neighbours, the sum form is 1/2 sum (x_i - x_j)^2 and the mean form the mean of
 /// (x_i - x_j)^2; a picture of one pixel has no neighbours and no variation. The nine-point form has the neighbours across
-/// corners too (`nine_point.rs`).
+/// corners too (`nine_point.rs`). Where sides join, the pixels on them are pairs as well; to the nine-point form those straight across are
+/// added.
 pub fn total_variation(
     form: TotalVariationForm,
     picture: &[f32],
-    width: usize,
-    height: usize,
+    (width, height): (usize, usize),
+    joins: Joins,
     weight: f64,
     gradient: &mut [f32],
 ) -> f64 {
-    let pairs = 3 * (height * width.saturating_sub(1) + height.saturating_sub(1) * width);
+    let along = |length: usize, joins: bool| if joins { length } else { length.saturating_sub(1) };
+    let pairs = 3 * (height * along(width, joins.x) + along(height, joins.y) * width);
     let factor = match form {
         TotalVariationForm::Sum => 0.5,
         TotalVariationForm::Mean => 1.0 / pairs.max(1) as f64,
-        TotalVariationForm::NinePoint => return nine_point(picture, width, height, weight, gradient),
+        TotalVariationForm::NinePoint => {
+            let straight = 2.0 / (3.0 * 3.0 * (height * width) as f64);
+            let across = across_seams(picture, (width, height), joins, 2.0 * straight * weight, gradient);
+            return nine_point(picture, width, height, weight, gradient) + straight * across;
+        }
     };
+    let across = across_seams(picture, (width, height), joins, 2.0 * factor * weight, gradient);
     let (scale, set) = (2.0 * factor * weight, instruction_set());
     // Each pixel gathers from its own neighbours, and each pair is counted by its right or lower pixel, so rows are
     // independent; their sums are added in order.
@@ -40,7 +56,34 @@ pub fn total_variation(
             set.run(VariationOfRow { above, row: row_of(row), below, scale, gradient })
         })
         .collect();
-    factor * of_rows.iter().sum::<f64>()
+    factor * (of_rows.iter().sum::<f64>() + across)
+}
+
+/// Adds `scale` times the differences of pixels across the sides that join to `gradient`; gives the sum of their squares.
+fn across_seams(
+    picture: &[f32],
+    (width, height): (usize, usize),
+    joins: Joins,
+    scale: f64,
+    gradient: &mut [f32],
+) -> f64 {
+    let mut sum = 0.0;
+    let mut pair = |first: usize, last: usize| {
+        let difference = f64::from(picture[last]) - f64::from(picture[first]);
+        gradient[last] += (scale * difference) as f32;
+        gradient[first] -= (scale * difference) as f32;
+        sum += difference * difference;
+    };
+    for plane in 0..3 {
+        let at = |y: usize, x: usize| (plane * height + y) * width + x;
+        if joins.x {
+            (0..height).for_each(|y| pair(at(y, 0), at(y, width - 1)));
+        }
+        if joins.y {
+            (0..width).for_each(|x| pair(at(0, x), at(height - 1, x)));
+        }
+    }
+    sum
 }
 
 /// One row of [`total_variation`] with its neighbours: adds `scale` times the differences to all neighbours to
