@@ -5,7 +5,7 @@
 #     scripts/guide_pictures.sh target/release/impasto docs/guide [NAME ...]
 #
 # The first argument is the program, the second the folder that the pictures go to. Names after them (first, scale-2)
-# paint those pictures only. Nothing else is needed: the guide lays the pictures side by side. All of them take some ten
+# paint those pictures only. Nothing else is needed, but Pillow for one: the guide lays the pictures side by side. All of them take some ten
 # minutes on two cores. Run it anew when the default preset changes, and look at every picture: it has to show what its
 # step says.
 set -euo pipefail
@@ -17,17 +17,39 @@ mkdir -p "$output"
 output=$(realpath "$output")
 cd "$(dirname "${BASH_SOURCE[0]}")/../assets"
 
-# paint NAME PHOTO PAINTING... [OPTION...]: a small picture, NAME.jpg.
+# paint NAME PHOTO PAINTING... [OPTION...]: a small picture, NAME.jpg. texture and sheet do the same with those commands.
 paint() {
-    local name=$1
-    shift
+    run paint "$@"
+}
+texture() {
+    run texture "$@"
+}
+sheet() {
+    run sweep "$@"
+    rm -rf "$output/$1-pictures"
+}
+
+# run COMMAND NAME ARGUMENT...
+run() {
+    local command=$1 name=$2
+    shift 2
     if [[ $only != "  " && $only != *" $name "* ]]; then
         return
     fi
     echo "$name" >&2
-    "$impasto" paint "$@" -o "$output/$name.jpg" --quality 80 --quiet
+    "$impasto" "$command" "$@" -o "$output/$name.jpg" --quality 80 --quiet
     # The recipe lies in a file beside a JPEG. The guide gives each command, so it is not kept.
     rm -f "$output/$name.jpg.recipe.json"
+}
+
+# nine NAME OTHER: three by three of NAME.jpg, as OTHER.jpg. It takes Python's Pillow.
+nine() {
+    if [[ $only == "  " || $only == *" $2 "* ]]; then
+        python3 -c 'import sys; from PIL import Image
+tile = Image.open(sys.argv[1]); width, height = tile.size; sheet = Image.new("RGB", (3 * width, 3 * height))
+[sheet.paste(tile, (x * width, y * height)) for x in range(3) for y in range(3)]
+sheet.resize((width * 2, height * 2)).save(sys.argv[2], quality=80)' "$output/$1.jpg" "$output/$2.jpg"
+    fi
 }
 
 # times FACTOR: the default preset's style weight, so many times. The guide's commands have the numbers.
@@ -43,6 +65,8 @@ for style in whirls glass waves marbled dots; do
     paint "painting-$style" chelsea.png "$style.jpg" --size 224
 done
 paint painting-two chelsea.png glass.jpg waves.jpg --size 224 --style-blend 2,1
+
+sheet painting-blend chelsea.png glass.jpg waves.jpg --preset default --size 160 --vary blend=0,0.25,0.5,0.75,1 --columns 5
 
 # 3. The weights.
 paint weight-tenth coffee.png waves.jpg --size 256 --style-weight "$(times 0.1)"
@@ -70,12 +94,16 @@ paint region-rest coffee.png glass.jpg --size 288 --region name=cup,mask=coffee-
 paint emphasis-none astronaut.png whirls.jpg --size 288
 paint emphasis-face astronaut.png whirls.jpg --size 288 --emphasis astronaut-face.png --content-weight 3
 
-# 8. The noise.
+# 8. Tiles.
+texture tile marbled.jpg --size 192 --seamless both
+nine tile tile-nine
+
+# 9. The noise.
 paint noise-none coffee.png waves.jpg --size 224 --init noise --tv-weight 0
 paint noise-preset coffee.png waves.jpg --size 224 --init noise
 paint noise-more coffee.png waves.jpg --size 224 --init noise --denoise=5
 
-# 9. When it looks wrong.
+# 10. When it looks wrong.
 paint wrong-early astronaut.png glass.jpg --size 224 --levels 1 --iterations 8
 paint wrong-one astronaut.png glass.jpg --size 224
 paint wrong-authors astronaut.png glass.jpg --size 224 --preset authors --iterations 200

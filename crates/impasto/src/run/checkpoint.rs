@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::crc32c::crc32c;
 use crate::disk::{Disk, DiskError, open_file, read_file, stage_written};
 use crate::objective::Losses;
+use crate::objective::wrap::Wrap;
 use crate::optimiser::state::{Damaged, StateReader, StateWriter};
 use crate::optimiser::{Optimiser, optimiser};
 use crate::picture::Picture;
@@ -265,8 +266,10 @@ fn read_body(header: Header, mut state: StateReader<'_>) -> Result<Checkpoint, D
     let picture = Picture::new(width, height, state.values(count)?).map_err(|_| Damaged)?;
     let mut optimiser = optimiser(&recipe, width, height);
     optimiser.restore(count, &mut state)?;
+    let wrap = Wrap::of(&recipe, width, height);
+    let (seen_width, seen_height) = wrap.map_or((width, height), |wrap| (wrap.seen_width(), wrap.seen_height()));
     let matched = recipe.counted_match_layers().into_iter().map(|(layer, _)| {
-        let (map_height, map_width) = layer.map_size(height, width);
+        let (map_height, map_width) = layer.map_size(seen_height, seen_width);
         let centre = state.values(layer.channels())?;
         Ok(Matches { layer, centre, indices: state.indices(map_height * map_width)? })
     });
