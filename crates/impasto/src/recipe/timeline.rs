@@ -137,6 +137,21 @@ impl ChangedFields {
         self.emphasis.as_ref().is_some_and(|name| !name.is_empty())
     }
 
+    /// Gives each mask that it names another name.
+    ///
+    /// # Errors
+    /// Those of `rename`.
+    pub fn rename_masks<E>(&mut self, rename: &mut dyn FnMut(&str) -> Result<String, E>) -> Result<(), E> {
+        let of_regions =
+            self.regions.iter_mut().flatten().flat_map(|region| [&mut region.mask, &mut region.painting_mask]);
+        for name in of_regions.chain([&mut self.region_labels, &mut self.emphasis]).flatten() {
+            if !name.is_empty() {
+                *name = rename(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// This with weights in place of the dials that stand for them, which are counted from the preset's.
     fn resolved(self, preset: &Preset, form: TotalVariationForm) -> Result<ChangedFields, RecipeError> {
         let dials = Recipe {
@@ -244,8 +259,8 @@ pub(super) fn resolved_timeline(recipe: &ResolvedRecipe) -> Result<Vec<TimelineE
             return Err(RecipeError::TimelineOrder { before_evaluation, last });
         }
         let changed = counts.changed(set);
-        let (changed, set) = changed
-            .map_err(|error| RecipeError::TimelineEntry { before_evaluation, error: Box::new(error) })?;
+        let (changed, set) =
+            changed.map_err(|error| RecipeError::TimelineEntry { before_evaluation, error: Box::new(error) })?;
         (counts, last) = (changed, before_evaluation);
         resolved.push(TimelineEntry { before_evaluation, set });
     }
