@@ -31,6 +31,8 @@ fn gained(field: &str, kept: &Value) -> Option<Value> {
         "transparency" => Some("white".into()),
         "rest" => Some("painting".into()),
         "rest_feather_px" => Some(8.0.into()),
+        "upscale_style" => Some(true.into()),
+        "seamless" => Some("none".into()),
         // Without a weight nothing is matched, whatever the others say.
         "match_weight" => Some(0.0.into()),
         "match_layers" => Some(serde_json::json!({ "conv2_1": 1.0, "conv3_1": 1.0, "conv4_1": 1.0 })),

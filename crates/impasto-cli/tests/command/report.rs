@@ -43,6 +43,7 @@ fn record(name: &str) -> RunRecord {
             styles: vec![input(name, "inputs/style-1.png")],
             start: None,
             masks: Vec::new(),
+            changed_masks: Vec::new(),
             weights: None,
         },
         reading: Reading { megapixels: 256, lenient: false },

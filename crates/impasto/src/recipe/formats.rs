@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Recipe, RecipeError, former_default, nearest, shorten};
+use super::{Recipe, RecipeError, former_default, nearest, shorten, timeline};
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
@@ -79,6 +79,7 @@ impl Recipe {
                 nearest: nearest(field, known.iter().map(String::as_str)).map(str::to_owned),
             });
         }
+        timeline::check_names(&object, &known, &written_by)?;
         serde_json::from_value(Value::Object(object)).map_err(|error| RecipeError::Json(error.to_string()))
     }
 }

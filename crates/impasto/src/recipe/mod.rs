@@ -15,6 +15,7 @@
 //!
 //! [`ResolvedRecipe`]: crate::recipe::resolve::ResolvedRecipe
 
+mod changed;
 mod choices;
 mod error;
 mod formats;
@@ -32,6 +33,7 @@ mod size;
 mod strength;
 mod style_scale;
 mod text;
+mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +56,7 @@ pub use seamless::Seamless;
 pub use size::Size;
 pub(crate) use strength::three_digits;
 pub use style_scale::StyleScale;
+pub use timeline::{ChangedFields, TimelineEntry};
 
 pub use text::{NoText, text_from_bytes};
 
@@ -243,6 +246,8 @@ pub struct Recipe {
     pub transparency: Option<Transparency>,
     /// Which sides of the picture join, so that it tiles.
     pub seamless: Option<Seamless>,
+    /// What changes while the picture is painted, in its order.
+    pub timeline: Option<Vec<TimelineEntry>>,
 }
 
 impl Recipe {
@@ -270,7 +275,8 @@ impl Recipe {
     }
 
     /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, a
-    /// `weights_input` where it has other `weights`, and of `colours` and `original_colors` one where it has the other.
+    /// `weights_input` where it has other `weights`, of `colours` and `original_colors` one where it has the other, and what the
+    /// timeline sets of what `over` has.
     ///
     /// ```
     /// use impasto::recipe::Recipe;
@@ -350,7 +356,11 @@ impl Recipe {
             original_colors,
             transparency,
             seamless,
+            timeline,
         );
+        if let (Some(timeline), None) = (&self.timeline, &over.timeline) {
+            varied.timeline = Some(timeline::varied(timeline, over)).filter(|timeline| !timeline.is_empty());
+        }
         if over.tv_weight.is_some() {
             varied.denoise = over.denoise;
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use impasto_vgg::Layer;
 use serde_json::Value;
 
+use crate::recipe::changed::resolved_timeline;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{RegionChoices, Rest, check_regions};
@@ -57,8 +58,9 @@ impl Recipe {
             known: PRESETS.map(|preset| preset.name).join(", "),
         })?;
         let resolved = self.over(preset)?;
-        check(&resolved)?;
-        Ok(resolved)
+        resolved.check()?;
+        let timeline = resolved_timeline(&resolved)?;
+        Ok(ResolvedRecipe { timeline, ..resolved })
     }
 
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.
@@ -128,6 +130,7 @@ impl Recipe {
             original_colors: colours == Colours::Photo,
             transparency: self.transparency.unwrap_or(Transparency::Keep),
             seamless: self.seamless.unwrap_or(Seamless::None),
+            timeline: self.timeline.clone().unwrap_or_default(),
         })
     }
 
@@ -137,7 +140,7 @@ impl Recipe {
     }
 
     /// Whose colours are asked for, by either of two names.
-    fn said_colours(&self) -> Result<Colours, RecipeError> {
+    pub(super) fn said_colours(&self) -> Result<Colours, RecipeError> {
         match (self.colours, self.original_colors) {
             (Some(colours), Some(original)) if original != (colours == Colours::Photo) => {
                 Err(RecipeError::ColoursTwice { original, colours: colours.name() })
@@ -149,7 +152,7 @@ impl Recipe {
     }
 
     /// Factor of the style loss: as it was given, or by the strength.
-    fn style_weight_over(&self, preset: &Preset) -> Result<f64, RecipeError> {
+    pub(super) fn style_weight_over(&self, preset: &Preset) -> Result<f64, RecipeError> {
         match (self.style_weight, self.strength) {
             (Some(_), Some(_)) => Err(RecipeError::StrengthAndWeight),
             (Some(weight), None) => Ok(weight),
@@ -162,7 +165,7 @@ impl Recipe {
     }
 
     /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.
-    fn total_variation(&self, preset: &Preset) -> Result<(f64, TotalVariationForm), RecipeError> {
+    pub(super) fn total_variation(&self, preset: &Preset) -> Result<(f64, TotalVariationForm), RecipeError> {
         let form = self.tv_form.unwrap_or(preset.tv_form);
         let own = self.tv_weight.unwrap_or(preset.tv_weight);
         let Some(strength) = self.denoise else { return Ok((own, form)) };
@@ -189,6 +192,13 @@ fn layers(
             .map(|&(name, weight)| Ok((Layer::named(name)?, weight)))
             .collect::<Result<_, _>>()
             .map_err(|source| RecipeError::UnknownLayer { option: option.to_owned(), source }),
+    }
+}
+
+impl ResolvedRecipe {
+    /// Says the first error of it, but for its timeline's.
+    pub(super) fn check(&self) -> Result<(), RecipeError> {
+        check(self)
     }
 }
 

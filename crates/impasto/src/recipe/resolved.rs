@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::history::affordable_history;
 use super::regions::{Region, Rest};
+use super::timeline::TimelineEntry;
 use super::{
     Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Seamless, Size, Start,
     StyleFit, StyleForm, StyleLoss, StyleScale, TotalVariationForm, Transparency,
@@ -92,6 +93,8 @@ pub struct ResolvedRecipe {
     pub original_colors: bool,
     pub transparency: Transparency,
     pub seamless: Seamless,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelineEntry>,
 }
 
 impl ResolvedRecipe {

@@ -6,8 +6,8 @@
 //!                                      the optimiser forgets what it knew of the loss before
 //! ```
 //!
-//! What is matched is the picture that is about to be evaluated, mixed with the photo where the recipe asks for it
-//! (`match_photo`).
+//! Where a change brings other banks, features are matched anew at once. What is matched is the picture that is about to be
+//! evaluated, mixed with the photo where the recipe asks for it (`match_photo`).
 //!
 //! With regions, a place is matched within the bank of the region that has most of it, so that a match stays in its region. An engine
 //! knows one bank a layer, and so it is asked once for each region, with a bank of that region's entries alone:
@@ -90,7 +90,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    /// Gives a session its banks, and the matches that a checkpoint kept.
+    /// Gives a session its banks, and the matches that are held.
     pub fn begin(
         (recipe, wrap): (&'a ResolvedRecipe, Option<Wrap>),
         content: &Picture,
@@ -126,6 +126,11 @@ impl<'a> Matching<'a> {
         &self.held
     }
 
+    /// What is held, and the banks, for what comes next.
+    pub fn into_held(self) -> (Vec<Matches>, Banks) {
+        (self.held, self.banks)
+    }
+
     /// Before evaluation number `evaluation` of the scale, from 1 on: matches anew where that is due.
     pub fn before(
         &mut self,
@@ -134,7 +139,7 @@ impl<'a> Matching<'a> {
         picture: &[f32],
         optimiser: &mut dyn Optimiser,
     ) -> Result<(), EngineError> {
-        let is_due = (evaluation - 1).is_multiple_of(self.recipe.match_every);
+        let is_due = (evaluation - 1).is_multiple_of(self.recipe.match_every) || self.held.is_empty();
         if !is_due || session.request().matched_taps.is_empty() {
             return Ok(());
         }

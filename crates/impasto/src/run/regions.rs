@@ -42,6 +42,17 @@ pub struct GuideImages<'a> {
     pub alpha: Option<&'a Alpha>,
     /// Masks over the style images, of any size, in their order; none at all where the recipe has none.
     pub styles: &'a [Option<Picture>],
+    /// What each entry of the recipe's timeline brings with it; may be empty where none brings anything.
+    pub changed: &'a [ChangedGuides],
+}
+
+/// The images that come with a change.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedGuides {
+    /// Those of every region from there on, where the change sets regions or their labels.
+    pub regions: Option<Vec<RegionImages>>,
+    /// Where the drawing is kept from there on, where the change sets an emphasis.
+    pub emphasis: Option<Picture>,
 }
 
 /// What stands in a place of the session's masks.
@@ -69,54 +80,71 @@ impl Images<'_> {
         {
             return Err(PaintError::MaskMissing);
         }
-        if !recipe.regions.is_empty() && recipe.looks_at_styles() {
-            check_paintings(&recipe.regions, self.styles.len())?;
-        }
-        let all = scales(recipe, self.content.width, self.content.height);
-        for (region, images) in recipe.regions.iter().zip(guides.regions) {
-            for &scale in &[all[0], all[all.len() - 1]] {
-                if is_black(&lightness(&self.mask_at(recipe, &images.mask, scale)?)) {
-                    let Scale { width, height, .. } = scale;
-                    return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
+        for (place, mask) in guides.styles.iter().enumerate().take(self.styles.len()) {
+            if let Some(mask) = mask {
+                let style = &self.styles[place];
+                let all = scales(recipe, self.content.width, self.content.height);
+                let (width, height) = style_size(recipe, place, &all[0], (style.width, style.height));
+                if is_black(&lightness(&mask.resized(width, height)?)) {
+                    return Err(PaintError::BlackStyleMask { painting: place + 1, width, height });
                 }
             }
-            if let Some(mask) = &images.painting_mask
-                && let Some((width, height)) = self.is_black_over(recipe, region.style_index(), mask, all[0])?
-            {
-                let (region, kind) = (region.name.clone(), "painting-mask");
-                return Err(PaintError::BlackMask { region, kind, width, height });
-            }
         }
-        for (place, mask) in guides.styles.iter().enumerate().take(self.styles.len()) {
-            if let Some(mask) = mask
-                && let Some((width, height)) = self.is_black_over(recipe, place, mask, all[0])?
-            {
-                return Err(PaintError::BlackStyleMask { painting: place + 1, width, height });
-            }
-        }
-        Ok(())
-    }
-
-    /// The size of a style image at a scale, where a mask over it is black there.
-    fn is_black_over(
-        &self,
-        recipe: &ResolvedRecipe,
-        place: usize,
-        mask: &Picture,
-        scale: Scale,
-    ) -> Result<Option<(usize, usize)>, PaintError> {
-        let style = &self.styles[place];
-        let (width, height) = style_size(recipe, place, &scale, (style.width, style.height));
-        Ok(is_black(&lightness(&mask.resized(width, height)?)).then_some((width, height)))
+        let styles: Vec<(usize, usize)> = self.styles.iter().map(|style| (style.width, style.height)).collect();
+        check_regions(recipe, (self.content.width, self.content.height), &styles, guides.regions)
     }
 
     /// A mask over the photo, at a scale: brought to the photo's proportions, and cropped where that is.
     fn mask_at(&self, recipe: &ResolvedRecipe, mask: &Picture, scale: Scale) -> Result<Picture, PaintError> {
-        let (width, height) = (self.content.width, self.content.height);
-        let same_shape = mask.width * height == mask.height * width;
-        let mask = if same_shape { mask.clone() } else { mask.resized(width, height)? };
-        Ok(content_at(recipe, &mask, scale)?)
+        mask_at(recipe, (self.content.width, self.content.height), mask, scale)
     }
+}
+
+/// As [`Images::mask_at`], for a photo of this width and height.
+fn mask_at(
+    recipe: &ResolvedRecipe,
+    (width, height): (usize, usize),
+    mask: &Picture,
+    scale: Scale,
+) -> Result<Picture, PaintError> {
+    let same_shape = mask.width * height == mask.height * width;
+    let mask = if same_shape { mask.clone() } else { mask.resized(width, height)? };
+    Ok(content_at(recipe, &mask, scale)?)
+}
+
+/// Says what of a recipe's regions these images cannot give, for a photo and paintings of these widths and heights.
+///
+/// # Errors
+/// A mask or a painting that is missing; a mask that is black.
+pub fn check_regions(
+    recipe: &ResolvedRecipe,
+    content_px: (usize, usize),
+    styles_px: &[(usize, usize)],
+    regions: &[RegionImages],
+) -> Result<(), PaintError> {
+    if regions.len() != recipe.regions.len() {
+        return Err(PaintError::MaskMissing);
+    }
+    if !recipe.regions.is_empty() && recipe.looks_at_styles() {
+        check_paintings(&recipe.regions, styles_px.len())?;
+    }
+    let all = scales(recipe, content_px.0, content_px.1);
+    for (region, images) in recipe.regions.iter().zip(regions) {
+        for &scale in &[all[0], all[all.len() - 1]] {
+            if is_black(&lightness(&mask_at(recipe, content_px, &images.mask, scale)?)) {
+                let Scale { width, height, .. } = scale;
+                return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
+            }
+        }
+        if let (Some(mask), Some(&style_px)) = (&images.painting_mask, styles_px.get(region.style_index())) {
+            let (width, height) = style_size(recipe, region.style_index(), &all[0], style_px);
+            if is_black(&lightness(&mask.resized(width, height)?)) {
+                let kind = "painting-mask";
+                return Err(PaintError::BlackMask { region: region.name.clone(), kind, width, height });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Masks at a scale.
