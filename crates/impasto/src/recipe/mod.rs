@@ -61,7 +61,7 @@ pub use timeline::{ChangedFields, TimelineEntry};
 pub use text::{NoText, text_from_bytes};
 
 /// The longest recipe text that is read, in bytes.
-pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;
+pub const RECIPE_LIMIT_BYTES: usize = 256 * 1024;
 
 /// What was typed. Absent fields take the preset's value.
 ///

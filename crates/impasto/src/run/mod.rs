@@ -24,6 +24,7 @@ mod matching;
 pub mod paintings;
 mod regions;
 pub mod scales;
+mod showing;
 pub mod start;
 mod stretch;
 mod style_moments;
@@ -41,7 +42,7 @@ use stretch::{Ended, From, Middle, Stretch};
 
 pub use crate::control::Control;
 pub use balance::balanced;
-pub use change::{Steer, Steered};
+pub use change::{Steer, Steered, changes_loss};
 pub use error::PaintError;
 pub use event::{Event, Iteration};
 pub use regions::{ChangedGuides, GuideImages, RegionImages, check_regions};

@@ -48,14 +48,14 @@ impl<'a> Paintings<'a> {
         Ok(self.recoloured(place, style_at(self.recipe, place, &self.pictures[place], scale)?))
     }
 
-    /// The moments at a scale of what counts of the painting in this place: what lies inside `mask`, else inside the painting's
+    /// The moments at a scale, at the style layers of this recipe, of what counts of the painting in this place: what lies inside `mask`, else inside the painting's
     /// own mask, else all of it.
     ///
     /// # Errors
     /// What the engine reports; no memory for that many pixels.
     pub fn moments(
         &self,
-        engine: &dyn Engine,
+        (recipe, engine): (&ResolvedRecipe, &dyn Engine),
         place: usize,
         mask: Option<&Picture>,
         scale: Scale,
@@ -64,10 +64,10 @@ impl<'a> Paintings<'a> {
         let style = self.at(place, scale)?;
         let (width, height) = (style.width, style.height);
         Ok(match self.mask(place, mask) {
-            None => style_moments(self.recipe, engine, &style.values, width, height, memory_limit_bytes)?,
+            None => style_moments(recipe, engine, &style.values, width, height, memory_limit_bytes)?,
             Some(mask) => {
                 let mask = lightness(&mask.resized(width, height)?);
-                masked_style_moments(self.recipe, engine, &style, &mask, memory_limit_bytes)?
+                masked_style_moments(recipe, engine, &style, &mask, memory_limit_bytes)?
             }
         })
     }

@@ -250,7 +250,7 @@ impl<'a> Part<'a> {
             return Ok(Vec::new());
         }
         let (place, mask) = self.painting();
-        paintings.moments(engine, place, mask, scale, memory_limit_bytes)
+        paintings.moments((recipe, engine), place, mask, scale, memory_limit_bytes)
     }
 
     /// The place of its painting, and the mask over that, where it has one of its own.

@@ -14,6 +14,7 @@ use super::matching::{Banks, Matching};
 use super::paintings::Paintings;
 use super::regions::{Held, Masks, Part, emphasis_at};
 use super::scales::{Scale, content_at};
+use super::showing::show;
 use super::start::{StartImages, carried_up, start_picture};
 use super::style_moments::{MomentsKey, PartKey, PartMoments};
 use super::{Images, PaintError};
@@ -410,7 +411,7 @@ impl<'a> Stretch<'a> {
         let limit = self.memory_limit_bytes;
         let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
         let of_style = |(place, &share): (usize, &f64)| {
-            Ok((self.paintings.moments(self.engine, place, None, scale, limit)?, share))
+            Ok((self.paintings.moments((self.recipe, self.engine), place, None, scale, limit)?, share))
         };
         counted.map(of_style).collect()
     }
@@ -460,33 +461,6 @@ impl<'a> Stretch<'a> {
         };
         let values = 3 * scale.width * scale.height;
         self.engine.history(optimiser.remembers().min(scale.evaluations as usize), values, left)
-    }
-}
-
-/// Shows a session the masks and the emphasis of a scale, and the photo where it has not seen it.
-fn show(
-    session: &mut dyn Session,
-    wrap: Option<Wrap>,
-    content: Option<&Picture>,
-    masks: Option<&Masks>,
-    emphasis: Option<Vec<f32>>,
-) -> Result<(), EngineError> {
-    let has_emphasis = session.request().guides.emphasis;
-    let emphasis = match wrap {
-        Some(wrap) => has_emphasis.then(|| wrap.emphasis(emphasis)),
-        None => emphasis,
-    };
-    emphasis.map_or(Ok(()), |emphasis| session.set_emphasis(&emphasis))?;
-    if let Some(content) = content {
-        match wrap {
-            Some(wrap) => session.set_content(&wrap.mirrored(&content.values))?,
-            None => session.set_content(&content.values)?,
-        }
-    }
-    match (wrap, masks) {
-        (Some(wrap), Some(masks)) => session.set_masks(&wrap.masks(&masks.values)),
-        (None, Some(masks)) => session.set_masks(&masks.values),
-        (_, None) => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use impasto_vgg::{Engine, EngineError, MatchedTap, SessionRequest};
 
+use super::timeline;
 use crate::objective::matching::{matched_taps, sample_request};
 use crate::objective::wrap::Wrap;
 use crate::objective::{request, style_loss_bytes, style_request};
@@ -24,12 +25,29 @@ pub struct MemoryNeed {
     pub device_bytes: u64,
 }
 
-/// The memory that a run takes at most. `image_pixels` counts the pixels of all images that were read,
+/// The memory that a run takes at most, whatever its timeline changes. `image_pixels` counts the pixels of all images that were read,
 /// `style_sizes` are the widths and heights of the style images among them.
 ///
 /// # Errors
 /// A picture for which even the least memory is more than the limit.
 pub fn memory_need(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scales: &[Scale],
+    image_pixels: u64,
+    style_sizes: &[(usize, usize)],
+    memory_limit_bytes: Option<u64>,
+) -> Result<MemoryNeed, EngineError> {
+    let mut most = MemoryNeed::default();
+    for recipe in timeline::kinds(recipe) {
+        let need = memory_by_one(&recipe, engine, scales, image_pixels, style_sizes, memory_limit_bytes)?;
+        most = MemoryNeed { bytes: most.bytes.max(need.bytes), device_bytes: most.device_bytes.max(need.device_bytes) };
+    }
+    Ok(most)
+}
+
+/// As [`memory_need`], of a recipe that does not change.
+fn memory_by_one(
     recipe: &ResolvedRecipe,
     engine: &dyn Engine,
     scales: &[Scale],
@@ -103,7 +121,8 @@ pub(super) fn taps_at(recipe: &ResolvedRecipe, scale: &Scale, style_sizes: &[(us
 /// What of the processor's memory a run takes beside the network at its full size. `image_pixels` counts the pixels of all
 /// images that were read.
 pub fn memory_beside_network(recipe: &ResolvedRecipe, full: &Scale, image_pixels: u64) -> u64 {
-    PROGRAM_BYTES + planes(image_pixels) + beside_the_session(recipe, full)
+    let most = timeline::kinds(recipe).iter().map(|recipe| beside_the_session(recipe, full)).max();
+    PROGRAM_BYTES + planes(image_pixels) + most.unwrap_or_default()
 }
 
 /// What stands beside the picture's session: the picture, its gradient, the picture that is handed out, the content image

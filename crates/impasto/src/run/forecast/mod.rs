@@ -13,6 +13,7 @@
 
 mod memory;
 mod time;
+mod timeline;
 
 pub use crate::recipe::history::{HISTORY_BYTES, LEAST_HISTORY, affordable_history};
 pub use memory::{MemoryNeed, memory_beside_network, memory_need};

@@ -5,6 +5,7 @@ use std::time::Instant;
 use impasto_vgg::{Bank, Engine, EngineError, MatchedTap, Moments, Precision, SessionRequest};
 
 use super::memory::taps_at;
+use super::timeline;
 use crate::objective::matching::{matched_taps, sample_request};
 use crate::objective::wrap::Wrap;
 use crate::objective::{Objective, RegionStyle, request, style_moments};
@@ -49,6 +50,17 @@ pub fn seconds(
     scales: &[Scale],
     style_sizes: &[(usize, usize)],
 ) -> Result<f64, EngineError> {
+    let stretches = timeline::stretches(recipe, scales);
+    stretches.iter().map(|(recipe, scales)| seconds_by_one(recipe, engine, scales, style_sizes)).sum()
+}
+
+/// As [`seconds`], of a recipe that does not change.
+fn seconds_by_one(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scales: &[Scale],
+    style_sizes: &[(usize, usize)],
+) -> Result<f64, EngineError> {
     let sampled = precision_of(recipe.precision, engine, true);
     // As if it had been f32, which all shares of time are relative to.
     let with_grams = ResolvedRecipe { style_loss: StyleLoss::Gram, ..recipe.clone() };
@@ -68,6 +80,9 @@ pub fn seconds(
     };
     let matching = MatchPace::of(recipe, engine)?;
     let of_scale = |(index, scale): (usize, &Scale)| {
+        if scale.evaluations == 0 {
+            return 0.0;
+        }
         let is_full = index + 1 == scales.len();
         let time = time_of(precision_of(recipe.precision, engine, is_full));
         let evaluations = f64::from(scale.evaluations) * (time + with_optimiser);
