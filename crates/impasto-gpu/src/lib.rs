@@ -16,6 +16,7 @@ mod content;
 pub mod device;
 mod engine;
 mod faults;
+mod guides;
 mod history;
 mod injection;
 mod maps;

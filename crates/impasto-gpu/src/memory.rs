@@ -7,6 +7,7 @@ use impasto_vgg::{Plan, SessionRequest, Strategy};
 use crate::maps;
 use crate::recorder::Recorder;
 use crate::shape::{self, TapShape};
+use crate::upload;
 use crate::weights;
 
 /// More rows than any picture has.
@@ -50,8 +51,9 @@ impl Footprint {
         let pixels = pixel_bytes(request, plan);
         let totals = total_bytes(request);
         let partials = shape::partial_bytes(request, plan);
-        let panels: u64 = style().map(|shape| shape.panel_bytes()).sum();
+        let panels: u64 = style().map(|shape| shape.gradient_bytes()).sum();
         let targets: u64 = content().map(|shape| shape.target_bytes()).sum();
+        let guides = guide_bytes(request);
         let bytes = weights::bytes(request.deepest_tap())
             + maps.iter().sum::<u64>()
             // What goes to the device stands once more where the host writes it.
@@ -62,12 +64,26 @@ impl Footprint {
             + partials
             + 2 * panels
             + targets
+            + guides
+            // What is on its way there.
+            + guides.min(upload::WRITTEN as u64)
             + Recorder::BYTES;
-        // The rest of a content target can be cut off.
-        let pieces = content().map(|shape| shape.target_row_bytes() * TILE_ROWS.min(shape.height) as u64);
-        let largest_binding = maps.iter().copied().chain(pieces).chain([picture, pixels, partials]).max();
+        // The rest of a content target, or of guides, can be cut off.
+        let pieces = style().chain(content());
+        let pieces = pieces.map(|shape| shape.piece_row_bytes() * TILE_ROWS.min(shape.height) as u64);
+        let panels = style().map(|shape| shape.panel_bytes());
+        let parts = maps.iter().copied().chain(pieces).chain(panels);
+        let largest_binding = parts.chain([picture, pixels, partials]).max();
         Footprint { bytes, largest_binding: largest_binding.unwrap_or(0) }
     }
+}
+
+/// Bytes of what guides the taps: all regions' guides, and the emphasis.
+fn guide_bytes(request: &SessionRequest) -> u64 {
+    let style = request.style_taps.iter().map(|&layer| TapShape::new(request, layer).guide_bytes());
+    let content = request.content_taps.iter().filter(|_| request.guides.emphasis);
+    let content = content.map(|&layer| TapShape::new(request, layer).emphasis_bytes());
+    style.chain(content).sum()
 }
 
 /// Bytes of the largest band of the pixels' gradient.

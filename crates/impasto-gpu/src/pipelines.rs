@@ -118,13 +118,24 @@ pub enum Kernel {
         replicate: bool,
     },
     /// moments.wgsl
-    Moments,
+    Moments {
+        /// Whether they are those of a region.
+        guided: bool,
+    },
     /// distance.wgsl
-    Distance,
+    Distance {
+        /// Whether positions count by an emphasis.
+        emphasis: bool,
+    },
     /// accumulate.wgsl
     Accumulate,
     /// injection.wgsl
-    Injection,
+    Injection {
+        /// Whether the moments are those of regions.
+        guided: bool,
+        /// Whether positions count by an emphasis.
+        emphasis: bool,
+    },
     /// dots.wgsl
     Dots,
     /// add_scaled.wgsl
@@ -203,10 +214,10 @@ impl Kernel {
             Kernel::Forward { .. } => Family::Forward,
             Kernel::Backward { .. } => Family::Backward,
             Kernel::Pixels { .. } => Family::Pixels,
-            Kernel::Moments => Family::Moments,
-            Kernel::Distance => Family::Distance,
+            Kernel::Moments { .. } => Family::Moments,
+            Kernel::Distance { .. } => Family::Distance,
             Kernel::Accumulate => Family::Accumulate,
-            Kernel::Injection => Family::Injection,
+            Kernel::Injection { .. } => Family::Injection,
             Kernel::Dots => Family::Dots,
             Kernel::AddScaled => Family::AddScaled,
             Kernel::Halve { .. } => Family::Halve,
@@ -250,13 +261,12 @@ impl Kernel {
             }
             Kernel::Pixels { signed, replicate } => vec![("SIGNED", flag(signed)), ("REPLICATE", flag(replicate))],
             Kernel::Halve { from_vector } | Kernel::Weigh { from_vector } => vec![("FROM_VECTOR", flag(from_vector))],
-            Kernel::Moments
-            | Kernel::Distance
-            | Kernel::Accumulate
-            | Kernel::Injection
-            | Kernel::Dots
-            | Kernel::AddScaled
-            | Kernel::Apex => Vec::new(),
+            Kernel::Moments { guided } => vec![("GUIDED", flag(guided))],
+            Kernel::Distance { emphasis } => vec![("EMPHASIS", flag(emphasis))],
+            Kernel::Injection { guided, emphasis } => {
+                vec![("GUIDED", flag(guided)), ("EMPHASIS", flag(emphasis))]
+            }
+            Kernel::Accumulate | Kernel::Dots | Kernel::AddScaled | Kernel::Apex => Vec::new(),
         }
     }
 }
@@ -298,12 +308,12 @@ impl Family {
             Family::Forward => &[Read, Read, Read, Write, Write, Write, Write, Read],
             Family::Backward => &[Read, Read, Read, Read, Read, Write, Read],
             Family::Pixels => &[Read, Read, Read, Write],
-            Family::Moments | Family::Accumulate => &[Read, Write],
-            Family::Distance | Family::AddScaled => &[Read, Read, Write],
-            Family::Dots => &[Read, Read, Read, Write],
+            Family::Accumulate => &[Read, Write],
+            Family::AddScaled => &[Read, Read, Write],
+            Family::Moments | Family::Distance | Family::Dots => &[Read, Read, Read, Write],
             Family::Halve | Family::Weigh => &[Write, Write, Read],
             Family::Apex => &[Write],
-            Family::Injection => &[Read, Read, Read, Read, Write],
+            Family::Injection => &[Read, Read, Read, Read, Read, Read, Write],
         }
     }
 }

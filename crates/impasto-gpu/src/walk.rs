@@ -5,9 +5,10 @@ mod convolutions;
 use std::ops::Range;
 use std::sync::Arc;
 
+use impasto_vgg::guides::pooled;
 use impasto_vgg::plan::{Operation, TILE_ROWS};
 use impasto_vgg::profile::LayerTime;
-use impasto_vgg::{EngineError, Layer, Observation, ObservationGradients, Plan, SessionRequest};
+use impasto_vgg::{EngineError, Layer, Observation, ObservationGradients, Plan, SessionRequest, TapGuides};
 use rayon::prelude::*;
 
 use crate::bindings::{Bindings, Convolution, Maker, Unused};
@@ -62,9 +63,12 @@ impl Walk {
         let make = Maker { device, pipelines: &shared.pipelines, recorder: &recorder, partials: &partials };
         let features = |layer: Layer| maps[layer.index()].features.as_ref().expect("the plan has features at each tap");
         let shape = |&layer: &Layer| TapShape::new(request, layer);
-        let style = request.style_taps.iter().map(|layer| StyleTap::new(make, shape(layer), features(*layer)));
+        let style = request.style_taps.iter();
+        let style = style.map(|layer| StyleTap::new(make, shape(layer), features(*layer), &unused.read));
         let style: Vec<_> = style.collect();
-        let content = request.content_taps.iter().map(|layer| ContentTap::new(make, shape(layer), features(*layer)));
+        let content = request.content_taps.iter();
+        let content =
+            content.map(|layer| ContentTap::new(make, shape(layer), features(*layer), request.guides.emphasis));
         let content: Vec<_> = content.collect();
         let layers = || Layer::all().zip(&maps);
         let injections = layers().map(|(layer, maps): (Layer, &LayerMaps<Ring>)| {
@@ -135,6 +139,21 @@ impl Walk {
         self.recorder.submit()
     }
 
+    /// Takes the guides of the style taps, which have passed their check.
+    pub fn set_guides(&mut self, guides: &[TapGuides]) -> Result<(), EngineError> {
+        let device = &self.shared.device;
+        self.style.iter_mut().zip(guides).try_for_each(|(tap, guides)| tap.set_guides(device, &guides.values))
+    }
+
+    /// Takes an emphasis `[height, width]` over the picture, which has passed its check.
+    pub fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        let SessionRequest { height, width, .. } = self.request;
+        self.content.iter().try_for_each(|tap| {
+            let brought = pooled(map, height, width, tap.shape.layer);
+            tap.set_emphasis(&self.shared.device, &brought)
+        })
+    }
+
     /// Submits the way to the moments and distances.
     pub fn forward(&mut self, image: &[f32]) -> Result<(), EngineError> {
         self.style.iter().for_each(|tap| tap.clear(&mut self.recorder));
@@ -167,7 +186,8 @@ impl Walk {
     ) -> Result<(), EngineError> {
         self.style.iter().try_for_each(|tap| tap.reclaim(&mut self.recorder))?;
         let device = &self.shared.device;
-        let taps = self.style.par_iter_mut().zip(&gradients.moments);
+        let of_taps = gradients.moments.par_chunks(self.request.guides.moments_a_tap());
+        let taps = self.style.par_iter_mut().zip(of_taps);
         taps.try_for_each(|(tap, by_moments)| tap.set_gradients(device, by_moments))?;
         self.style.iter().for_each(|tap| tap.bring_gradients(&mut self.recorder));
         for (tap, &by_distance) in self.content.iter_mut().zip(&gradients.distances) {
@@ -215,7 +235,7 @@ impl Walk {
                 of_taps.push((tap, own));
                 rest = after;
             }
-            let moments = of_taps.into_par_iter().map(|(tap, totals)| tap.moments(totals)).collect();
+            let moments = of_taps.into_par_iter().map(|(tap, totals)| tap.moments(totals)).flatten().collect();
             let mut distances = Vec::with_capacity(content.len());
             for tap in content {
                 let (distance, after) = tap.distance(rest);
@@ -228,7 +248,8 @@ impl Walk {
 
     /// Takes back what [`Walk::observation`] gave.
     pub fn reuse(&mut self, observation: Observation) {
-        self.style.iter_mut().zip(observation.moments).for_each(|(tap, moments)| tap.reuse(moments));
+        let mut moments = observation.moments.into_iter();
+        self.style.iter_mut().for_each(|tap| tap.reuse(moments.by_ref().take(tap.shape.moments())));
     }
 
     /// The content features of the first content tap, `[channels, height, width]`.

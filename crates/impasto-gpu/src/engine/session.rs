@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use impasto_vgg::layers::LAYER_COUNT;
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{
-    EngineError, FeatureMap, Layer, Observation, ObservationGradients, Plan, Precision, Session, SessionRequest,
-    Strategy,
+    EngineError, FeatureMap, Guides, Layer, Observation, ObservationGradients, Plan, Precision, Session,
+    SessionRequest, Strategy, TapGuides,
 };
 
 use super::GpuEngine;
@@ -38,8 +38,11 @@ pub struct GpuSession {
     walk: Option<Walk>,
     /// Plans that take less, in their order.
     spare: VecDeque<Plan>,
-    /// The content image, once it is set.
+    /// What the session was given, for the walk that takes over: the content image, what guides the style taps, and the
+    /// emphasis; each once it is set.
     content: Option<Vec<f32>>,
+    guides: Option<Vec<TapGuides>>,
+    emphasis: Option<Vec<f32>>,
     /// The last picture that `forward` saw.
     image: Vec<f32>,
     has_observed: bool,
@@ -61,6 +64,8 @@ impl GpuSession {
             walk: Some(walk),
             spare: plans,
             content: None,
+            guides: None,
+            emphasis: None,
             image: Vec::new(),
             has_observed: false,
             takes_time: false,
@@ -97,8 +102,7 @@ impl GpuSession {
             if self.takes_time {
                 walk.take_time();
             }
-            let caught_up = self.content.as_ref().map_or(Ok(()), |content| walk.set_content(content));
-            let caught_up = match caught_up {
+            let caught_up = match self.give_to(&mut walk) {
                 Ok(()) if self.has_observed => walk.forward(&self.image).and_then(|()| walk.observation()).map(|_| ()),
                 result => result,
             };
@@ -112,6 +116,13 @@ impl GpuSession {
         }
     }
 
+    /// Gives a new walk what the session was given.
+    fn give_to(&self, walk: &mut Walk) -> Result<(), EngineError> {
+        self.guides.iter().try_for_each(|guides| walk.set_guides(guides))?;
+        self.emphasis.iter().try_for_each(|emphasis| walk.set_emphasis(emphasis))?;
+        self.content.iter().try_for_each(|content| walk.set_content(content))
+    }
+
     /// Changes to maps that are stored as the request now has it, and computes the content image's features anew. The maps
     /// of before go first: the two are never held together.
     fn change_storage(&mut self) -> Result<(), EngineError> {
@@ -122,10 +133,31 @@ impl GpuSession {
         if self.takes_time {
             walk.take_time();
         }
+        if let Some(guides) = self.guides.take() {
+            self.set_guides(guides)?;
+        }
+        if let Some(emphasis) = self.emphasis.take() {
+            self.set_emphasis(&emphasis)?;
+        }
         match self.content.take() {
             None => Ok(()),
             Some(content) => self.set_content(&content),
         }
+    }
+
+    /// Checks that what `forward` needs has been given.
+    fn check_order(&self) -> Result<(), EngineError> {
+        let SessionRequest { content_taps, guides, .. } = &self.request;
+        if self.content.is_none() && !content_taps.is_empty() {
+            return Err(EngineError::NO_CONTENT);
+        }
+        if self.guides.is_none() && guides.regions > 0 {
+            return Err(EngineError::NO_MASKS);
+        }
+        if self.emphasis.is_none() && guides.emphasis {
+            return Err(EngineError::NO_EMPHASIS);
+        }
+        Ok(())
     }
 
     /// Whether the maps are stored as the request has it.
@@ -155,11 +187,27 @@ impl Session for GpuSession {
         Ok(())
     }
 
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.request.check_guides(&guides)?;
+        self.has_observed = false;
+        self.guides = None;
+        self.work(|walk, _| walk.set_guides(&guides))?;
+        self.guides = Some(guides);
+        Ok(())
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.request.check_emphasis(map)?;
+        self.has_observed = false;
+        self.emphasis = None;
+        self.work(|walk, _| walk.set_emphasis(map))?;
+        self.emphasis = Some(map.to_vec());
+        Ok(())
+    }
+
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.request.check_picture(image)?;
-        if self.content.is_none() && !self.request.content_taps.is_empty() {
-            return Err(EngineError::NO_CONTENT);
-        }
+        self.check_order()?;
         self.has_observed = false;
         if !self.is_stored_as_asked() {
             self.change_storage()?;
@@ -199,7 +247,8 @@ impl Session for GpuSession {
         self.request.check_picture(image)?;
         self.has_observed = false;
         let (style_taps, content_taps) = (Vec::new(), vec![layer]);
-        let request = SessionRequest { style_taps, content_taps, way_back: false, ..self.request.clone() };
+        let guides = Guides::default();
+        let request = SessionRequest { style_taps, content_taps, guides, way_back: false, ..self.request.clone() };
         let plans = self.engine.within_bindings(&request, forward_only(&request))?;
         let mut plans = plans.into_iter().map(|(_, plan)| plan).collect();
         let (height, width) = layer.map_size(request.height, request.width);

@@ -10,6 +10,7 @@ mod conformance;
 mod evaluation;
 mod faults;
 mod golden;
+mod guides;
 mod half;
 mod history;
 mod losses;
