@@ -20,6 +20,7 @@ mod guides;
 mod history;
 mod injection;
 mod maps;
+mod matching;
 mod memory;
 mod pipelines;
 mod recorder;

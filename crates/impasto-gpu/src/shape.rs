@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use impasto_vgg::plan::{Operation, TILE_ROWS};
-use impasto_vgg::{Layer, Plan, SessionRequest};
+use impasto_vgg::plan::TILE_ROWS;
+use impasto_vgg::{Layer, SessionRequest};
 
 use crate::pipelines::TILE_CHANNELS;
 use crate::storage::Storage;
@@ -35,6 +35,8 @@ pub struct TapShape {
     pub regions: usize,
     /// Whether the layer has a content target.
     has_target: bool,
+    /// Whether its features are matched.
+    is_matched: bool,
 }
 
 impl TapShape {
@@ -49,6 +51,7 @@ impl TapShape {
             storage: Storage::of(request.precision),
             regions: if request.style_taps.contains(&layer) { request.guides.regions } else { 0 },
             has_target: request.content_taps.contains(&layer),
+            is_matched: request.matched_taps.iter().any(|tap| tap.layer == layer),
         }
     }
 
@@ -123,12 +126,24 @@ impl TapShape {
         self.positions() as u64 * FLOAT_BYTES
     }
 
-    /// Bytes of a row of the largest that stands here in full height; 0 where nothing does.
-    pub fn piece_row_bytes(&self) -> u64 {
-        self.guide_row_bytes().max(if self.has_target { self.target_row_bytes() } else { 0 })
+    /// Bytes of a row of how positions lie to what they were matched to.
+    pub fn match_row_bytes(&self) -> u64 {
+        2 * self.width as u64 * FLOAT_BYTES
     }
 
-    /// The rows of each piece: what stands here in full height, a content target or guides, is cut so that no part is larger
+    /// Bytes of the matches of some rows.
+    pub fn indices_bytes(&self, rows: &Range<usize>) -> u64 {
+        (rows.len() * self.width * size_of::<u32>()) as u64
+    }
+
+    /// Bytes of a row of the largest that stands here in full height; 0 where nothing does.
+    pub fn piece_row_bytes(&self) -> u64 {
+        let of_target = if self.has_target { self.target_row_bytes() } else { 0 };
+        let of_matches = if self.is_matched { self.match_row_bytes() } else { 0 };
+        self.guide_row_bytes().max(of_target).max(of_matches)
+    }
+
+    /// The rows of each piece: what stands here in full height (a content target, guides, matches) is cut so that no part is larger
     /// than the bytes that a shader may see. They begin at a multiple of [`TILE_ROWS`] and end at one or at the map's end.
     pub fn pieces(&self, limit_bytes: u64) -> impl Iterator<Item = Range<usize>> + use<> {
         let most = limit_bytes / self.piece_row_bytes().max(1);
@@ -167,19 +182,4 @@ pub fn shared(own: &Range<usize>, other: &Range<usize>) -> Option<Range<usize>> 
 /// Chunks of `bytes` each that are summed at a time, of `count`.
 pub fn batch(count: usize, bytes: u64) -> usize {
     count.min((PARTIAL_BYTES / bytes).max(1) as usize)
-}
-
-/// Bytes of the partial sums of a plan's largest batch.
-pub fn partial_bytes(request: &SessionRequest, plan: &Plan) -> u64 {
-    let bytes = plan.forward.iter().filter_map(|operation| {
-        let Operation::Observe { layer, rows } = operation else { return None };
-        let shape = TapShape::new(request, *layer);
-        let of = |elements: usize| {
-            let chunk = elements as u64 * FLOAT_BYTES;
-            batch(shape.chunks(rows), chunk) as u64 * chunk
-        };
-        let style = if request.style_taps.contains(layer) { of(shape.moment_elements()) } else { 0 };
-        Some(style.max(of(shape.tiles())))
-    });
-    bytes.max().unwrap_or(0)
 }

@@ -73,9 +73,6 @@ impl GpuEngine {
     /// The plans that fit what may be taken, the fastest first, each of which takes less than the one before.
     pub(crate) fn plans(&self, request: &SessionRequest) -> Result<VecDeque<Plan>, EngineError> {
         request.check()?;
-        if !request.matched_taps.is_empty() {
-            return Err(EngineError::NoMatching { engine: self.shared.device.name() });
-        }
         self.check_regions(request)?;
         let strategies = self.strategy.map_or_else(|| candidates().collect(), |strategy| vec![strategy]);
         let plans = strategies.into_iter().map(|strategy| Plan::new(request, strategy));

@@ -7,7 +7,7 @@
 // term is 2 w e (F - P).
 //
 // A workgroup makes 64 positions, counted along the rows from row_begin on, by 64 channels, a thread 4 positions by 8
-// channels. features and result are laid out as in maps.wgsl, which comes after this file with a storage file; panel is
+// channels (products.wgsl). features and result are laid out as in maps.wgsl; both come after this file with a storage file; panel is
 // [region][tile of 64 channels that come out][channel that goes in][64] f32, S + S^T over M; means is [region][channels] f32,
 // m over M; targets is [channels / 4][target_rows][width], the map's rows from target_begin on, which hold row_begin to
 // row_end; guides is [region][target_rows][width] and emphasis [target_rows][width] f32, the same rows.
@@ -50,34 +50,9 @@ override EMPHASIS: bool = false;
 @group(0) @binding(6) var<storage, read> emphasis: array<f32>;
 @group(0) @binding(7) var<storage, read_write> result: array<Gradient>;
 
-// Four quads of 64 positions, and their sixteen channels' lines of the panel.
-var<workgroup> feature_values: array<array<vec4<f32>, 64>, 4>;
-var<workgroup> panel_values: array<array<vec4<f32>, 16>, 16>;
 // A bit for each region: whether it sees any of the workgroup's positions.
 var<workgroup> seeing: array<atomic<u32>, 8>;
 var<workgroup> seen_by: array<u32, 8>;
-
-// The sums of the thread's four positions, channels 0 to 3 (a) and 4 to 7 (b) of its eight.
-var<private> a0: vec4<f32>;
-var<private> a1: vec4<f32>;
-var<private> a2: vec4<f32>;
-var<private> a3: vec4<f32>;
-var<private> b0: vec4<f32>;
-var<private> b1: vec4<f32>;
-var<private> b2: vec4<f32>;
-var<private> b3: vec4<f32>;
-
-// Adds one channel: its values at the four positions, and its line's two quads.
-fn multiply(f0: f32, f1: f32, f2: f32, f3: f32, lower: vec4<f32>, upper: vec4<f32>) {
-    a0 = fma(vec4<f32>(f0), lower, a0);
-    b0 = fma(vec4<f32>(f0), upper, b0);
-    a1 = fma(vec4<f32>(f1), lower, a1);
-    b1 = fma(vec4<f32>(f1), upper, b1);
-    a2 = fma(vec4<f32>(f2), lower, a2);
-    b2 = fma(vec4<f32>(f2), upper, b2);
-    a3 = fma(vec4<f32>(f3), lower, a3);
-    b3 = fma(vec4<f32>(f3), upper, b3);
-}
 
 // A position's values as a region counts them: nothing of what it does not see.
 fn guided(value: vec4<f32>, guide: f32) -> vec4<f32> {
@@ -186,47 +161,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             panel_values[local / 16u][local % 16u] = panel[line + local];
             panel_values[local / 16u + 8u][local % 16u] = panel[line + local + 128u];
             workgroupBarrier();
-            // Written out: a place that a compiler knows needs no check against the bounds.
-            {
-                let f0 = feature_values[0][lane];
-                let f1 = feature_values[0][lane + 16u];
-                let f2 = feature_values[0][lane + 32u];
-                let f3 = feature_values[0][lane + 48u];
-                multiply(f0.x, f1.x, f2.x, f3.x, panel_values[0][lower], panel_values[0][upper]);
-                multiply(f0.y, f1.y, f2.y, f3.y, panel_values[1][lower], panel_values[1][upper]);
-                multiply(f0.z, f1.z, f2.z, f3.z, panel_values[2][lower], panel_values[2][upper]);
-                multiply(f0.w, f1.w, f2.w, f3.w, panel_values[3][lower], panel_values[3][upper]);
-            }
-            {
-                let f0 = feature_values[1][lane];
-                let f1 = feature_values[1][lane + 16u];
-                let f2 = feature_values[1][lane + 32u];
-                let f3 = feature_values[1][lane + 48u];
-                multiply(f0.x, f1.x, f2.x, f3.x, panel_values[4][lower], panel_values[4][upper]);
-                multiply(f0.y, f1.y, f2.y, f3.y, panel_values[5][lower], panel_values[5][upper]);
-                multiply(f0.z, f1.z, f2.z, f3.z, panel_values[6][lower], panel_values[6][upper]);
-                multiply(f0.w, f1.w, f2.w, f3.w, panel_values[7][lower], panel_values[7][upper]);
-            }
-            {
-                let f0 = feature_values[2][lane];
-                let f1 = feature_values[2][lane + 16u];
-                let f2 = feature_values[2][lane + 32u];
-                let f3 = feature_values[2][lane + 48u];
-                multiply(f0.x, f1.x, f2.x, f3.x, panel_values[8][lower], panel_values[8][upper]);
-                multiply(f0.y, f1.y, f2.y, f3.y, panel_values[9][lower], panel_values[9][upper]);
-                multiply(f0.z, f1.z, f2.z, f3.z, panel_values[10][lower], panel_values[10][upper]);
-                multiply(f0.w, f1.w, f2.w, f3.w, panel_values[11][lower], panel_values[11][upper]);
-            }
-            {
-                let f0 = feature_values[3][lane];
-                let f1 = feature_values[3][lane + 16u];
-                let f2 = feature_values[3][lane + 32u];
-                let f3 = feature_values[3][lane + 48u];
-                multiply(f0.x, f1.x, f2.x, f3.x, panel_values[12][lower], panel_values[12][upper]);
-                multiply(f0.y, f1.y, f2.y, f3.y, panel_values[13][lower], panel_values[13][upper]);
-                multiply(f0.z, f1.z, f2.z, f3.z, panel_values[14][lower], panel_values[14][upper]);
-                multiply(f0.w, f1.w, f2.w, f3.w, panel_values[15][lower], panel_values[15][upper]);
-            }
+            multiply_all(lane, lower, upper);
             workgroupBarrier();
             line += 256u;
         }

@@ -14,6 +14,7 @@ mod guides;
 mod half;
 mod history;
 mod losses;
+mod matching;
 mod memory;
 mod paint;
 mod ties;
