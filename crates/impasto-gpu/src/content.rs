@@ -10,8 +10,9 @@ use crate::device::Device;
 use crate::maps::{self, Ring, runs};
 use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
 use crate::recorder::Recorder;
-use crate::shape::{CHUNK_COLUMNS, TapShape};
+use crate::shape::{CHUNK_COLUMNS, FLOAT_BYTES, TapShape, shared};
 use crate::sums::{ChunkKernel, Sums, totals};
+use crate::upload;
 
 /// A layer whose distance to the content image is wanted.
 #[derive(Debug)]
@@ -21,38 +22,52 @@ pub struct ContentTap {
     sums: Sums,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) twice_weight: f32,
+    pub(crate) has_emphasis: bool,
 }
 
 /// A part of a content target that a shader may see at once: some rows of all channels, `[channels / 4][rows][width]`
 /// quads of [`Storage`](crate::storage::Storage).
 #[derive(Debug)]
 pub(crate) struct Piece {
-    /// They begin at a multiple of [`TILE_ROWS`] and end at one or at the map's end.
+    /// As [`TapShape::pieces`] has them.
     pub(crate) rows: Range<usize>,
     pub(crate) buffer: wgpu::Buffer,
+    /// The emphasis, `[rows][width]` f32; next to nothing where there is none.
+    pub(crate) emphasis: wgpu::Buffer,
     observe: wgpu::BindGroup,
 }
 
 impl Piece {
     /// Those of these rows that it holds.
     pub(crate) fn shared_with(&self, rows: &Range<usize>) -> Option<Range<usize>> {
-        let shared = self.rows.start.max(rows.start)..self.rows.end.min(rows.end);
-        (!shared.is_empty()).then_some(shared)
+        shared(&self.rows, rows)
     }
 }
 
 impl ContentTap {
-    /// A tap on a map, its target cut so that no part is larger than a shader may see.
-    pub fn new(make: Maker<'_>, shape: TapShape, features: &Ring) -> ContentTap {
-        let most = make.device.binding_limit_bytes() / shape.target_row_bytes();
-        let at_once = (most as usize / TILE_ROWS * TILE_ROWS).max(TILE_ROWS);
-        let pieces = (0..shape.height).step_by(at_once).map(|first| {
-            let rows = first..(first + at_once).min(shape.height);
+    /// A tap on a map, its target in pieces, with an emphasis or without.
+    pub fn new(make: Maker<'_>, shape: TapShape, features: &Ring, has_emphasis: bool) -> ContentTap {
+        let pieces = shape.pieces(make.device.binding_limit_bytes()).map(|rows| {
             let buffer = maps::create(make.device, shape.target_row_bytes() * rows.len() as u64);
-            let observe = make.bind(Family::Distance, &[&features.buffer, &buffer, make.partials]);
-            Piece { rows, buffer, observe }
+            let weights = if has_emphasis { rows.len() * shape.width } else { 0 };
+            let emphasis = maps::create(make.device, weights as u64 * FLOAT_BYTES);
+            let observe = make.bind(Family::Distance, &[&features.buffer, &buffer, &emphasis, make.partials]);
+            Piece { rows, buffer, emphasis, observe }
         });
-        ContentTap { shape, sums: Sums::new(make, shape.tiles()), pieces: pieces.collect(), twice_weight: 0.0 }
+        let pieces = pieces.collect();
+        ContentTap { shape, sums: Sums::new(make, shape.tiles()), pieces, twice_weight: 0.0, has_emphasis }
+    }
+
+    /// Takes the emphasis of each position.
+    ///
+    /// # Errors
+    /// A device that was lost or has no memory for it.
+    pub fn set_emphasis(&self, device: &Device, values: &[f32]) -> Result<(), EngineError> {
+        for Piece { rows, emphasis, .. } in &self.pieces {
+            let width = self.shape.width;
+            upload::write(device, emphasis, 0, &values[rows.start * width..rows.end * width])?;
+        }
+        Ok(())
     }
 
     /// Starts all sums again from nothing.
@@ -71,16 +86,18 @@ impl ContentTap {
         for piece in &self.pieces {
             let Some(rows) = piece.shared_with(&rows) else { continue };
             let kernel = ChunkKernel {
-                kernel: Kernel::Distance,
+                kernel: Kernel::Distance { emphasis: self.has_emphasis },
                 bindings: &piece.observe,
                 shape: self.shape,
                 features_rows: features.rows,
-                parameters: [piece.rows.start, piece.rows.len()],
+                row_begin: rows.start,
+                chunks: 0..self.shape.chunks(&rows),
+                parameters: &[piece.rows.start, piece.rows.len()],
                 workgroups: self.shape.tiles(),
                 flop: (3 * TILE_CHANNELS * TILE_ROWS * CHUNK_COLUMNS) as f64,
-                counts: false,
+                positions: 0.0,
             };
-            self.sums.take_in(pipelines, recorder, &kernel, rows)?;
+            self.sums.take_in(pipelines, recorder, &kernel)?;
         }
         Ok(())
     }

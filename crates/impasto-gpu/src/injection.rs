@@ -10,7 +10,7 @@ use crate::content::ContentTap;
 use crate::maps::Ring;
 use crate::pipelines::{Family, Kernel, Pipelines, TILE_CHANNELS};
 use crate::recorder::{Recorder, Work};
-use crate::shape::TapShape;
+use crate::shape::{TapShape, shared};
 use crate::stopwatch::Label;
 use crate::style::StyleTap;
 
@@ -23,8 +23,9 @@ pub struct Injection {
     shape: TapShape,
     features_rows: usize,
     gradient_rows: usize,
-    /// A group of bindings for each piece of the content target; one where there is none.
-    bindings: Vec<wgpu::BindGroup>,
+    /// For each piece of the content target and of the guides, which are cut alike, its rows and a group of bindings; one for
+    /// all rows where there are neither.
+    pieces: Vec<(Range<usize>, wgpu::BindGroup)>,
 }
 
 impl Injection {
@@ -38,18 +39,19 @@ impl Injection {
         let (style, content) = taps;
         let shape = style.map(|tap| tap.shape).or(content.map(|tap| tap.shape))?;
         let (panel, means) = style.map_or((unused, unused), |tap| (&tap.panel, &tap.means));
-        let bind = |target: &wgpu::Buffer| {
-            make.bind(Family::Injection, &[&features.buffer, panel, means, target, &gradient.buffer])
-        };
-        let bindings = match content {
-            Some(content) => content.pieces.iter().map(|piece| bind(&piece.buffer)).collect(),
-            None => vec![bind(unused)],
-        };
+        let pieces = shape.pieces(make.device.binding_limit_bytes()).enumerate().map(|(index, rows)| {
+            let guides =
+                style.and_then(|tap| tap.guides.as_ref()).map_or(unused, |guides| &guides.pieces[index].values);
+            let (target, emphasis) =
+                content.map_or((unused, unused), |tap| (&tap.pieces[index].buffer, &tap.pieces[index].emphasis));
+            let buffers = [&features.buffer, panel, means, target, guides, emphasis, &gradient.buffer];
+            (rows, make.bind(Family::Injection, &buffers))
+        });
         Some(Injection {
             shape,
             features_rows: features.rows as usize,
             gradient_rows: gradient.rows as usize,
-            bindings,
+            pieces: pieces.collect(),
         })
     }
 
@@ -64,25 +66,22 @@ impl Injection {
         taps: (Option<&StyleTap>, Option<&ContentTap>),
         rows: Range<usize>,
     ) -> Result<(), EngineError> {
-        let Some(content) = taps.1 else {
-            return self.inject_piece(pipelines, recorder, taps, &self.bindings[0], (rows, 0..self.shape.height));
-        };
-        for (piece, bindings) in content.pieces.iter().zip(&self.bindings) {
-            if let Some(rows) = piece.shared_with(&rows) {
-                self.inject_piece(pipelines, recorder, taps, bindings, (rows, piece.rows.clone()))?;
+        for (piece, bindings) in &self.pieces {
+            if let Some(rows) = shared(piece, &rows) {
+                self.inject_piece(pipelines, recorder, taps, bindings, (rows, piece.clone()))?;
             }
         }
         Ok(())
     }
 
-    /// Sets rows that a piece of the content target holds, which has rows of its own.
+    /// Sets rows that a piece holds, which has rows of its own.
     fn inject_piece(
         &self,
         pipelines: &Pipelines,
         recorder: &mut Recorder,
         (style, content): (Option<&StyleTap>, Option<&ContentTap>),
         bindings: &wgpu::BindGroup,
-        (rows, target_rows): (Range<usize>, Range<usize>),
+        (rows, piece): (Range<usize>, Range<usize>),
     ) -> Result<(), EngineError> {
         let TapShape { layer, width, .. } = self.shape;
         let (tiles, all_quads) = (self.shape.tiles(), self.shape.quads());
@@ -93,8 +92,8 @@ impl Injection {
             width,
             self.features_rows,
             self.gradient_rows,
-            target_rows.start,
-            target_rows.len(),
+            piece.start,
+            piece.len(),
             tiles,
             quads,
             all_quads,
@@ -103,13 +102,16 @@ impl Injection {
         ];
         let mut parameters = counts.map(|value| value as u32).to_vec();
         parameters.push(content.map_or(0.0, |tap| tap.twice_weight).to_bits());
+        parameters.push(self.shape.regions as u32);
+        let kernel =
+            Kernel::Injection { guided: self.shape.regions > 0, emphasis: content.is_some_and(|tap| tap.has_emphasis) };
         recorder.dispatch(&Work {
-            pipeline: &pipelines.get(Kernel::Injection, self.shape.storage),
+            pipeline: &pipelines.get(kernel, self.shape.storage),
             bindings,
             parameters: &parameters,
             workgroups: ((rows.len() * width).div_ceil(TILE_POSITIONS) * tiles) as u32,
             label: Some(Label { step: Step::Inject, layer, positions: (rows.len() * width) as f64 }),
-            flop: (2 * TILE_POSITIONS * TILE_CHANNELS * (4 * quads).max(16)) as f64,
+            flop: (2 * TILE_POSITIONS * TILE_CHANNELS * (4 * quads * self.shape.moments()).max(16)) as f64,
         })
     }
 }

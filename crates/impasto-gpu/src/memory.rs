@@ -5,8 +5,10 @@ use impasto_vgg::plan::{Operation, TILE_ROWS};
 use impasto_vgg::{Plan, SessionRequest, Strategy};
 
 use crate::maps;
+use crate::matching;
 use crate::recorder::Recorder;
-use crate::shape::{self, TapShape};
+use crate::shape::{FLOAT_BYTES, TapShape, batch};
+use crate::upload;
 use crate::weights;
 
 /// More rows than any picture has.
@@ -49,9 +51,13 @@ impl Footprint {
         let picture = maps::picture_bytes(request, maps::picture_rows(request, plan));
         let pixels = pixel_bytes(request, plan);
         let totals = total_bytes(request);
-        let partials = shape::partial_bytes(request, plan);
-        let panels: u64 = style().map(|shape| shape.panel_bytes()).sum();
+        let partials = partial_bytes(request, plan);
+        let panels: u64 = style().map(|shape| shape.gradient_bytes()).sum();
         let targets: u64 = content().map(|shape| shape.target_bytes()).sum();
+        let matched = || request.matched_taps.iter().map(|tap| (TapShape::new(request, tap.layer), tap));
+        // What is brought once, and what is on its way there.
+        let given = guide_bytes(request) + matched().map(|(shape, tap)| matching::bytes(&shape, tap)).sum::<u64>();
+        let given = given + given.min(upload::WRITTEN as u64);
         let bytes = weights::bytes(request.deepest_tap())
             + maps.iter().sum::<u64>()
             // What goes to the device stands once more where the host writes it.
@@ -62,12 +68,25 @@ impl Footprint {
             + partials
             + 2 * panels
             + targets
+            + given
             + Recorder::BYTES;
-        // The rest of a content target can be cut off.
-        let pieces = content().map(|shape| shape.target_row_bytes() * TILE_ROWS.min(shape.height) as u64);
-        let largest_binding = maps.iter().copied().chain(pieces).chain([picture, pixels, partials]).max();
+        // The rest of what stands in pieces can be cut off.
+        let pieces = style().chain(content()).chain(matched().map(|(shape, _)| shape));
+        let pieces = pieces.map(|shape| shape.piece_row_bytes() * TILE_ROWS.min(shape.height) as u64);
+        let panels = style().map(|shape| shape.panel_bytes());
+        let banks = matched().map(|(shape, tap)| matching::largest_binding(&shape, tap));
+        let parts = maps.iter().copied().chain(pieces).chain(panels).chain(banks);
+        let largest_binding = parts.chain([picture, pixels, partials]).max();
         Footprint { bytes, largest_binding: largest_binding.unwrap_or(0) }
     }
+}
+
+/// Bytes of what guides the taps: all regions' guides, and the emphasis.
+fn guide_bytes(request: &SessionRequest) -> u64 {
+    let style = request.style_taps.iter().map(|&layer| TapShape::new(request, layer).guide_bytes());
+    let content = request.content_taps.iter().filter(|_| request.guides.emphasis);
+    let content = content.map(|&layer| TapShape::new(request, layer).emphasis_bytes());
+    style.chain(content).sum()
 }
 
 /// Bytes of the largest band of the pixels' gradient.
@@ -84,10 +103,32 @@ pub fn pixel_bytes(request: &SessionRequest, plan: &Plan) -> u64 {
 pub fn total_bytes(request: &SessionRequest) -> u64 {
     let style = request.style_taps.iter().map(|&layer| TapShape::new(request, layer).moment_total_bytes());
     let content = request.content_taps.iter().map(|&layer| TapShape::new(request, layer).distance_total_bytes());
-    style.chain(content).sum()
+    style.chain(content).sum::<u64>() + 2 * FLOAT_BYTES * request.matched_taps.len() as u64
 }
 
 /// Bytes that come back to the host at a time.
 pub fn readable_bytes(request: &SessionRequest, plan: &Plan) -> u64 {
-    total_bytes(request).max(pixel_bytes(request, plan))
+    let matched = request.matched_taps.iter();
+    let matched = matched.map(|tap| matching::readable_bytes(&TapShape::new(request, tap.layer)));
+    total_bytes(request).max(pixel_bytes(request, plan)).max(matched.max().unwrap_or(0))
+}
+
+/// Bytes of the partial sums of a plan's largest batch.
+pub fn partial_bytes(request: &SessionRequest, plan: &Plan) -> u64 {
+    let bytes = plan.forward.iter().filter_map(|operation| {
+        let Operation::Observe { layer, rows } = operation else { return None };
+        let shape = TapShape::new(request, *layer);
+        let of = |elements: usize| {
+            let chunk = elements as u64 * FLOAT_BYTES;
+            batch(shape.chunks(rows), chunk) as u64 * chunk
+        };
+        let style = if request.style_taps.contains(layer) { of(shape.moment_elements()) } else { 0 };
+        // Of a map that is kept whole, all positions are matched together.
+        let is_whole = plan.slots[layer.index()].features == shape.height;
+        let rows = if is_whole { 0..shape.height } else { rows.clone() };
+        let matched = request.matched_taps.iter().find(|tap| tap.layer == *layer);
+        let matched = matched.map_or(0, |tap| matching::partial_bytes(&shape, tap, &rows));
+        Some(style.max(of(shape.tiles())).max(matched))
+    });
+    bytes.max().unwrap_or(0)
 }

@@ -23,7 +23,7 @@ pub struct Sums {
 }
 
 /// A kernel that makes partial sums of chunks: moments.wgsl or distance.wgsl.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ChunkKernel<'a> {
     /// Which of them.
     pub kernel: Kernel,
@@ -33,14 +33,18 @@ pub struct ChunkKernel<'a> {
     pub shape: TapShape,
     /// Rows of the features' ring.
     pub features_rows: u32,
-    /// Its last parameters: those that the other has not.
-    pub parameters: [usize; 2],
+    /// The row that chunks are counted from.
+    pub row_begin: usize,
+    /// Which chunks, or places in a list of chunks.
+    pub chunks: Range<usize>,
+    /// Its last parameters: those that others have not.
+    pub parameters: &'a [usize],
     /// Workgroups of a chunk.
     pub workgroups: usize,
     /// Floating-point operations of one.
     pub flop: f64,
-    /// Whether its positions count in the profile: of a layer with both taps, those of one do.
-    pub counts: bool,
+    /// Positions that count in the profile: those of a layer count once, whatever its taps and regions.
+    pub positions: f64,
 }
 
 impl Sums {
@@ -51,7 +55,7 @@ impl Sums {
         Sums { totals, accumulate, elements }
     }
 
-    /// Takes rows of a tap's map in, a batch of chunks at a time.
+    /// Takes chunks of a tap's map in, a batch at a time.
     ///
     /// # Errors
     /// A device that was lost or refused the work.
@@ -60,18 +64,21 @@ impl Sums {
         pipelines: &Pipelines,
         recorder: &mut Recorder,
         kernel: &ChunkKernel<'_>,
-        rows: Range<usize>,
     ) -> Result<(), EngineError> {
         let TapShape { layer, height, width, .. } = kernel.shape;
-        let (chunks, chunks_across) = (kernel.shape.chunks(&rows), kernel.shape.chunks_across());
+        let (chunks, chunks_across) = (kernel.chunks.len(), kernel.shape.chunks_across());
+        if chunks == 0 {
+            return Ok(());
+        }
         let pipeline = pipelines.get(kernel.kernel, kernel.shape.storage);
         let most = batch(chunks, self.elements as u64 * FLOAT_BYTES);
-        for first in (0..chunks).step_by(most) {
-            let count = most.min(chunks - first);
+        for first in kernel.chunks.clone().step_by(most) {
+            let count = most.min(kernel.chunks.end - first);
             let map = [height, width, kernel.features_rows as usize, kernel.shape.tiles()];
-            let parameters = [rows.start, first, chunks_across].into_iter().chain(map).chain(kernel.parameters);
+            let parameters = [kernel.row_begin, first, chunks_across].into_iter().chain(map);
+            let parameters = parameters.chain(kernel.parameters.iter().copied());
             let parameters: Vec<u32> = parameters.map(|value| value as u32).collect();
-            let positions = if kernel.counts { (rows.len() * width * count) as f64 / chunks as f64 } else { 0.0 };
+            let positions = kernel.positions * count as f64 / chunks as f64;
             recorder.dispatch(&Work {
                 pipeline: &pipeline,
                 bindings: kernel.bindings,

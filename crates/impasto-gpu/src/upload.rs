@@ -18,6 +18,9 @@ const COPIED: usize = 1 << 16;
 /// Bytes of halves that a thread copies at a time.
 const COPIED_HALVES: usize = 1 << 14;
 
+/// Bytes that are on their way at a time to a buffer that lasts.
+pub const WRITTEN: usize = 16 << 20;
+
 /// A buffer that the host fills and the device copies from.
 #[derive(Debug)]
 pub struct Upload {
@@ -83,6 +86,26 @@ impl Upload {
             is_free.store(true, Ordering::Release);
         });
     }
+}
+
+/// Brings values to a buffer that lasts, from a multiple of 4 bytes on, and waits until they are there: what is on its way
+/// stands on the device once more, [`WRITTEN`] bytes at most.
+///
+/// # Errors
+/// A device that was lost or has no memory for it.
+pub fn write<T: bytemuck::NoUninit>(
+    device: &Device,
+    buffer: &wgpu::Buffer,
+    offset: u64,
+    values: &[T],
+) -> Result<(), EngineError> {
+    let bytes: &[u8] = bytemuck::cast_slice(values);
+    for (index, part) in bytes.chunks(WRITTEN).enumerate() {
+        device.queue().write_buffer(buffer, offset + (index * WRITTEN) as u64, part);
+        device.queue().submit([]);
+        device.wait()?;
+    }
+    Ok(())
 }
 
 /// Copies slices one behind the other, many threads at a time.

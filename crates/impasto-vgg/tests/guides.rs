@@ -2,20 +2,16 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
-use impasto_vgg::guides::{guide_sum, moments_of_region};
 use impasto_vgg::{
-    Engine, EngineError, FallbackEngine, Guides, Layer, MomentGradients, Moments, Observation, ObservationGradients,
-    ReferenceEngine, SessionRequest, Weights,
+    Engine, EngineError, FallbackEngine, Guides, Layer, Observation, ObservationGradients, ReferenceEngine,
+    SessionRequest, Weights,
 };
 use support::conformance::{KINDS, guided_pictures, named, request};
-use support::errors::request as golden_request;
 use support::golden::Golden;
+use support::golden_regions::{errors, files};
 use support::guides::{self, Guideless, Kind, Maps};
 use support::random::Random;
 use support::subjects::{cpu_engines, subjects, subjects_and_reference};
-use support::{paper, relative_l2, relative_max, widen};
 
 #[test]
 fn masks_of_every_kind() {
@@ -104,87 +100,16 @@ fn linear_loss(observed: &Observation, gradients: &ObservationGradients) -> f64 
     moments.sum::<f64>() + distances.map(|(seen, by)| seen.sum_of_squares * by).sum::<f64>()
 }
 
-/// Golden files of regions beside the repository; none, and a word about it, where there are none.
-fn golden_files() -> Vec<PathBuf> {
-    let named = std::env::var_os("IMPASTO_GOLDEN").map(PathBuf::from);
-    let beside = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"));
-    let Ok(entries) = std::fs::read_dir(beside.join("losses")) else {
-        println!("skipped: there is no {}", beside.join("losses").display());
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
-/// The worst errors on a golden file: guides, moments, losses, gradient (l2).
-fn golden_errors(engine: &dyn Engine, golden: &Golden) -> [f64; 4] {
-    let values = |name: &str| -> Vec<f32> { golden.tensors[name].values.iter().map(|&value| value as f32).collect() };
-    let guides = Guides { regions: golden.tensors["content_masks"].shape[0], emphasis: false };
-    let layers = paper::style_layers();
-    let guided = SessionRequest { guides, ..golden_request(golden, layers.clone(), Vec::new()) };
-    let mut session = engine.session(&guided).unwrap();
-    session.set_masks(&values("style_masks")).unwrap();
-    let style = session.forward(&golden.picture("style_rgb")).unwrap().moments;
-    let masks = values("content_masks");
-    session.set_masks(&masks).unwrap();
-    let seen = session.forward(&golden.picture("input_rgb")).unwrap().moments;
-
-    let mut errors = [0.0; 4];
-    for (layer, pooled) in layers.iter().zip(guided.pool_masks(&masks).unwrap()) {
-        let expected = &golden.tensors[&format!("guides_{layer}")].values;
-        errors[0] = relative_max(&widen(&pooled.values), expected).max(errors[0]);
-    }
-    for region in 0..guides.regions {
-        for moments in moments_of_region(&seen, guides, region) {
-            for (name, ours) in [("mean", &moments.mean), ("second", &moments.second)] {
-                if let Some(expected) = golden.tensors.get(&format!("{name}_{}_{region}", moments.layer)) {
-                    errors[1] = relative_max(ours, &expected.values).max(errors[1]);
-                }
-            }
-        }
-    }
-    let positions = guided.height * guided.width;
-    let shares: Vec<f64> = masks.chunks(positions).map(|mask| guide_sum(mask) / positions as f64).collect();
-    let (mut total, mut losses, mut by_moments) = (0.0, vec![Vec::new(); guides.regions], Vec::new());
-    for (place, (ours, target)) in seen.iter().zip(&style).enumerate() {
-        let region = place % guides.regions;
-        let weight = shares[region] / layers.len() as f64;
-        let (loss, gradient) = region_loss(ours, target, weight);
-        total += weight * loss;
-        losses[region].push(loss);
-        by_moments.push(gradient);
-    }
-    let ours = std::iter::once(total).chain(losses.concat());
-    for (ours, expected) in ours.zip(&golden.tensors["losses_regions"].values) {
-        errors[2] = ((ours - expected) / expected).abs().max(errors[2]);
-    }
-    let gradients = ObservationGradients { moments: by_moments, distances: Vec::new(), matched: Vec::new() };
-    let mut pixels = vec![f32::NAN; guided.picture_len()];
-    session.backward(&gradients, &mut pixels).unwrap();
-    errors[3] = relative_l2(&widen(&pixels), &golden.tensors["grad_regions"].values);
-    errors
-}
-
-/// E_l of one region, and its derivative times `weight`.
-fn region_loss(ours: &Moments, target: &Moments, weight: f64) -> (f64, MomentGradients) {
-    let channels = ours.mean.len() as f64;
-    let difference: Vec<f64> = ours.second.iter().zip(&target.second).map(|(ours, target)| ours - target).collect();
-    let loss = difference.iter().map(|value| value * value).sum::<f64>() / (4.0 * channels * channels);
-    let second = difference.iter().map(|value| weight * value / (2.0 * channels * channels)).collect();
-    (loss, MomentGradients { mean: Vec::new(), second })
-}
-
 #[test]
 fn the_golden_files_bounds_are_kept() {
-    for path in golden_files() {
+    for path in files() {
         let golden = Golden::read(&path);
-        let [guides, moments, losses, gradient] = golden_errors(&ReferenceEngine::new(Weights::embedded()), &golden);
+        let [guides, moments, losses, gradient] = errors(&ReferenceEngine::new(Weights::embedded()), &golden);
         // Guides, moments and gradients are stored as f32, losses as f64.
         assert!(guides <= 1e-7 && moments <= 1e-7, "{guides:e} {moments:e}");
         assert!(losses <= 1e-12 && gradient <= 1e-6, "{losses:e} {gradient:e}");
         for subject in subjects() {
-            let [_, moments, losses, gradient] = golden_errors(&*subject.engine(2), &golden);
+            let [_, moments, losses, gradient] = errors(&*subject.engine(2), &golden);
             println!("{} {}: {moments:.1e} {losses:.1e} {gradient:.1e}", golden.name, subject.name);
             assert!(moments <= 2e-5, "{} {}: {moments:e}", golden.name, subject.name);
             assert!(losses <= 1e-5, "{} {}: {losses:e}", golden.name, subject.name);

@@ -6,14 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use impasto_vgg::cpu::memory::{self, Free};
-use impasto_vgg::{
-    Engine, EngineDescription, EngineError, Guides, History, Plan, Session, SessionRequest, Strategy, Weights,
-};
+use impasto_vgg::{Engine, EngineDescription, EngineError, History, Plan, Session, SessionRequest, Strategy, Weights};
 
 use crate::device::{Device, DeviceFault};
 use crate::faults::SimulatedFaults;
 use crate::history::{GpuHistory, HistoryShape};
 use crate::memory::{Footprint, candidates};
+use crate::shape::TapShape;
 use crate::shared::Shared;
 use crate::walk::Walk;
 
@@ -74,12 +73,7 @@ impl GpuEngine {
     /// The plans that fit what may be taken, the fastest first, each of which takes less than the one before.
     pub(crate) fn plans(&self, request: &SessionRequest) -> Result<VecDeque<Plan>, EngineError> {
         request.check()?;
-        if !request.matched_taps.is_empty() {
-            return Err(EngineError::NoMatching { engine: self.shared.device.name() });
-        }
-        if request.guides != Guides::default() {
-            return Err(EngineError::NoGuides { engine: self.shared.device.name() });
-        }
+        self.check_regions(request)?;
         let strategies = self.strategy.map_or_else(|| candidates().collect(), |strategy| vec![strategy]);
         let plans = strategies.into_iter().map(|strategy| Plan::new(request, strategy));
         let fitting = self.within_bindings(request, plans)?;
@@ -89,6 +83,22 @@ impl GpuEngine {
         free.map_or(Ok(()), |free| free.check(request.width, request.height, least))?;
         let limit = request.memory_limit_bytes.or(free.map(Free::usable_bytes)).unwrap_or(u64::MAX);
         Ok(fitting.into_iter().filter(|(bytes, _)| *bytes <= limit).map(|(_, plan)| plan).collect())
+    }
+
+    /// Checks that a shader sees the derivatives of all regions at once.
+    fn check_regions(&self, request: &SessionRequest) -> Result<(), EngineError> {
+        let binding = self.shared.device.binding_limit_bytes();
+        let shapes = request.style_taps.iter().map(|&layer| TapShape::new(request, layer));
+        match shapes.filter(|shape| shape.panel_bytes() > binding).next_back() {
+            Some(shape) if shape.regions > 1 => Err(EngineError::Device(format!(
+                "{} shows a shader at most {} MiB at once, too little for {} regions at {}; give fewer regions, or paint with --device cpu",
+                self.shared.device.name(),
+                binding >> 20,
+                shape.regions,
+                shape.layer
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Those of these plans of which a shader sees enough at once, with their bytes, less those that take no less than one
@@ -179,7 +189,7 @@ impl Engine for GpuEngine {
             gains_from_bf16: false,
             has_f16: true,
             has_own_memory: self.has_own_memory(),
-            has_guides: false,
+            has_guides: true,
         }
     }
 

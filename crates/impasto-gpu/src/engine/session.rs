@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use impasto_vgg::layers::LAYER_COUNT;
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{
-    EngineError, FeatureMap, Layer, Observation, ObservationGradients, Plan, Precision, Session, SessionRequest,
-    Strategy,
+    Bank, EngineError, FeatureMap, Guides, Layer, MatchedTap, Matches, Observation, ObservationGradients, Plan,
+    Precision, Session, SessionRequest, Strategy, TapGuides,
 };
 
 use super::GpuEngine;
@@ -24,6 +24,28 @@ fn forward_only(request: &SessionRequest) -> impl Iterator<Item = Plan> {
         .map(|rows| Plan::new(request, Strategy { computed_again: LAYER_COUNT, band_rows: rows, chunk_tiles: rows }))
 }
 
+/// What a session was given, each once it is set, for the walk that takes over.
+#[derive(Debug, Default)]
+struct Given {
+    /// The content image.
+    content: Option<Vec<f32>>,
+    banks: Option<Vec<Bank>>,
+    matches: Option<Vec<Matches>>,
+    /// What guides the style taps.
+    guides: Option<Vec<TapGuides>>,
+    emphasis: Option<Vec<f32>>,
+}
+
+impl Given {
+    fn give_to(&self, walk: &mut Walk) -> Result<(), EngineError> {
+        self.guides.iter().try_for_each(|guides| walk.set_guides(guides))?;
+        self.emphasis.iter().try_for_each(|emphasis| walk.set_emphasis(emphasis))?;
+        self.banks.iter().try_for_each(|banks| walk.set_banks(banks))?;
+        self.matches.iter().try_for_each(|matches| walk.set_matches(matches))?;
+        self.content.iter().try_for_each(|content| walk.set_content(content))
+    }
+}
+
 /// A VGG-19 set up for pictures of one size on a GPU.
 ///
 /// Where the device runs out of memory in the middle of an evaluation (others use it too), the session goes on with the
@@ -38,8 +60,7 @@ pub struct GpuSession {
     walk: Option<Walk>,
     /// Plans that take less, in their order.
     spare: VecDeque<Plan>,
-    /// The content image, once it is set.
-    content: Option<Vec<f32>>,
+    given: Given,
     /// The last picture that `forward` saw.
     image: Vec<f32>,
     has_observed: bool,
@@ -60,7 +81,7 @@ impl GpuSession {
             precision: request.precision,
             walk: Some(walk),
             spare: plans,
-            content: None,
+            given: Given::default(),
             image: Vec::new(),
             has_observed: false,
             takes_time: false,
@@ -97,8 +118,7 @@ impl GpuSession {
             if self.takes_time {
                 walk.take_time();
             }
-            let caught_up = self.content.as_ref().map_or(Ok(()), |content| walk.set_content(content));
-            let caught_up = match caught_up {
+            let caught_up = match self.given.give_to(&mut walk) {
                 Ok(()) if self.has_observed => walk.forward(&self.image).and_then(|()| walk.observation()).map(|_| ()),
                 result => result,
             };
@@ -122,10 +142,28 @@ impl GpuSession {
         if self.takes_time {
             walk.take_time();
         }
-        match self.content.take() {
-            None => Ok(()),
-            Some(content) => self.set_content(&content),
+        let given = std::mem::take(&mut self.given);
+        let result = self.work(|walk, _| given.give_to(walk));
+        self.given = given;
+        result
+    }
+
+    /// Checks that what `forward` needs has been given.
+    fn check_order(&self) -> Result<(), EngineError> {
+        let SessionRequest { content_taps, matched_taps, guides, .. } = &self.request;
+        if self.given.content.is_none() && !content_taps.is_empty() {
+            return Err(EngineError::NO_CONTENT);
         }
+        if self.given.matches.is_none() && !matched_taps.is_empty() {
+            return Err(EngineError::NO_MATCHES);
+        }
+        if self.given.guides.is_none() && guides.regions > 0 {
+            return Err(EngineError::NO_MASKS);
+        }
+        if self.given.emphasis.is_none() && guides.emphasis {
+            return Err(EngineError::NO_EMPHASIS);
+        }
+        Ok(())
     }
 
     /// Whether the maps are stored as the request has it.
@@ -146,20 +184,82 @@ impl Session for GpuSession {
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
         self.request.check_picture(image)?;
         self.has_observed = false;
-        self.content = None;
+        self.given.content = None;
         if !self.is_stored_as_asked() {
             self.change_storage()?;
         }
         self.work(|walk, _| walk.set_content(image))?;
-        self.content = Some(image.to_vec());
+        self.given.content = Some(image.to_vec());
+        Ok(())
+    }
+
+    fn sample(&mut self, image: &[f32]) -> Result<Vec<Bank>, EngineError> {
+        self.request.check_picture(image)?;
+        self.has_observed = false;
+        if !self.is_stored_as_asked() {
+            self.change_storage()?;
+        }
+        self.work(|walk, _| walk.sample(image))
+    }
+
+    fn set_banks(&mut self, banks: &[Bank]) -> Result<(), EngineError> {
+        MatchedTap::check_banks(&self.request.matched_taps, banks)?;
+        self.has_observed = false;
+        (self.given.banks, self.given.matches) = (None, None);
+        self.work(|walk, _| walk.set_banks(banks))?;
+        self.given.banks = Some(banks.to_vec());
+        Ok(())
+    }
+
+    fn find_matches(&mut self, image: &[f32]) -> Result<Vec<Matches>, EngineError> {
+        self.request.check_picture(image)?;
+        if self.given.banks.is_none() {
+            return Err(EngineError::NO_BANKS);
+        }
+        self.has_observed = false;
+        self.given.matches = None;
+        if !self.is_stored_as_asked() {
+            self.change_storage()?;
+        }
+        let matches = self.work(|walk, _| walk.find_matches(image))?;
+        self.given.matches = Some(matches.clone());
+        Ok(matches)
+    }
+
+    fn set_matches(&mut self, matches: &[Matches]) -> Result<(), EngineError> {
+        let SessionRequest { height, width, .. } = self.request;
+        MatchedTap::check_matches(&self.request.matched_taps, matches, height, width)?;
+        if self.given.banks.is_none() {
+            return Err(EngineError::NO_BANKS);
+        }
+        self.has_observed = false;
+        self.given.matches = None;
+        self.work(|walk, _| walk.set_matches(matches))?;
+        self.given.matches = Some(matches.to_vec());
+        Ok(())
+    }
+
+    fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {
+        self.request.check_guides(&guides)?;
+        self.has_observed = false;
+        self.given.guides = None;
+        self.work(|walk, _| walk.set_guides(&guides))?;
+        self.given.guides = Some(guides);
+        Ok(())
+    }
+
+    fn set_emphasis(&mut self, map: &[f32]) -> Result<(), EngineError> {
+        self.request.check_emphasis(map)?;
+        self.has_observed = false;
+        self.given.emphasis = None;
+        self.work(|walk, _| walk.set_emphasis(map))?;
+        self.given.emphasis = Some(map.to_vec());
         Ok(())
     }
 
     fn forward(&mut self, image: &[f32]) -> Result<Observation, EngineError> {
         self.request.check_picture(image)?;
-        if self.content.is_none() && !self.request.content_taps.is_empty() {
-            return Err(EngineError::NO_CONTENT);
-        }
+        self.check_order()?;
         self.has_observed = false;
         if !self.is_stored_as_asked() {
             self.change_storage()?;
@@ -199,7 +299,14 @@ impl Session for GpuSession {
         self.request.check_picture(image)?;
         self.has_observed = false;
         let (style_taps, content_taps) = (Vec::new(), vec![layer]);
-        let request = SessionRequest { style_taps, content_taps, way_back: false, ..self.request.clone() };
+        let request = SessionRequest {
+            style_taps,
+            content_taps,
+            matched_taps: Vec::new(),
+            guides: Guides::default(),
+            way_back: false,
+            ..self.request.clone()
+        };
         let plans = self.engine.within_bindings(&request, forward_only(&request))?;
         let mut plans = plans.into_iter().map(|(_, plan)| plan).collect();
         let (height, width) = layer.map_size(request.height, request.width);

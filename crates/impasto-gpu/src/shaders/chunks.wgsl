@@ -1,8 +1,7 @@
 // What is summed at a time; moments.wgsl and distance.wgsl go before it.
 //
 // A chunk is at most 4 rows by 64 columns of positions. It is fixed by the positions it holds, and is summed in one order:
-// sums do not depend on how the map comes in. Chunks of an operation are counted from row_begin, along the rows first; a
-// batch begins at first_chunk.
+// sums do not depend on how the map comes in. Chunks of an operation are counted from row_begin, along the rows first.
 
 struct Chunk {
     top: u32,
@@ -11,9 +10,7 @@ struct Chunk {
     right: u32,
 }
 
-// The chunk in this place of the batch.
-fn chunk_at(place: u32) -> Chunk {
-    let number = dispatch.first_chunk + place;
+fn chunk_of(number: u32) -> Chunk {
     let top = dispatch.row_begin + (number / dispatch.chunks_across) * 4u;
     let left = (number % dispatch.chunks_across) * 64u;
     return Chunk(top, min(top + 4u, dispatch.height), left, min(left + 64u, dispatch.width));

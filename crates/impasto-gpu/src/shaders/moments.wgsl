@@ -3,7 +3,13 @@
 //
 // features is laid out as in maps.wgsl, also after this file, as a storage file is. partials is
 // [chunk of this batch][stride] f32: for each pair (a, b) of tiles of 64 channels, b from a on, the products
-// [64 of a][64 of b], and behind them a value a channel. A thread makes 8 channels of a by 4 of b.
+// [64 of a][64 of b], and behind them a value a channel. A thread makes 8 channels of a by 4 of b. A batch begins at
+// first_chunk.
+//
+// With regions (GUIDED), those of one region: guides is [region][guide_rows][width] f32, the map's rows from guide_begin on,
+// of which this region's begin at guide_plane; seen has the numbers of the chunks that it sees anything of, one after
+// another, from which a batch takes some from first_chunk on. The channels of b are multiplied by the guide as they are
+// brought: of a product t a b, so that a guide of 1 changes nothing. What it does not see is not read.
 
 struct Dispatch {
     first: u32,
@@ -19,11 +25,18 @@ struct Dispatch {
     tiles: u32,
     pairs: u32,
     stride: u32,
+    // In rows.
+    guide_plane: u32,
+    guide_begin: u32,
 }
+
+override GUIDED: bool = false;
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> features: array<Feature>;
-@group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> guides: array<f32>;
+@group(0) @binding(3) var<storage, read> seen: array<u32>;
+@group(0) @binding(4) var<storage, read_write> partials: array<vec4<f32>>;
 
 // Positions that stand in workgroup memory at a time, and the distance of two of them there, in quads: odd, so that
 // neighbouring positions of a quad are written to other banks.
@@ -61,9 +74,9 @@ fn add(lower: vec4<f32>, upper: vec4<f32>, other: vec4<f32>) {
     }
 }
 
-// The quad at a place of the first quad's plane; 0 beyond the row's end.
-fn load(quad: u32, place: u32, is_inside: bool) -> vec4<f32> {
-    if (!is_inside) {
+// The quad at a place of the first quad's plane; 0 where there is none.
+fn load(quad: u32, place: u32, is_there: bool) -> vec4<f32> {
+    if (!is_there) {
         return vec4<f32>(0.0);
     }
     return feature(features[quad * dispatch.features_rows * dispatch.width + place]);
@@ -85,7 +98,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let b = a + pair;
 
-    let positions = chunk_at(chunk);
+    var number = dispatch.first_chunk + chunk;
+    if (GUIDED) {
+        number = seen[number];
+    }
+    let positions = chunk_of(number);
     let group_a = local / 16u;
     let other = local % 16u;
     let lower = group_a * 2u;
@@ -97,13 +114,26 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let second = first + 8u;
     for (var y = positions.top; y < positions.bottom; y += 1u) {
         let row = place_of(0u, dispatch.features_rows, y, 0u);
+        let guide_row = (dispatch.guide_plane + y - dispatch.guide_begin) * dispatch.width;
         for (var x = positions.left; x < positions.right; x += AT_ONCE) {
-            let is_inside = x + position < dispatch.width;
+            // Beyond the row's end there is nothing.
+            var is_there = x + position < dispatch.width;
+            var guide = 1.0;
+            if (GUIDED && is_there) {
+                guide = guides[guide_row + x + position];
+                is_there = guide > 0.0;
+            }
             let place = row + x + position;
-            tile_a[position][first] = load(a * 16u + first, place, is_inside);
-            tile_a[position][second] = load(a * 16u + second, place, is_inside);
-            tile_b[position][first] = load(b * 16u + first, place, is_inside);
-            tile_b[position][second] = load(b * 16u + second, place, is_inside);
+            tile_a[position][first] = load(a * 16u + first, place, is_there);
+            tile_a[position][second] = load(a * 16u + second, place, is_there);
+            var first_of_b = load(b * 16u + first, place, is_there);
+            var second_of_b = load(b * 16u + second, place, is_there);
+            if (GUIDED) {
+                first_of_b *= guide;
+                second_of_b *= guide;
+            }
+            tile_b[position][first] = first_of_b;
+            tile_b[position][second] = second_of_b;
             workgroupBarrier();
             add(tile_a[0][lower], tile_a[0][upper], tile_b[0][other]);
             add(tile_a[1][lower], tile_a[1][upper], tile_b[1][other]);

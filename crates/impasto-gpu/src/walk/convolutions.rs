@@ -111,7 +111,7 @@ impl Walk {
             own: is_own,
             signed: !is_masked && (is_own || pooling == PoolingAfter::Average),
             pooling,
-            accumulate: layer_below.is_some_and(|below| self.is_tapped(below)),
+            accumulate: layer_below.is_some_and(|below| self.request.is_tapped(below)),
             masked: below.signs.is_some(),
         };
         let (input_quads, tiles) = (layer.channels() / 4, inputs_of(layer) / CONVOLUTION_CHANNELS);
@@ -132,10 +132,6 @@ impl Walk {
     /// How this walk's maps are stored.
     fn storage(&self) -> Storage {
         Storage::of(self.request.precision)
-    }
-
-    fn is_tapped(&self, layer: Layer) -> bool {
-        self.request.style_taps.contains(&layer) || self.request.content_taps.contains(&layer)
     }
 
     /// Brings rows of the picture to the device.

@@ -3,6 +3,7 @@
 use impasto_gpu::GpuEngine;
 use impasto_vgg::{EngineError, Observation, Session, SessionRequest, Strategy};
 
+use crate::support::guides::Maps;
 use crate::support::random::Random;
 
 /// What an evaluation answers, to the bit.
@@ -26,12 +27,20 @@ pub fn evaluate(engine: &GpuEngine, request: &SessionRequest) -> Result<(Answers
     Ok((answers, session.plan().expect("a session that answered has a plan").strategy))
 }
 
-/// As [`evaluate`], in any session. Another picture goes before, so that nothing may lean on buffers being fresh.
+/// As [`evaluate`], in any session, with masks and an emphasis where its request has guides. Another picture goes before, so
+/// that nothing may lean on buffers being fresh.
 pub fn evaluate_in(session: &mut dyn Session) -> Result<Answers, EngineError> {
     let request = session.request().clone();
     let mut random = Random(9);
     let [content, other, image] = [(); 3].map(|()| random.picture(request.height, request.width));
     session.set_content(&content)?;
+    let maps = Maps::mixed(&request, 3);
+    if !maps.masks.is_empty() {
+        session.set_masks(&maps.masks)?;
+    }
+    if !maps.emphasis.is_empty() {
+        session.set_emphasis(&maps.emphasis)?;
+    }
     let mut pixels = vec![f32::NAN; request.picture_len()];
     let seen = session.forward(&other)?;
     session.backward(&Random(4).gradients(&seen), &mut pixels)?;

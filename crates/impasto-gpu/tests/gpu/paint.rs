@@ -1,6 +1,7 @@
 //! A whole run through the GPU ends where it ends through the CPU.
 
-use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Size};
+use impasto::recipe::{OptimizerKind, PrecisionChoice, Recipe, Region, Size, parse_layers};
+use impasto::run::RegionImages;
 use impasto::{Control, GuideImages, Images, Outcome, Picture, paint};
 use impasto_gpu::{GpuEngine, SimulatedFaults};
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, FallbackEngine, Weights};
@@ -38,9 +39,13 @@ fn objective(engine: &dyn Engine, precision: PrecisionChoice) -> f64 {
 
 /// How a run ends.
 fn end_of(recipe: &Recipe, engine: &dyn Engine) -> Outcome {
+    end_with(recipe, engine, GuideImages::default())
+}
+
+/// As [`end_of`], with images that say where something counts.
+fn end_with(recipe: &Recipe, engine: &dyn Engine, guides: GuideImages<'_>) -> Outcome {
     let (content, style) = (waves(48, 36, 0.0), waves(30, 40, 2.0));
-    let images =
-        Images { content: &content, styles: std::slice::from_ref(&style), start: None, guides: GuideImages::default() };
+    let images = Images { content: &content, styles: std::slice::from_ref(&style), start: None, guides };
     paint(&recipe.resolve().unwrap(), engine, images, None, &mut |_| Control::Continue).unwrap()
 }
 
@@ -60,6 +65,49 @@ fn a_run_ends_near_the_cpus_objective() {
     assert!((ours - expected).abs() <= 1e-3 * expected, "{ours} and {expected}");
     assert!((half - expected).abs() <= 5e-3 * expected, "{half} and {expected}");
     assert_ne!(half, ours, "nothing was rounded");
+}
+
+/// Grey values by the column, 0..1.
+fn mask(value: impl Fn(usize) -> f32) -> Picture {
+    let plane: Vec<f32> = (0..48 * 36).map(|place| 255.0 * value(place % 48)).collect();
+    Picture::new(48, 36, plane.repeat(3)).unwrap()
+}
+
+/// Two regions with a slope between them, and an emphasis; then matched features: within a thousandth of the processor's.
+#[test]
+fn runs_with_regions_and_with_matches_end_near_the_cpus_objective() {
+    let Some(gpu) = engine() else { return };
+    let cpu = cpu();
+    let short = || Recipe { iterations: Some(8), ..recipe(PrecisionChoice::F32) };
+    let left = |x: usize| (1.5 - x as f32 / 24.0).clamp(0.0, 1.0);
+    let over = |mask| RegionImages { mask, painting_mask: None };
+    let regions = [over(mask(left)), over(mask(|x| 1.0 - left(x)))];
+    let emphasis = mask(|x| if x < 20 { 1.0 } else { 0.25 });
+    let guides = GuideImages { regions: &regions, emphasis: Some(&emphasis), alpha: None };
+    let region = |name: &str, weight| {
+        let (mask, painting) = (Some(format!("{name}.png")), Some(1));
+        Region { name: name.into(), mask, painting, weight: Some(weight), ..Region::default() }
+    };
+    let of_regions = Recipe {
+        regions: Some(vec![region("left", 1.0), region("right", 0.5)]),
+        emphasis: Some("emphasis.png".into()),
+        ..short()
+    };
+    let of_matches = Recipe {
+        match_weight: Some(3e3),
+        match_layers: Some(parse_layers("", "conv1_2,conv2_1").unwrap()),
+        match_every: Some(4),
+        ..short()
+    };
+    for (recipe, guides) in [(&of_regions, guides), (&of_matches, GuideImages::default())] {
+        let total = |engine: &dyn Engine| end_with(recipe, engine, guides).losses.unwrap().total;
+        let (ours, expected) = (total(gpu), total(&cpu));
+        println!("objective on the GPU {ours}, on the CPU {expected}");
+        assert!((ours - expected).abs() <= 1e-3 * expected, "{ours} and {expected}");
+        // Without them it would be another.
+        let plain = end_of(&short(), &cpu).losses.unwrap().total;
+        assert!((ours - plain).abs() > 1e-2 * plain, "{ours} and {plain}");
+    }
 }
 
 /// Few steps of L-BFGS, and fewer pairs than those.

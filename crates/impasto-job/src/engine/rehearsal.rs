@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use impasto_gpu::Device;
 use impasto_vgg::profile::LayerTime;
 use impasto_vgg::{
-    Engine, EngineDescription, EngineError, FeatureMap, History, Layer, Observation, ObservationGradients, Precision,
-    Session, SessionRequest, TapGuides,
+    Bank, Engine, EngineDescription, EngineError, FeatureMap, History, Layer, Matches, Observation,
+    ObservationGradients, Precision, Session, SessionRequest, TapGuides,
 };
 
 /// Whether `auto` takes software.
@@ -75,6 +75,22 @@ impl Session for LosingSession {
 
     fn set_content(&mut self, image: &[f32]) -> Result<(), EngineError> {
         self.inner.set_content(image)
+    }
+
+    fn sample(&mut self, image: &[f32]) -> Result<Vec<Bank>, EngineError> {
+        self.inner.sample(image)
+    }
+
+    fn set_banks(&mut self, banks: &[Bank]) -> Result<(), EngineError> {
+        self.inner.set_banks(banks)
+    }
+
+    fn find_matches(&mut self, image: &[f32]) -> Result<Vec<Matches>, EngineError> {
+        self.inner.find_matches(image)
+    }
+
+    fn set_matches(&mut self, matches: &[Matches]) -> Result<(), EngineError> {
+        self.inner.set_matches(matches)
     }
 
     fn set_guides(&mut self, guides: Vec<TapGuides>) -> Result<(), EngineError> {

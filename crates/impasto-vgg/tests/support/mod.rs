@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod errors;
 pub mod golden;
+pub mod golden_regions;
 pub mod guides;
 pub mod matching;
 pub mod paper;
