@@ -69,7 +69,7 @@ fn painted(
         content: &content,
         styles: &styles,
         start: None,
-        guides: GuideImages { regions, emphasis: None, alpha: None },
+        guides: GuideImages { regions, ..GuideImages::default() },
     };
     paint(recipe, engine, images, limit, &mut |_| Control::Continue)
 }
@@ -146,7 +146,7 @@ fn same_bytes_for_any_threads_and_bands_and_from_any_checkpoint() {
         let recipe = recipe.resolve().unwrap();
         let (content, styles) = (waves(80, 68, 0.0), [waves(40, 30, 2.0), waves(30, 44, 4.0)]);
         let (regions, emphasis) = (halves(), mask(20, 17, |x, _| x as f64 / 20.0));
-        let guides = GuideImages { regions: &regions, emphasis: Some(&emphasis), alpha: None };
+        let guides = GuideImages { regions: &regions, emphasis: Some(&emphasis), ..GuideImages::default() };
         let images = Images { content: &content, styles: &styles, start: None, guides };
         let run = |from: Option<Checkpoint>, threads, limit| {
             let mut kept = Vec::new();
@@ -188,7 +188,7 @@ fn the_rest_that_stays_is_the_photo_to_the_bit() {
         let photo = waves(WIDTH, HEIGHT, 0.0);
         let regions = [over(mask(WIDTH, HEIGHT, |x, _| f64::from(u8::from(x < 20))))];
         let styles = [waves(40, 30, 2.0)];
-        let guides = GuideImages { regions: &regions, emphasis: None, alpha: None };
+        let guides = GuideImages { regions: &regions, ..GuideImages::default() };
         let images = Images { content: &photo, styles: &styles, start: None, guides };
         let mut on_the_way = None;
         let outcome = paint(&recipe, &engine(2), images, None, &mut |event| {
@@ -240,7 +240,7 @@ fn colours_of_two_regions_do_not_mix() {
     let styles = [striped([230.0, 40.0, 30.0]), striped([30.0, 40.0, 230.0])];
     let regions =
         [true, false].map(|is_left| over(mask(width, height, |x, _| f64::from(u8::from((x < edge) == is_left)))));
-    let guides = GuideImages { regions: &regions, emphasis: None, alpha: None };
+    let guides = GuideImages { regions: &regions, ..GuideImages::default() };
     let images = Images { content: &photo, styles: &styles, start: None, guides };
     let painted = paint(&recipe, &engine(2), images, None, &mut |_| Control::Continue).unwrap().picture;
     let (mut foreign, mut all) = (0.0, 0.0);
@@ -276,7 +276,7 @@ fn a_painting_s_mask_takes_a_part_of_it() {
     let photo = grey_waves(64, 64);
     let right = mask(96, 96, |x, _| f64::from(u8::from(x >= 48)));
     let regions = [RegionImages { mask: mask(8, 8, |_, _| 1.0), painting_mask: Some(right) }];
-    let guides = GuideImages { regions: &regions, emphasis: None, alpha: None };
+    let guides = GuideImages { regions: &regions, ..GuideImages::default() };
     let images = Images { content: &photo, styles: &[painting], start: None, guides };
     let painted = paint(&recipe, &engine(2), images, None, &mut |_| Control::Continue).unwrap().picture;
     let mean = |channel| painted.plane(channel).iter().sum::<f32>() / 4096.0;
@@ -394,7 +394,7 @@ fn regions_may_have_all_that_there_is_of_a_photo() {
     let values = (0..WIDTH * HEIGHT).map(|place| if is_left(place) { 255.0 } else { 0.0 }).collect();
     let alpha = Alpha::new(WIDTH, HEIGHT, values).unwrap();
     let regions = [over(mask(WIDTH, HEIGHT, |x, _| f64::from(u8::from(x < 20))))];
-    let guides = GuideImages { regions: &regions, emphasis: None, alpha: Some(&alpha) };
+    let guides = GuideImages { regions: &regions, alpha: Some(&alpha), ..GuideImages::default() };
     let images = Images { content: &photo, styles: &[waves(40, 30, 2.0)], start: None, guides };
     let outcome = paint(&recipe, &engine(2), images, None, &mut |_| Control::Continue).unwrap();
     assert_eq!((outcome.evaluations, outcome.failure), (5, None));

@@ -134,7 +134,10 @@ fn perform(prepared: Prepared, show: &mut Show, forecast: Option<String>) -> Res
             JobEvent::ScaleStarted { scale, .. } => show.prepare(scale.width, scale.height),
             JobEvent::Iteration { progress, iteration } => show.progress(&progress, || iteration.picture()),
             JobEvent::Painted => show.clear(),
+            JobEvent::Applied { before_evaluation, set } => show.change(before_evaluation, set),
             JobEvent::Started { goes_on: true } | JobEvent::Rejected { .. } => {}
+            // Nobody has a handle of this job.
+            JobEvent::Refused { .. } | JobEvent::Paused { .. } | JobEvent::WentOn | JobEvent::Kept { .. } => {}
         }
         if interrupt::requested() { Control::Stop } else { Control::Continue }
     })

@@ -1,5 +1,6 @@
 //! The lines of a run with `--json`; docs/json.md has them all.
 
+use impasto::recipe::ChangedFields;
 use impasto_job::pace::Progress;
 use serde::Serialize;
 
@@ -15,6 +16,17 @@ pub struct IterationLine {
     seconds: f64,
     width: usize,
     height: usize,
+}
+
+/// The line of `--json` where the recipe changes by its timeline.
+#[derive(Serialize)]
+pub struct AppliedLine<'run> {
+    /// `applied`.
+    pub event: &'static str,
+    /// The first evaluation that it counts for.
+    pub before_evaluation: u32,
+    /// What is other from there on.
+    pub set: &'run ChangedFields,
 }
 
 /// The last line of `--json`.

@@ -13,10 +13,11 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use impasto::picture::Picture;
+use impasto::recipe::ChangedFields;
 use impasto_job::Failure;
 use impasto_job::pace::{Plan, Progress, Speed, duration};
 
-use json::IterationLine;
+use json::{AppliedLine, IterationLine};
 use words::describe;
 
 pub use bar::Bar;
@@ -73,6 +74,18 @@ impl Show {
     pub fn prepare(&self, width: usize, height: usize) {
         if let Show::Bar(bar) = self {
             bar.prepare(width, height);
+        }
+    }
+
+    /// Shows that the recipe changes, by its timeline.
+    pub fn change(&mut self, before_evaluation: u32, set: &ChangedFields) {
+        match self {
+            Show::Json(output) => output.json(&AppliedLine { event: "applied", before_evaluation, set }),
+            Show::Quiet => {}
+            Show::Bar(_) | Show::Lines { .. } => {
+                let set = serde_json::to_string(set).unwrap_or_default();
+                self.note(&format!("from evaluation {before_evaluation} on: {set}"));
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! What happens in a job, as a front end is told.
 
+use impasto::recipe::ChangedFields;
 use impasto::{Control, Iteration, Scale};
 
+use crate::failure::Failure;
 use crate::pace::Progress;
 
 /// What happens in a job.
@@ -30,6 +32,32 @@ pub enum JobEvent<'a> {
     },
     /// An evaluation was rejected, and the run went back to the last good picture.
     Rejected {
+        /// Evaluations done in the whole run.
+        evaluations: u32,
+    },
+    /// A change counts from here on: one of the recipe's timeline, or one that came by a [`Handle`](super::Handle).
+    Applied {
+        /// The evaluation that is made next.
+        before_evaluation: u32,
+        /// What is other.
+        set: &'a ChangedFields,
+    },
+    /// A change that was taken does not count, since it could not be written to the run's folder.
+    Refused {
+        /// What it would have set.
+        set: &'a ChangedFields,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// The job waits for [`Handle::go_on`](super::Handle::go_on) or [`Handle::step`](super::Handle::step).
+    Paused {
+        /// Evaluations done in the whole run.
+        evaluations: u32,
+    },
+    /// The wait is over.
+    WentOn,
+    /// The checkpoint that was asked for is on the disk.
+    Kept {
         /// Evaluations done in the whole run.
         evaluations: u32,
     },

@@ -5,14 +5,18 @@
 //!   the job        iteration --offer--> wanted? no: nothing is copied        yes: a copy of the picture, and a nudge
 //! ```
 //!
-//! A picture is copied only when somebody waits for it, so that a large one costs nothing otherwise.
+//! A picture is copied only when somebody waits for it, so that a large one costs nothing otherwise. A pause is a wait between two
+//! evaluations, in the job's own thread. Changes are in `change.rs`.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use impasto::{Iteration, Outcome, Picture};
+use impasto::{Iteration, Outcome, Picture, ResolvedRecipe};
 
-/// Stops a job and asks for its newest picture, from any thread. Clones are one.
+use super::change::{Change, Desk};
+use crate::failure::Failure;
+
+/// Steers a job from any thread: stops it, has it wait, changes what it paints, and asks for its newest picture. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -22,12 +26,19 @@ pub struct Handle {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Where changes wait, from when the job is prepared.
+    desk: OnceLock<Desk>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_stopping: bool,
     has_ended: bool,
+    is_paused: bool,
+    /// Evaluations that are made in spite of a pause.
+    steps: u32,
+    /// Whether a checkpoint was asked for.
+    wants_checkpoint: bool,
     /// How many wait for a picture.
     waiting: usize,
     newest: Option<NewestPicture>,
@@ -47,6 +58,60 @@ impl Handle {
     /// kept.
     pub fn stop(&self) {
         self.lock().is_stopping = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Has the job wait after the evaluation that is running, with a checkpoint where the run is kept
+    /// ([`JobEvent::Paused`](super::JobEvent::Paused)). A job that has not begun waits before its first evaluation.
+    pub fn pause(&self) {
+        self.lock().is_paused = true;
+    }
+
+    /// Ends a pause.
+    pub fn go_on(&self) {
+        let mut state = self.lock();
+        (state.is_paused, state.steps) = (false, 0);
+        self.shared.changed.notify_all();
+    }
+
+    /// Has the job make one evaluation and wait again; a job that does not wait makes the next, and waits then.
+    pub fn step(&self) {
+        let mut state = self.lock();
+        (state.is_paused, state.steps) = (true, state.steps.saturating_add(1));
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether the job waits, or will after the evaluation that is running.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let state = self.lock();
+        state.is_paused && !state.has_ended
+    }
+
+    /// Asks for a checkpoint after the evaluation that is running, where the run is kept
+    /// ([`JobEvent::Kept`](super::JobEvent::Kept)): a branch begins there.
+    pub fn keep(&self) {
+        self.lock().wants_checkpoint = true;
+    }
+
+    /// Changes what is painted from the next evaluation on, whose number over the whole run it gives. The change is checked here and
+    /// then; it counts once it is written to the run's folder, where the run is kept ([`JobEvent::Applied`](super::JobEvent::Applied)).
+    ///
+    /// # Errors
+    /// Every error of the change, as [`Recipe::resolve`](impasto::Recipe::resolve) and the reading of masks have them; a job that
+    /// has begun its last evaluation. The run goes on as it was then.
+    pub fn change(&self, change: &Change) -> Result<u32, Failure> {
+        self.shared
+            .desk
+            .get()
+            .ok_or_else(|| Failure::usage("the job is not prepared yet; change its recipe"))?
+            .take(change)
+    }
+
+    /// The recipe with every change that was taken; `None` before the job is prepared.
+    #[must_use]
+    pub fn recipe(&self) -> Option<ResolvedRecipe> {
+        self.shared.desk.get().map(Desk::recipe)
     }
 
     /// Whether [`Handle::stop`] was called.
@@ -84,8 +149,45 @@ impl Handle {
         }
     }
 
+    /// Where changes wait; the first that is set.
+    pub(super) fn desk(&self) -> Option<&Desk> {
+        self.shared.desk.get()
+    }
+
+    /// Takes changes from now on.
+    pub(super) fn set_desk(&self, desk: Desk) {
+        // There is one job for a handle.
+        let _ = self.shared.desk.set(desk);
+    }
+
+    /// Whether a checkpoint was asked for, which is then no longer so.
+    pub(super) fn takes_checkpoint(&self) -> bool {
+        std::mem::take(&mut self.lock().wants_checkpoint)
+    }
+
+    /// Whether the job has to wait before its next evaluation.
+    pub(super) fn has_to_wait(&self) -> bool {
+        let mut state = self.lock();
+        if state.is_paused && state.steps > 0 {
+            state.steps -= 1;
+            return false;
+        }
+        state.is_paused && !state.is_stopping
+    }
+
+    /// Waits for the end of the pause, for a step, or for a stop.
+    pub(super) fn wait(&self) {
+        let is_waiting = |state: &mut State| state.is_paused && state.steps == 0 && !state.is_stopping;
+        let waited = self.shared.changed.wait_while(self.lock(), is_waiting);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        state.steps = state.steps.saturating_sub(1);
+    }
+
     /// The job has ended; with a picture, unless it failed.
     pub(super) fn end(&self, outcome: Option<&Outcome>) {
+        if let Some(desk) = self.shared.desk.get() {
+            desk.close();
+        }
         let mut state = self.lock();
         state.has_ended = true;
         if let Some(outcome) = outcome.filter(|_| state.waiting > 0) {

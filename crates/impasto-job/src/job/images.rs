@@ -12,10 +12,11 @@ use impasto::picture::alpha::Alpha;
 use impasto::picture::labels::masks_of_labels;
 use impasto::read::{ReadLimits, ReadPicture, decode_picture};
 use impasto::recipe::Region;
-use impasto::run::{GuideImages, RegionImages};
+use impasto::run::{ChangedGuides, GuideImages, RegionImages};
 use impasto::run_folder::{INPUTS, Input, Inputs};
 
 use super::Job;
+use super::changed_masks::{MaskReader, Naming};
 use crate::engine::weights_file;
 use crate::failure::Failure;
 use crate::order::{MaskFiles, file_name};
@@ -44,6 +45,8 @@ pub struct ReadImages {
     pub regions: Vec<RegionImages>,
     /// The map of where the drawing is kept.
     pub emphasis: Option<Picture>,
+    /// The masks that come with each change of the timeline.
+    pub changed: Vec<ChangedGuides>,
     /// What `run.json` says of them.
     pub inputs: Option<Inputs>,
     /// Where a copy goes in the run's folder, and its bytes.
@@ -53,15 +56,17 @@ pub struct ReadImages {
 impl ReadImages {
     /// Every image that was read.
     pub(super) fn all(&self) -> Vec<&Picture> {
-        let masks =
-            self.regions.iter().flat_map(|region| [Some(&region.mask), region.painting_mask.as_ref()]).flatten();
-        self.styles.iter().chain([&self.content]).chain(&self.start).chain(masks).chain(&self.emphasis).collect()
+        let changed = self.changed.iter().flat_map(|change| change.regions.iter().flatten());
+        let regions = self.regions.iter().chain(changed);
+        let masks = regions.flat_map(|region| [Some(&region.mask), region.painting_mask.as_ref()]).flatten();
+        let emphases = self.changed.iter().filter_map(|change| change.emphasis.as_ref()).chain(&self.emphasis);
+        self.styles.iter().chain([&self.content]).chain(&self.start).chain(masks).chain(emphases).collect()
     }
 
     /// As a run looks at them.
     pub(super) fn shown(&self) -> Images<'_> {
         let (regions, emphasis, alpha) = (&self.regions, self.emphasis.as_ref(), self.alpha.as_ref());
-        let guides = GuideImages { regions, emphasis, alpha };
+        let guides = GuideImages { regions, emphasis, alpha, changed: &self.changed };
         Images { content: &self.content, styles: &self.styles, start: self.start.as_ref(), guides }
     }
 }
@@ -71,8 +76,9 @@ impl Job {
     ///
     /// # Errors
     /// An image that cannot be read or has changed.
-    pub(super) fn read_images(&self, notes: &mut Vec<String>) -> Result<ReadImages, Failure> {
-        let mut reader = Reader { job: self, notes, copies: Vec::new() };
+    pub(super) fn read_images(&mut self, notes: &mut Vec<String>) -> Result<ReadImages, Failure> {
+        let (changed, changed_masks, mask_copies) = self.read_timeline(notes)?;
+        let mut reader = Reader { job: self, notes, copies: mask_copies };
         let expected = self.keeping.as_ref().and_then(|keeping| keeping.begun.as_ref()).map(|begun| &begun.inputs);
         let order = &self.order;
         let (photo, content_input) = reader.read_photo(&order.content, expected.map(|it| &it.content))?;
@@ -93,11 +99,29 @@ impl Job {
         let inputs = match content_input {
             Some(content) => {
                 let weights = self.weights_input(expected.and_then(|it| it.weights.as_ref()))?;
-                Some(Inputs { content, styles: style_inputs, start: start_input, masks, weights })
+                Some(Inputs { content, styles: style_inputs, start: start_input, masks, changed_masks, weights })
             }
             None => None,
         };
-        Ok(ReadImages { content, alpha, exif, bits, styles, start, regions, emphasis, inputs, copies })
+        Ok(ReadImages { content, alpha, exif, bits, styles, start, regions, emphasis, changed, inputs, copies })
+    }
+
+    /// The masks of the timeline, named as they are kept; and what `run.json` says of them, and the copies.
+    fn read_timeline(&mut self, notes: &mut Vec<String>) -> Result<TimelineMasks, Failure> {
+        let naming = match self.keeping.as_ref().map(|keeping| keeping.begun.as_ref()) {
+            None => Naming::AsGiven,
+            Some(None) => Naming::Digests,
+            Some(Some(begun)) => Naming::Kept(&begun.inputs.changed_masks),
+        };
+        let order = &mut self.order;
+        let mut reader = MaskReader::new(&order.held, self.limits, naming);
+        let (mut changed, mut recipe) = (Vec::new(), order.recipe.at_evaluation(0));
+        for (entry, files) in order.recipe.timeline.iter_mut().zip(&order.timeline_masks) {
+            recipe = recipe.changed(&entry.set)?.0;
+            changed.push(reader.read(&mut entry.set, &recipe, files)?);
+        }
+        notes.append(&mut reader.notes);
+        Ok((changed, reader.inputs, reader.copies))
     }
 
     /// What `run.json` says of the weights' file, where there is one.
@@ -112,6 +136,9 @@ impl Job {
         Ok(Some(Input { name: file_name(&path), file, sha256 }))
     }
 }
+
+/// Of a timeline: the masks that come with each change, what `run.json` says of them, where copies go, and their bytes.
+type TimelineMasks = (Vec<ChangedGuides>, Vec<Input>, Vec<(PathBuf, Vec<u8>)>);
 
 /// The masks of a job, and what `run.json` says of them.
 struct ReadMasks {
@@ -222,7 +249,7 @@ impl Reader<'_> {
 }
 
 /// `content` and `Photo.JPG` make `content.jpg`.
-fn copy_name(role: &str, path: &Path) -> String {
+pub(super) fn copy_name(role: &str, path: &Path) -> String {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let is_plain = |it: &String| it.len() <= EXTENSION_LIMIT && it.chars().all(|letter| letter.is_ascii_alphanumeric());
     match extension.filter(is_plain) {
@@ -232,7 +259,7 @@ fn copy_name(role: &str, path: &Path) -> String {
 }
 
 /// A run goes on with the very files that it began with.
-fn demand_same(path: &Path, sha256: &str, expected: &Input) -> Result<(), Failure> {
+pub(super) fn demand_same(path: &Path, sha256: &str, expected: &Input) -> Result<(), Failure> {
     match sha256 == expected.sha256 {
         true => Ok(()),
         false => Err(Failure::file(
@@ -246,7 +273,7 @@ fn demand_same(path: &Path, sha256: &str, expected: &Input) -> Result<(), Failur
 }
 
 /// An image of one row or column has neither drawing nor texture: it was given by mistake.
-fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
+pub(super) fn check_drawing(path: &Path, picture: &Picture) -> Result<(), Failure> {
     if picture.width.min(picture.height) >= LEAST_SIDE_PX {
         return Ok(());
     }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use impasto::checkpoint::{Checkpoint, CheckpointError, newest};
-use impasto::disk::{Lock, RealDisk, check_writable, create_folder, remove_abandoned};
+use impasto::disk::{Lock, RealDisk, check_writable, create_folder, remove_abandoned, replace_file};
 use impasto::recorder::{Recorder, Resumption, begin_folder, remove_checkpoints, write_record};
 use impasto::run_folder::{
-    FRAMES, FrameSchedule, INPUTS, LOCK, RESULT, RunFolderError, RunOutcome, RunRecord, Saving, look,
+    FRAMES, FrameSchedule, INPUTS, Input, LOCK, RESULT, RunFolderError, RunOutcome, RunRecord, Saving, look,
 };
 use impasto::{Outcome, ResolvedRecipe};
 
@@ -174,6 +174,31 @@ impl Kept {
         let from =
             self.from.as_ref().map(|(generation, checkpoint)| Resumption { generation: *generation, checkpoint });
         Recorder::new(&RealDisk, &self.folder, &self.record, from, clock).map_err(Failure::failed)
+    }
+
+    /// Writes a change down: its masks, then the recipe with it.
+    ///
+    /// # Errors
+    /// What the disk refuses; the run is then what it was.
+    pub fn change(
+        &mut self,
+        recipe: &ResolvedRecipe,
+        inputs: Vec<Input>,
+        copies: &[(PathBuf, Vec<u8>)],
+    ) -> Result<(), Failure> {
+        for (path, bytes) in copies {
+            replace_file(&RealDisk, &self.folder.join(path), bytes).map_err(Failure::failed)?;
+        }
+        let mut record = RunRecord { recipe: recipe.clone(), ..self.record.clone() };
+        let masks = &mut record.inputs.changed_masks;
+        for input in inputs {
+            if !masks.contains(&input) {
+                masks.push(input);
+            }
+        }
+        write_record(&RealDisk, &self.folder, &record).map_err(Failure::failed)?;
+        self.record = record;
+        Ok(())
     }
 
     /// The checkpoint to go on from.

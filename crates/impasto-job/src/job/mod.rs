@@ -8,6 +8,8 @@
 //! ```
 
 mod board;
+mod change;
+mod changed_masks;
 mod destination;
 mod event;
 mod finished;
@@ -19,6 +21,7 @@ mod perform;
 mod prepared;
 mod recording;
 mod resume;
+mod steering;
 mod writing;
 
 use std::path::PathBuf;
@@ -32,6 +35,7 @@ use crate::order::{Order, ResolvedOrder};
 use keeping::Keeping;
 use writing::Writing;
 
+pub use change::Change;
 pub use destination::{Destination, Stream};
 pub use event::{JobEvent, Observer};
 pub use finished::{Ending, Finished};

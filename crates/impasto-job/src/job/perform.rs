@@ -7,7 +7,7 @@ use impasto::run::colours::Paintings;
 use impasto::run::{alpha_at, content_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{Carried, OutputFormat, WriteOptions, encode_picture};
-use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_kept};
+use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_steered};
 
 use super::Job;
 use super::board::Board;
@@ -18,6 +18,7 @@ use super::images::ReadImages;
 use super::keeping::Kept;
 use super::prepared::Prepared;
 use super::recording::Recording;
+use super::steering::Steering;
 use crate::engine::engine_note;
 use crate::failure::Failure;
 use crate::machine::{machine, now};
@@ -59,10 +60,14 @@ impl Prepared {
         let iterations = from.as_ref().map_or(0, |from| from.place.iterations);
         let mut board = Board::open(job.log_dir.as_deref(), &recipe, iterations)?;
         let mut tell = |event: JobEvent<'_>| observer(event);
-        let recording = RefCell::new(Recording::new(&mut tell, &handle, &mut board, started, recorder));
-        let shown = images.shown();
+        let all = scales.iter().fold(0_u32, |sum, scale| sum.saturating_add(scale.evaluations));
+        let recording = RefCell::new(Recording::new(&mut tell, &handle, &mut board, started, recorder, all));
+        let (shown, begun) = (images.shown(), recipe.clone());
+        let evaluations = from.as_ref().map_or(0, |from| from.place.evaluations);
+        let mut steering = Steering::new(&handle, kept.as_mut(), &mut recipe, evaluations);
+        let mut steer = |evaluation| steering.before(evaluation, &mut recording.borrow_mut());
         let keeping = Keeping { from, keep: &mut |snapshot| recording.borrow_mut().keep(snapshot) };
-        let painted = paint_kept(&recipe, &*engine, shown, memory_limit, keeping, &mut |event| {
+        let painted = paint_steered(&begun, &*engine, shown, memory_limit, keeping, &mut steer, &mut |event| {
             recording.borrow_mut().observe(event)
         });
         let (seconds, is_kept) = recording.into_inner().settle();

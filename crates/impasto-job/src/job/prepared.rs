@@ -12,6 +12,7 @@ use impasto_vgg::{Engine, EngineError};
 
 use super::Job;
 use super::board::Board;
+use super::change::{Desk, Fits};
 use super::forecast::Intended;
 use super::handle::Handle;
 use super::images::ReadImages;
@@ -55,6 +56,8 @@ impl Job {
         prepared.recipe.engine = Some(engine_note(&*prepared.engine, &prepared.recipe, &prepared.scales));
         Board::prepare(prepared.job.log_dir.as_deref())?;
         prepared.notes.extend(precision_note(&*prepared.engine, &prepared.recipe));
+        prepared.notes.extend(late_changes(&prepared.recipe, &prepared.scales));
+        prepared.handle.set_desk(prepared.desk());
         Ok(prepared)
     }
 }
@@ -98,6 +101,22 @@ impl Prepared {
         self.intended().forecast(self.memory_limit)
     }
 
+    /// Where changes wait for the job.
+    fn desk(&self) -> Desk {
+        let (order, images) = (&self.job.order, &self.images);
+        let fits = Fits {
+            engine: Arc::clone(&self.engine),
+            limits: self.job.limits,
+            scales: self.scales.clone(),
+            content_px: (images.content.width, images.content.height),
+            style_sizes: images.styles.iter().map(|style| (style.width, style.height)).collect(),
+            image_pixels: images.all().iter().map(|image| (image.width * image.height) as u64).sum(),
+            memory_limit: self.memory_limit,
+        };
+        let masks = order.timeline_masks.last().unwrap_or(&order.masks);
+        Desk::new(fits, self.recipe.clone(), masks.clone())
+    }
+
     /// What a forecast looks at.
     fn intended(&self) -> Intended<'_> {
         let images = &self.images;
@@ -110,6 +129,15 @@ impl Prepared {
             styles: &images.styles,
         }
     }
+}
+
+/// What is to be said of changes that come after the last evaluation.
+fn late_changes(recipe: &ResolvedRecipe, scales: &[Scale]) -> Option<String> {
+    let all = scales.iter().fold(0_u32, |sum, scale| sum.saturating_add(scale.evaluations));
+    let late = recipe.timeline.len() - recipe.timeline_until(all).len();
+    (late > 0).then(|| {
+        format!("{late} changes of the timeline never count, for they come after the last evaluation, which is {all}")
+    })
 }
 
 impl fmt::Debug for Prepared {

@@ -22,6 +22,8 @@ pub struct Recording<'run> {
     board: &'run mut Board,
     started: Instant,
     recorder: Option<Recorder<'run>>,
+    /// Evaluations of the whole run.
+    evaluations: u32,
     /// The loss of the last good picture; none yet is beyond every loss.
     good_loss: f64,
     /// Kinds of rejected steps that were said already.
@@ -42,6 +44,7 @@ impl<'run> Recording<'run> {
         board: &'run mut Board,
         started: Instant,
         recorder: Option<Recorder<'run>>,
+        evaluations: u32,
     ) -> Recording<'run> {
         let (good_loss, rejections) = (f64::INFINITY, Vec::new());
         let complained = [false; 2];
@@ -51,6 +54,7 @@ impl<'run> Recording<'run> {
             board,
             started,
             recorder,
+            evaluations,
             good_loss,
             rejections,
             complained,
@@ -63,6 +67,7 @@ impl<'run> Recording<'run> {
     pub fn observe(&mut self, event: Event<'_>) -> Control {
         match event {
             Event::Started { .. } => {}
+            Event::Changed { before_evaluation, set } => self.tell(JobEvent::Applied { before_evaluation, set }),
             Event::ScaleStarted { index, scale } => self.tell(JobEvent::ScaleStarted { index, scale }),
             Event::Iteration(iteration) => {
                 let progress = Progress {
@@ -99,22 +104,39 @@ impl<'run> Recording<'run> {
         if self.is_stopping() { Control::Stop } else { Control::Continue }
     }
 
-    fn tell(&mut self, event: JobEvent<'_>) {
+    /// Tells the front end of something.
+    pub fn tell(&mut self, event: JobEvent<'_>) {
         if (self.observer)(event) == Control::Stop {
             self.is_stopping = true;
         }
     }
 
     /// Whether the front end or another thread has said stop.
-    fn is_stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.is_stopping || self.handle.is_stopping()
     }
 
-    /// Writes a checkpoint where one is due, and in any case where the run is about to stop.
+    /// Writes a checkpoint where one is due, and in any case where the run is about to stop or to wait; and waits.
     pub fn keep(&mut self, snapshot: &Snapshot<'_>) {
-        let is_stopping = self.is_stopping();
+        let evaluations = snapshot.place.evaluations;
+        let waits = evaluations < self.evaluations && !self.is_stopping() && self.handle.has_to_wait();
+        let is_asked = self.handle.takes_checkpoint();
+        self.keep_now(snapshot, waits || is_asked || self.is_stopping());
+        if is_asked && self.is_kept && self.recorder.is_some() {
+            self.tell(JobEvent::Kept { evaluations });
+        }
+        if waits {
+            self.tell(JobEvent::Paused { evaluations });
+            if !self.is_stopping() {
+                self.handle.wait();
+            }
+            self.tell(JobEvent::WentOn);
+        }
+    }
+
+    fn keep_now(&mut self, snapshot: &Snapshot<'_>, now: bool) {
         let Some(recorder) = &mut self.recorder else { return };
-        match recorder.keep(snapshot, is_stopping) {
+        match recorder.keep(snapshot, now) {
             Ok(is_kept) => self.is_kept = is_kept,
             Err(error) => {
                 self.is_kept = false;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use impasto::disk::RealDisk;
 use impasto::read::{ReadLimits, read_picture, read_recipe};
 use impasto::recorder::remove_checkpoints;
-use impasto::run_folder::{Input, RESULT, RunOutcome, RunRecord, read_record};
+use impasto::run_folder::{INPUTS, Input, RESULT, RunOutcome, RunRecord, read_record};
 use impasto::write::{Carried, WriteOptions};
 
 use super::Job;
@@ -67,7 +67,8 @@ impl Job {
             Some(weights) => weights.file.to_string_lossy().into_owned(),
             None => record.recipe.weights.clone(),
         };
-        let order = ResolvedOrder::of_run(&record.recipe, content, styles, start, masks, weights)?;
+        let order =
+            ResolvedOrder::of_run(&folder.join(INPUTS), &record.recipe, content, styles, start, masks, weights)?;
         let given = output.or_else(|| record.output.clone().map(Destination::File));
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
         let (run, exif) = (Some(folder.to_owned()), record.exif);

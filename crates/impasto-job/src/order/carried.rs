@@ -6,6 +6,7 @@ use impasto::disk::read_file;
 use impasto::fetch::release;
 use impasto::read::{decode_recipe, read_recipe};
 use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start, nearest, text_from_bytes};
+use impasto::run_folder::INPUTS;
 
 use super::file::file_name;
 use super::held::{HeldFiles, NAMELESS};
@@ -41,7 +42,7 @@ pub struct Place<'order> {
 }
 
 impl Place<'_> {
-    /// The file of this name in the current folder, or else beside the recipe if it is there.
+    /// The file of this name in the current folder, or else beside the recipe or in `inputs` beside it, if it is there.
     ///
     /// # Errors
     /// A name with a folder in it: who wrote the recipe is not who has the folders. `way_out` says what to do then.
@@ -62,8 +63,10 @@ impl Place<'_> {
                 name.chars().take(200).collect::<String>()
             )));
         }
-        let there = self.recipe.and_then(Path::parent).map(|folder| folder.join(name));
-        Ok(there.filter(|there| !here.exists() && there.exists()).unwrap_or(here))
+        let folder = self.recipe.and_then(Path::parent);
+        // The masks that were drawn while a run painted have no other place than its folder.
+        let places = folder.into_iter().flat_map(|folder| [folder.join(name), folder.join(INPUTS).join(name)]);
+        Ok(places.into_iter().find(|there| !here.exists() && there.exists()).unwrap_or(here))
     }
 
     pub fn find_all<'name>(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use impasto::recipe::{Recipe, Region};
+use impasto::recipe::{ChangedFields, Recipe, Region};
 
 use super::carried::Place;
 use super::held::HeldFiles;
@@ -56,6 +56,26 @@ impl MaskFiles {
         }
         recipe.region_labels = name(&self.labels);
         recipe.emphasis = name(&self.emphasis);
+    }
+
+    /// These, after a change whose masks lie where `find` says.
+    pub fn changed_by(
+        mut self,
+        set: &ChangedFields,
+        find: &mut dyn FnMut(&str) -> Result<PathBuf, Failure>,
+    ) -> Result<MaskFiles, Failure> {
+        let mut find = |name: Option<&String>| name.filter(|name| !name.is_empty()).map(|name| find(name)).transpose();
+        if let Some(regions) = &set.regions {
+            let of_region = |region: &Region| Ok([find(region.mask.as_ref())?, find(region.painting_mask.as_ref())?]);
+            self.regions = regions.iter().map(of_region).collect::<Result<_, Failure>>()?;
+        }
+        if set.region_labels.is_some() {
+            self.labels = find(set.region_labels.as_ref())?;
+        }
+        if set.emphasis.is_some() {
+            self.emphasis = find(set.emphasis.as_ref())?;
+        }
+        Ok(self)
     }
 
     /// All of them: region by region, then the labels and the emphasis.

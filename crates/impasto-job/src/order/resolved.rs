@@ -1,10 +1,10 @@
 //! From an order to a resolved recipe and where its files lie.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use impasto::ResolvedRecipe;
 use impasto::fetch::release;
-use impasto::recipe::{Recipe, Start};
+use impasto::recipe::{Recipe, Start, TimelineEntry};
 
 use super::Order;
 use super::carried::{Place, bare_start, bare_weights, check_start, load_recipe};
@@ -28,6 +28,8 @@ pub struct ResolvedOrder {
     pub start: Option<PathBuf>,
     /// The masks of regions and of the emphasis.
     pub(crate) masks: MaskFiles,
+    /// Those that count after each change of the recipe's timeline.
+    pub(crate) timeline_masks: Vec<MaskFiles>,
     /// The weights: a name, or a path.
     pub weights: String,
     /// The file that the recipe was read from.
@@ -84,6 +86,14 @@ impl Order {
         let masks = MaskFiles::find(typed, &carried, &place)?;
         let mut recipe = carried.varied_by(typed);
         masks.name_in(&mut recipe, held);
+        let is_typed = typed.timeline.is_some();
+        let timeline_masks = timeline_masks(recipe.timeline.iter().flatten(), &masks, &mut |name| match is_typed {
+            true => Ok(PathBuf::from(name)),
+            false => place.find(name, "give a recipe without it"),
+        })?;
+        for entry in recipe.timeline.iter_mut().flatten() {
+            entry.set.rename_masks(&mut |name| Ok::<_, Failure>(held.name(Path::new(name))))?;
+        }
         recipe.content = Some(held.name(&content));
         recipe.styles = Some(styles.iter().map(|style| held.name(style)).collect());
         if let Some(start) = &start {
@@ -94,16 +104,42 @@ impl Order {
         let recipe = recipe.resolve()?;
         let weights = weights.unwrap_or_else(|| recipe.weights.clone());
         let held = held.clone();
-        Ok(ResolvedOrder { recipe, history_is_given, content, styles, start, masks, weights, recipe_file, held })
+        Ok(ResolvedOrder {
+            recipe,
+            history_is_given,
+            content,
+            styles,
+            start,
+            masks,
+            timeline_masks,
+            weights,
+            recipe_file,
+            held,
+        })
     }
 }
 
+/// The masks that count after each change of a timeline.
+fn timeline_masks<'entry>(
+    timeline: impl Iterator<Item = &'entry TimelineEntry>,
+    masks: &MaskFiles,
+    find: &mut dyn FnMut(&str) -> Result<PathBuf, Failure>,
+) -> Result<Vec<MaskFiles>, Failure> {
+    let mut files = masks.clone();
+    let after = |entry: &TimelineEntry| {
+        files = files.clone().changed_by(&entry.set, find)?;
+        Ok(files.clone())
+    };
+    timeline.map(after).collect()
+}
+
 impl ResolvedOrder {
-    /// What a run's folder says.
+    /// What a run's folder says; masks of its timeline lie in the folder `inputs`.
     ///
     /// # Errors
     /// A recipe that cannot be.
     pub fn of_run(
+        inputs: &Path,
         recipe: &ResolvedRecipe,
         content: PathBuf,
         styles: Vec<PathBuf>,
@@ -116,8 +152,23 @@ impl ResolvedOrder {
         let (labels, emphasis) = (recipe.region_labels.is_some(), recipe.emphasis.is_some());
         let masks = MaskFiles::of_files(&recipe.regions, labels, emphasis, masks)
             .ok_or_else(|| Failure::failed("the run's folder has other masks than its recipe; begin the run anew"))?;
-        let (recipe_file, held) = (None, HeldFiles::default());
-        Ok(ResolvedOrder { recipe, history_is_given: true, content, styles, start, masks, weights, recipe_file, held })
+        let beside = Place { recipe: None };
+        let timeline_masks = timeline_masks(recipe.timeline.iter(), &masks, &mut |name| {
+            beside.find(name, "begin the run anew").map(|name| inputs.join(name))
+        })?;
+        let (recipe_file, held, history_is_given) = (None, HeldFiles::default(), true);
+        Ok(ResolvedOrder {
+            recipe,
+            history_is_given,
+            content,
+            styles,
+            start,
+            masks,
+            timeline_masks,
+            weights,
+            recipe_file,
+            held,
+        })
     }
 
     /// The recipe for a picture of this size.
@@ -133,6 +184,7 @@ impl ResolvedOrder {
     pub fn inputs(&self) -> impl Iterator<Item = PathBuf> {
         let weights = weights_file(&self.weights);
         let files = [Some(self.content.clone()), self.start.clone(), self.recipe_file.clone(), weights];
-        files.into_iter().flatten().chain(self.styles.clone()).chain(self.masks.all().cloned().collect::<Vec<_>>())
+        let masks = [&self.masks].into_iter().chain(&self.timeline_masks).flat_map(MaskFiles::all);
+        files.into_iter().flatten().chain(self.styles.clone()).chain(masks.cloned().collect::<Vec<_>>())
     }
 }

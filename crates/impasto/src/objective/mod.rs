@@ -235,6 +235,24 @@ impl Objective {
         }
     }
 
+    /// Takes other weights, of the same style layers: the recipe's, and of each region its share and its layers'. What style is
+    /// compared to stays.
+    pub fn weigh(&mut self, recipe: &ResolvedRecipe, regions: &[RegionStyle]) {
+        let Objective { style_layers, style_targets, content_layers, gradients, .. } = self;
+        *style_layers = recipe.counted_style_layers();
+        let places = style_layers.iter().flat_map(|&(layer, _)| regions.iter().map(move |region| (layer, region)));
+        for (target, (layer, region)) in style_targets.iter_mut().zip(places) {
+            target.share = region.share;
+            target.factor = region.layers.get(&layer).copied().unwrap_or(0.0) * region.share;
+        }
+        *content_layers = recipe.counted_content_layers();
+        gradients.distances = vec![0.0; content_layers.len()];
+        self.match_layers = recipe.counted_match_layers();
+        (self.content_weight, self.style_weight) = (recipe.content_weight, recipe.style_weight);
+        (self.match_weight, self.tv_weight) = (recipe.match_weight, recipe.tv_weight);
+        self.range_weight = recipe.range_weight;
+    }
+
     /// The losses at `picture`, `[3, height, width]`; their gradient, of the same shape, is written into `gradient`.
     ///
     /// # Errors

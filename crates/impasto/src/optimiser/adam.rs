@@ -118,8 +118,11 @@ impl Adam {
     }
 
     fn accept(&mut self, picture: &[f32], loss: f64) {
-        if self.good.is_empty() {
+        // A start, or another loss.
+        if self.start_loss == f64::INFINITY {
             self.start_loss = loss;
+        }
+        if self.good.is_empty() {
             self.mean.resize(picture.len(), 0.0);
             self.mean_square.resize(picture.len(), 0.0);
             self.good.resize(picture.len(), 0.0);
@@ -185,6 +188,10 @@ impl Optimiser for Adam {
 
     fn shown(&self) -> &[f32] {
         if self.average == 0.0 { &self.good } else { &self.shown }
+    }
+
+    fn take_other_loss(&mut self) {
+        (self.start_loss, self.good_loss) = (f64::INFINITY, f64::INFINITY);
     }
 
     fn carried_up(&self, from: (usize, usize), to: (usize, usize)) -> Result<Option<Box<dyn Optimiser>>, PictureError> {

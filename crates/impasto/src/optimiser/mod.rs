@@ -89,6 +89,12 @@ pub trait Optimiser: Send {
     /// picture as it comes. Where the optimiser has only averages of gradients, it keeps them.
     fn forget(&mut self) {}
 
+    /// The recipe changes the loss: [`Optimiser::forget`], and where losses are compared only to notice explosions, the ones before
+    /// are no measure any more.
+    fn take_other_loss(&mut self) {
+        self.forget();
+    }
+
     /// This optimiser for the next size, with what it has learnt at `from` brought to `to`, both width and height in pixels; `None`
     /// where it begins anew there.
     ///

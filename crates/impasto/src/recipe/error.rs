@@ -218,6 +218,35 @@ pub enum RecipeError {
     /// An empty name for the weights.
     #[error("--weights is empty; give embedded, normalised, vgg19 or a weights file")]
     NoWeights,
+    /// A field in a timeline that cannot change.
+    #[error(
+        "the timeline sets \"{field}\", which cannot change while a picture is painted; set it in the recipe itself, outside the timeline"
+    )]
+    Unchangeable {
+        /// The field.
+        field: String,
+    },
+    /// A change of nothing.
+    #[error("the change sets nothing; give at least one field of a recipe in \"set\"")]
+    EmptyChange,
+    /// Changes in another order than that of their evaluations.
+    #[error(
+        "the timeline has a change before evaluation {before_evaluation} where {last} is the least that can come; give evaluations from 1 on, in their order"
+    )]
+    TimelineOrder {
+        /// The evaluation of the change.
+        before_evaluation: u32,
+        /// The evaluation of the change before it, or 1.
+        last: u32,
+    },
+    /// A change that cannot be.
+    #[error("the timeline's change before evaluation {before_evaluation}: {error}")]
+    TimelineEntry {
+        /// Its evaluation.
+        before_evaluation: u32,
+        /// What is wrong with it.
+        error: Box<RecipeError>,
+    },
     /// A text that is too long to be a recipe.
     #[error(
         "the recipe has {bytes} bytes, more than the {RECIPE_LIMIT_BYTES} that a recipe may have; give a recipe that impasto wrote"

@@ -28,6 +28,7 @@ mod schema;
 mod size;
 mod strength;
 mod text;
+mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -47,10 +48,11 @@ pub(crate) use regions::check_paintings;
 pub use regions::{Region, Rest, parse_region};
 pub use size::Size;
 pub(crate) use strength::three_digits;
+pub use timeline::{ChangedFields, TimelineEntry};
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The first format with matched features; before it there were none.
 const MATCH_FORMAT: u32 = 3;
@@ -243,6 +245,8 @@ pub struct Recipe {
     pub original_colors: Option<bool>,
     /// What becomes of the content image's transparent parts; in a recipe without a format they are put on white where it is absent.
     pub transparency: Option<Transparency>,
+    /// What changes while the picture is painted, in its order.
+    pub timeline: Option<Vec<TimelineEntry>>,
 }
 
 impl Recipe {
@@ -316,6 +320,7 @@ impl Recipe {
                 nearest: nearest(field, known.iter().map(String::as_str)).map(str::to_owned),
             });
         }
+        timeline::check_names(&object, &known, &written_by)?;
         serde_json::from_value(Value::Object(object)).map_err(|error| RecipeError::Json(error.to_string()))
     }
 
@@ -327,7 +332,8 @@ impl Recipe {
     }
 
     /// Takes every field that `over` has; the others stay, but for a `denoise` where `over` has a `tv_weight` of its own, a
-    /// `weights_input` where it has other `weights`, and of `colours` and `original_colors` one where it has the other.
+    /// `weights_input` where it has other `weights`, of `colours` and `original_colors` one where it has the other, and what the
+    /// timeline sets of what `over` has.
     ///
     /// ```
     /// use impasto::recipe::Recipe;
@@ -404,7 +410,11 @@ impl Recipe {
             colours,
             original_colors,
             transparency,
+            timeline,
         );
+        if let (Some(timeline), None) = (&self.timeline, &over.timeline) {
+            varied.timeline = Some(timeline::varied(timeline, over)).filter(|timeline| !timeline.is_empty());
+        }
         if over.tv_weight.is_some() {
             varied.denoise = over.denoise;
         }

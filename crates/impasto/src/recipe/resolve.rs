@@ -13,9 +13,10 @@ use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{Region, RegionChoices, Rest, check_regions};
 use crate::recipe::strength::{strength_factor, three_digits};
+use crate::recipe::timeline::resolved_timeline;
 use crate::recipe::{
     Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
-    Size, Start, StyleFit, StyleForm, StyleLoss, TotalVariationForm, Transparency,
+    Size, Start, StyleFit, StyleForm, StyleLoss, TimelineEntry, TotalVariationForm, Transparency,
 };
 
 /// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
@@ -102,6 +103,8 @@ pub struct ResolvedRecipe {
     pub colours: Colours,
     pub original_colors: bool,
     pub transparency: Transparency,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelineEntry>,
 }
 
 impl ResolvedRecipe {
@@ -141,6 +144,11 @@ impl ResolvedRecipe {
     /// Layers whose features are matched: those with a weight above 0, where the loss of matches has one too.
     pub fn counted_match_layers(&self) -> Vec<(Layer, f64)> {
         counted(self.match_weight, &self.match_layers)
+    }
+
+    /// Says the first error of it, but for its timeline's.
+    pub(super) fn check(&self) -> Result<(), RecipeError> {
+        check(self)
     }
 
     /// Whether anything of the content image but its size is looked at.
@@ -194,8 +202,9 @@ impl Recipe {
             known: PRESETS.map(|preset| preset.name).join(", "),
         })?;
         let resolved = self.over(preset)?;
-        check(&resolved)?;
-        Ok(resolved)
+        resolved.check()?;
+        let timeline = resolved_timeline(&resolved)?;
+        Ok(ResolvedRecipe { timeline, ..resolved })
     }
 
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.
@@ -262,6 +271,7 @@ impl Recipe {
             colours,
             original_colors: colours == Colours::Photo,
             transparency: self.transparency.unwrap_or(Transparency::Keep),
+            timeline: self.timeline.clone().unwrap_or_default(),
         })
     }
 
@@ -271,7 +281,7 @@ impl Recipe {
     }
 
     /// Whose colours are asked for, by either of two names.
-    fn said_colours(&self) -> Result<Colours, RecipeError> {
+    pub(super) fn said_colours(&self) -> Result<Colours, RecipeError> {
         match (self.colours, self.original_colors) {
             (Some(colours), Some(original)) if original != (colours == Colours::Photo) => {
                 Err(RecipeError::ColoursTwice { original, colours: colours.name() })
@@ -283,7 +293,7 @@ impl Recipe {
     }
 
     /// Factor of the style loss: as it was given, or by the strength.
-    fn style_weight_over(&self, preset: &Preset) -> Result<f64, RecipeError> {
+    pub(super) fn style_weight_over(&self, preset: &Preset) -> Result<f64, RecipeError> {
         match (self.style_weight, self.strength) {
             (Some(_), Some(_)) => Err(RecipeError::StrengthAndWeight),
             (Some(weight), None) => Ok(weight),
@@ -296,7 +306,7 @@ impl Recipe {
     }
 
     /// Factor and form of the total variation: `denoise` raises the preset's own factor, and never lowers what is there.
-    fn total_variation(&self, preset: &Preset) -> Result<(f64, TotalVariationForm), RecipeError> {
+    pub(super) fn total_variation(&self, preset: &Preset) -> Result<(f64, TotalVariationForm), RecipeError> {
         let form = self.tv_form.unwrap_or(preset.tv_form);
         let own = self.tv_weight.unwrap_or(preset.tv_weight);
         let Some(strength) = self.denoise else { return Ok((own, form)) };

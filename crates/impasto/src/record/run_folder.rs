@@ -32,7 +32,7 @@ pub use metrics::{Metrics, last_metrics, read_metrics};
 pub const LAYOUT: u32 = 1;
 
 /// The format of `run.json` that this program writes, and the newest that it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The format of a `run.json` from before there was a number.
 fn first_format() -> u32 {
@@ -122,6 +122,9 @@ pub struct Inputs {
     /// Masks: region by region its own and its painting's, as far as there are any, then the labels and the emphasis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub masks: Vec<Input>,
+    /// Masks of the recipe's timeline, each once, by the names that it has for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_masks: Vec<Input>,
     /// The weights, where they are not inside the program. They are large, so they are not copied: `file` is absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Input>,

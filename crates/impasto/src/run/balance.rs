@@ -37,6 +37,7 @@ pub fn balanced(
     memory_limit_bytes: Option<u64>,
 ) -> Result<ResolvedRecipe, PaintError> {
     images.check_guides(recipe)?;
+    images.check_timeline(recipe)?;
     if recipe.balance == Balance::Plain {
         return Ok(recipe.clone());
     }

@@ -240,10 +240,15 @@ impl Checkpoint {
     #[must_use]
     pub(crate) fn belongs_to(&self, recipe: &ResolvedRecipe, scales: &[Scale]) -> bool {
         // The engine is a note for people.
-        let recipe = ResolvedRecipe { engine: self.recipe.engine.clone(), ..recipe.clone() };
+        let bare = |recipe: &ResolvedRecipe| ResolvedRecipe {
+            engine: None,
+            // What comes later may have been changed since.
+            timeline: recipe.timeline_until(self.place.evaluations).to_vec(),
+            ..recipe.clone()
+        };
         let Some(scale) = scales.get(self.place.scale_index) else { return false };
         let before: u64 = scales[..self.place.scale_index].iter().map(|scale| u64::from(scale.evaluations)).sum();
-        self.recipe == recipe
+        bare(&self.recipe) == bare(recipe)
             && (self.picture.width, self.picture.height) == (scale.width, scale.height)
             && (1..=scale.evaluations).contains(&self.place.scale_evaluations)
             && u64::from(self.place.evaluations) == before + u64::from(self.place.scale_evaluations)
@@ -265,11 +270,12 @@ fn read_body(header: Header, mut state: StateReader<'_>) -> Result<Checkpoint, D
     let picture = Picture::new(width, height, state.values(count)?).map_err(|_| Damaged)?;
     let mut optimiser = optimiser(&recipe, width, height);
     optimiser.restore(count, &mut state)?;
-    let matched = recipe.counted_match_layers().into_iter().map(|(layer, _)| {
-        let (map_height, map_width) = layer.map_size(height, width);
-        let centre = state.values(layer.channels())?;
-        Ok(Matches { layer, centre, indices: state.indices(map_height * map_width)? })
-    });
+    let matched =
+        recipe.at_evaluation(header.place.evaluations).counted_match_layers().into_iter().map(|(layer, _)| {
+            let (map_height, map_width) = layer.map_size(height, width);
+            let centre = state.values(layer.channels())?;
+            Ok(Matches { layer, centre, indices: state.indices(map_height * map_width)? })
+        });
     let matches = matched.collect::<Result<_, Damaged>>()?;
     state.end()?;
     Ok(Checkpoint { recipe, place: header.place, losses: header.losses, picture, optimiser, matches })

@@ -6,6 +6,7 @@ use super::scales::Scale;
 use crate::objective::Losses;
 use crate::optimiser::{Optimiser, Rejection};
 use crate::picture::Picture;
+use crate::recipe::ChangedFields;
 
 /// What happens in a run.
 #[derive(Clone, Copy)]
@@ -22,6 +23,13 @@ pub enum Event<'a> {
         index: usize,
         /// The scale.
         scale: Scale,
+    },
+    /// The recipe changes.
+    Changed {
+        /// The evaluation that is made next, over the whole run from 1 on.
+        before_evaluation: u32,
+        /// What is other from there on.
+        set: &'a ChangedFields,
     },
     /// An evaluation was accepted.
     Iteration(Iteration<'a>),

@@ -6,7 +6,7 @@
 //!                                      the optimiser forgets what it knew of the loss before
 //! ```
 //!
-//! What is matched is the picture that is about to be evaluated, mixed with the photo where the recipe asks for it
+//! Where a change brings other banks, features are matched anew at once. What is matched is the picture that is about to be evaluated, mixed with the photo where the recipe asks for it
 //! (`match_photo`).
 
 use impasto_vgg::{Bank, EngineError, Matches, Session};
@@ -25,7 +25,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    /// Gives a session its banks, and the matches that a checkpoint kept.
+    /// Gives a session its banks, unless it has them, and the matches that are held.
     pub fn begin(
         recipe: &'a ResolvedRecipe,
         content: &Picture,
@@ -39,13 +39,19 @@ impl<'a> Matching<'a> {
         if !kept.is_empty() {
             session.set_matches(&kept)?;
         }
-        let photo = (recipe.match_photo > 0.0 && !banks.is_empty()).then(|| content.values.clone());
+        let is_matching = !session.request().matched_taps.is_empty();
+        let photo = (recipe.match_photo > 0.0 && is_matching).then(|| content.values.clone());
         Ok(Matching { recipe, photo, held: kept })
     }
 
     /// What is held now, for a checkpoint.
     pub fn held(&self) -> &[Matches] {
         &self.held
+    }
+
+    /// What is held, for what comes next.
+    pub fn into_held(self) -> Vec<Matches> {
+        self.held
     }
 
     /// Before evaluation number `evaluation` of the scale, from 1 on: matches anew where that is due.
@@ -56,7 +62,7 @@ impl<'a> Matching<'a> {
         picture: &[f32],
         optimiser: &mut dyn Optimiser,
     ) -> Result<(), EngineError> {
-        let is_due = (evaluation - 1).is_multiple_of(self.recipe.match_every);
+        let is_due = (evaluation - 1).is_multiple_of(self.recipe.match_every) || self.held.is_empty();
         if !is_due || session.request().matched_taps.is_empty() {
             return Ok(());
         }

@@ -12,7 +12,7 @@
 use impasto_vgg::{Engine, Moments};
 
 use super::colours::Paintings;
-use super::scales::{Scale, alpha_at, content_at, scales, style_at};
+use super::scales::{Scale, alpha_at, content_at, scales, style_size};
 use super::{Images, PaintError};
 use crate::objective::{RegionStyle, masked_style_moments, style_moments};
 use crate::picture::Picture;
@@ -42,6 +42,17 @@ pub struct GuideImages<'a> {
     /// How much there is of each pixel of the photo: where there is nothing, no loss looks. An engine without guides looks
     /// everywhere.
     pub alpha: Option<&'a Alpha>,
+    /// What each entry of the recipe's timeline brings with it; may be empty where none brings anything.
+    pub changed: &'a [ChangedGuides],
+}
+
+/// The images that come with a change.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedGuides {
+    /// Those of every region from there on, where the change sets regions or their labels.
+    pub regions: Option<Vec<RegionImages>>,
+    /// Where the drawing is kept from there on, where the change sets an emphasis.
+    pub emphasis: Option<Picture>,
 }
 
 /// What stands in a place of the session's masks.
@@ -64,36 +75,61 @@ impl Images<'_> {
         if guides.regions.len() != recipe.regions.len() || guides.emphasis.is_some() != recipe.emphasis.is_some() {
             return Err(PaintError::MaskMissing);
         }
-        if !recipe.regions.is_empty() && recipe.looks_at_styles() {
-            check_paintings(&recipe.regions, self.styles.len())?;
-        }
-        let all = scales(recipe, self.content.width, self.content.height);
-        for (region, images) in recipe.regions.iter().zip(guides.regions) {
-            for &scale in &[all[0], all[all.len() - 1]] {
-                if is_black(&lightness(&self.mask_at(recipe, &images.mask, scale)?)) {
-                    let Scale { width, height, .. } = scale;
-                    return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
-                }
-            }
-            if let Some(mask) = &images.painting_mask {
-                let smallest = &self.styles[region.style_index()];
-                let style = style_at(recipe, smallest, all[0])?;
-                if is_black(&lightness(&mask.resized(style.width, style.height)?)) {
-                    let (kind, width, height) = ("painting-mask", style.width, style.height);
-                    return Err(PaintError::BlackMask { region: region.name.clone(), kind, width, height });
-                }
-            }
-        }
-        Ok(())
+        let styles: Vec<(usize, usize)> = self.styles.iter().map(|style| (style.width, style.height)).collect();
+        check_regions(recipe, (self.content.width, self.content.height), &styles, guides.regions)
     }
 
     /// A mask over the photo, at a scale: brought to the photo's proportions, and cropped where that is.
     fn mask_at(&self, recipe: &ResolvedRecipe, mask: &Picture, scale: Scale) -> Result<Picture, PaintError> {
-        let (width, height) = (self.content.width, self.content.height);
-        let same_shape = mask.width * height == mask.height * width;
-        let mask = if same_shape { mask.clone() } else { mask.resized(width, height)? };
-        Ok(content_at(recipe, &mask, scale)?)
+        mask_at(recipe, (self.content.width, self.content.height), mask, scale)
     }
+}
+
+/// As [`Images::mask_at`], for a photo of this width and height.
+fn mask_at(
+    recipe: &ResolvedRecipe,
+    (width, height): (usize, usize),
+    mask: &Picture,
+    scale: Scale,
+) -> Result<Picture, PaintError> {
+    let same_shape = mask.width * height == mask.height * width;
+    let mask = if same_shape { mask.clone() } else { mask.resized(width, height)? };
+    Ok(content_at(recipe, &mask, scale)?)
+}
+
+/// Says what of a recipe's regions these images cannot give, for a photo and paintings of these widths and heights.
+///
+/// # Errors
+/// A mask or a painting that is missing; a mask that is black.
+pub fn check_regions(
+    recipe: &ResolvedRecipe,
+    content_px: (usize, usize),
+    styles_px: &[(usize, usize)],
+    regions: &[RegionImages],
+) -> Result<(), PaintError> {
+    if regions.len() != recipe.regions.len() {
+        return Err(PaintError::MaskMissing);
+    }
+    if !recipe.regions.is_empty() && recipe.looks_at_styles() {
+        check_paintings(&recipe.regions, styles_px.len())?;
+    }
+    let all = scales(recipe, content_px.0, content_px.1);
+    for (region, images) in recipe.regions.iter().zip(regions) {
+        for &scale in &[all[0], all[all.len() - 1]] {
+            if is_black(&lightness(&mask_at(recipe, content_px, &images.mask, scale)?)) {
+                let Scale { width, height, .. } = scale;
+                return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
+            }
+        }
+        if let (Some(mask), Some(&style_px)) = (&images.painting_mask, styles_px.get(region.style_index())) {
+            let (width, height) = style_size(recipe, &all[0], style_px);
+            if is_black(&lightness(&mask.resized(width, height)?)) {
+                let kind = "painting-mask";
+                return Err(PaintError::BlackMask { region: region.name.clone(), kind, width, height });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Masks at a scale.

@@ -1,0 +1,487 @@
+//! A stretch of a run: evaluations by one recipe, over one scale or many, until the end or the next change.
+//!
+//! Between two stretches goes what a checkpoint has (the picture, the optimiser, the matches), and beside it what need not be made
+//! anew: the engine's session and the losses with their targets, where the change leaves them as they are.
+
+use impasto_vgg::{Bank, Engine, EngineError, History, Matches, Session, SessionRequest};
+
+use super::change::{Difference, Now};
+use super::checkpoint::{Checkpoint, Place, Snapshot};
+use super::colours::{Paintings, ShownColours};
+use super::course::Course;
+use super::event::{Event, Shown};
+use super::matching::Matching;
+use super::regions::{Held, Masks, Part, emphasis_at};
+use super::scales::{Scale, content_at, style_size};
+use super::start::{StartImages, carried_up, start_picture};
+use super::style_moments::{MomentsKey, PartKey, PartMoments};
+use super::{Images, PaintError};
+use crate::objective::matching::{add_to_banks, matched_taps};
+use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
+use crate::optimiser::{Optimiser, optimiser};
+use crate::picture::Picture;
+use crate::recipe::precision::precision_of;
+use crate::recipe::resolve::{ResolvedRecipe, style_shares};
+
+/// A scale that is done.
+pub(super) struct Painted {
+    /// What the optimiser has moved.
+    pub picture: Picture,
+    /// What is seen of it, where that is another.
+    seen: Option<Picture>,
+    /// What moves it at the next scale, where the optimiser goes on there.
+    optimiser: Option<Box<dyn Optimiser>>,
+}
+
+/// Where a stretch begins.
+pub(super) enum From {
+    /// At the beginning of a scale, after what the scale before has painted.
+    Scale { index: usize, before: Option<Painted> },
+    /// In the middle of one.
+    Middle(Middle),
+}
+
+/// The middle of a scale.
+pub(super) struct Middle {
+    index: usize,
+    /// Evaluations at this scale.
+    done: u32,
+    /// What is evaluated next.
+    picture: Picture,
+    optimiser: Box<dyn Optimiser>,
+    matches: Vec<Matches>,
+    /// What the stretch before has used; nothing where the run is gone on with.
+    open: Option<Open>,
+    /// Whether the session has the banks that count.
+    has_banks: bool,
+}
+
+/// What evaluates at a scale.
+struct Open {
+    session: Box<dyn Session>,
+    objective: Objective,
+    key: MomentsKey,
+}
+
+/// How a stretch has ended.
+pub(super) enum Ended {
+    /// The run is at its end, was stopped, or cannot go on.
+    Run(Painted),
+    /// A change comes.
+    Changing(From),
+}
+
+/// How the work at a scale has ended.
+enum EndedScale {
+    Painted(Painted),
+    Changing(Middle),
+}
+
+impl Middle {
+    /// Where a checkpoint was taken.
+    pub fn of_checkpoint(checkpoint: Checkpoint) -> Middle {
+        Middle {
+            index: checkpoint.place.scale_index,
+            done: checkpoint.place.scale_evaluations,
+            picture: checkpoint.picture,
+            optimiser: checkpoint.optimiser,
+            matches: checkpoint.matches,
+            open: None,
+            has_banks: false,
+        }
+    }
+
+    /// Forgets what a change has made worthless.
+    pub fn change(&mut self, difference: Difference) {
+        if difference.loss {
+            self.optimiser.take_other_loss();
+        }
+        if difference.banks {
+            self.matches.clear();
+            self.has_banks = false;
+        }
+    }
+}
+
+impl From {
+    /// The middle of the scale, where there is something left to do at it.
+    pub fn middle(&mut self, scales: &[Scale]) -> Option<&mut Middle> {
+        match self {
+            From::Middle(middle) if middle.done < scales[middle.index].evaluations => Some(middle),
+            _ => None,
+        }
+    }
+
+    /// Whether a scale is at its end that a change does not reach any more.
+    pub fn ends_scale(&mut self, scales: &[Scale]) -> bool {
+        matches!(self, From::Middle(_)) && self.middle(scales).is_none()
+    }
+}
+
+/// What stays the same between two changes.
+pub(super) struct Stretch<'a> {
+    now: &'a Now<'a>,
+    pub recipe: &'a ResolvedRecipe,
+    engine: &'a dyn Engine,
+    pub images: Images<'a>,
+    /// The style images, in the colours that count.
+    paintings: Paintings<'a>,
+    memory_limit_bytes: Option<u64>,
+    shares: Vec<f64>,
+    pub scales: &'a [Scale],
+}
+
+impl<'a> Stretch<'a> {
+    /// A stretch by what counts now.
+    pub fn new(
+        now: &'a Now<'a>,
+        engine: &'a dyn Engine,
+        images: Images<'a>,
+        memory_limit_bytes: Option<u64>,
+        scales: &'a [Scale],
+    ) -> Result<Stretch<'a>, PaintError> {
+        let (recipe, images) = (&now.recipe, now.images(images));
+        let paintings = Paintings::new(recipe, images, scales[scales.len() - 1])?;
+        let shares = style_shares(recipe, images.styles.len(), recipe.looks_at_styles())?;
+        Ok(Stretch { now, recipe, engine, images, paintings, memory_limit_bytes, shares, scales })
+    }
+
+    /// Paints until the end of the run or the next change.
+    pub fn paint(&self, course: &mut Course<'_>, from: From) -> Result<Ended, PaintError> {
+        let mut from = from;
+        loop {
+            let (index, mut before, middle) = match from {
+                From::Scale { index, before } => (index, before, None),
+                From::Middle(middle) => (middle.index, None, Some(middle)),
+            };
+            let painted = match (self.paint_scale(course, index, before.as_mut(), middle), before) {
+                (Ok(EndedScale::Painted(painted)), _) => painted,
+                (Ok(EndedScale::Changing(middle)), _) => return Ok(Ended::Changing(From::Middle(middle))),
+                // The scale could not even begin: what the one before has painted is the picture so far.
+                (Err(PaintError::Engine(error)), Some(before)) => {
+                    course.failure = Some(error);
+                    before
+                }
+                (Err(error), _) => return Err(error),
+            };
+            if course.stopped || course.failure.is_some() || index + 1 == self.scales.len() {
+                return Ok(Ended::Run(painted));
+            }
+            let is_changing = course.is_changing(self.now.next_change());
+            if course.stopped {
+                return Ok(Ended::Run(painted));
+            }
+            from = From::Scale { index: index + 1, before: Some(painted) };
+            if is_changing {
+                return Ok(Ended::Changing(from));
+            }
+        }
+    }
+
+    /// Paints one scale: on from its middle, else from what the scale before has painted, else from the recipe's start.
+    fn paint_scale(
+        &self,
+        course: &mut Course<'_>,
+        index: usize,
+        before: Option<&mut Painted>,
+        middle: Option<Middle>,
+    ) -> Result<EndedScale, PaintError> {
+        let scale = self.scales[index];
+        let content = content_at(self.recipe, self.images.content, scale)?;
+        let masks = Masks::at(self.recipe, &self.images, scale)?;
+        let middle = middle.map_or_else(|| self.begin_scale(index, &content, before), Ok)?;
+        let Middle { done, mut picture, mut optimiser, matches, open, has_banks, .. } = middle;
+        let is_changed = open.is_some();
+        if !is_changed {
+            course.tell(Event::ScaleStarted { index, scale });
+        }
+        let movable = masks.as_ref().and_then(|masks| masks.movable.as_deref());
+        if course.stopped || done == scale.evaluations {
+            let held = movable.map(|movable| Held { photo: &content, movable });
+            return self.painted(index, picture, optimiser.as_ref(), held.as_ref()).map(EndedScale::Painted);
+        }
+        let opened = self.open(course, index, &content, masks.as_ref(), open);
+        let banks = opened.and_then(|open| Ok((open, if has_banks { Vec::new() } else { self.banks_at(scale)? })));
+        let begun = banks.and_then(|(mut open, banks)| {
+            let matching = Matching::begin(self.recipe, &content, open.session.as_mut(), &banks, matches)?;
+            Ok((open, matching))
+        });
+        let (mut open, mut matching) = match begun {
+            Ok(begun) => begun,
+            // What a change asks for cannot be had: the picture is the one so far.
+            Err(PaintError::Engine(error)) if is_changed => {
+                course.failure = Some(error);
+                let held = movable.map(|movable| Held { photo: &content, movable });
+                return self.painted(index, picture, optimiser.as_ref(), held.as_ref()).map(EndedScale::Painted);
+            }
+            Err(error) => return Err(error),
+        };
+        if !is_changed
+            && let Some(history) = self.history(optimiser.as_ref(), open.session.request(), scale.evaluations)
+        {
+            optimiser.attach(history);
+        }
+        let photo = movable.is_some().then(|| content.clone());
+        let held = photo.as_ref().zip(movable).map(|(photo, movable)| Held { photo, movable });
+        // Where its colours are not wanted, the session has all that counts of the content image.
+        let colours = ShownColours::new(self.recipe, content);
+
+        let mut gradient = vec![0.0; picture.values.len()];
+        // What is seen, where that is not what the optimiser moves.
+        let mut seen = vec![0.0; if held.is_some() { picture.values.len() } else { 0 }];
+        for scale_evaluations in done + 1..=scale.evaluations {
+            if course.is_changing(self.now.next_change()) {
+                let (done, matches) = (scale_evaluations - 1, matching.into_held());
+                let open = Some(open);
+                let middle = Middle { index, done, picture, optimiser, matches, open, has_banks: true };
+                return Ok(EndedScale::Changing(middle));
+            }
+            if course.stopped {
+                break;
+            }
+            let session = open.session.as_mut();
+            let matched = matching.before(scale_evaluations, session, &picture.values, optimiser.as_mut());
+            let evaluated = matched.and_then(|()| {
+                evaluate((&mut open.objective, session), &picture.values, (&mut seen, held.as_ref()), &mut gradient)
+            });
+            let losses = match evaluated {
+                Ok(losses) => losses,
+                // Before this scale has a picture of its own, the one that the scale before has painted counts.
+                Err(error) if !optimiser.good().is_empty() => {
+                    course.failure = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            course.evaluations += 1;
+            let step = optimiser.advance(&mut picture.values, losses.total, &gradient);
+            let shown = Shown { optimiser: optimiser.as_ref(), colours: &colours, held: held.as_ref() };
+            course.report(index, scale, scale_evaluations, step, losses, shown);
+            if optimiser.good().is_empty() {
+                return Err(PaintError::StartNotFinite);
+            }
+            let (iterations, evaluations) = (course.iterations, course.evaluations);
+            (course.keep)(&Snapshot {
+                recipe: &self.now.whole,
+                scale,
+                place: Place { scale_index: index, scale_evaluations, iterations, evaluations },
+                losses: course.losses.as_ref(),
+                picture: &picture.values,
+                optimiser: optimiser.as_ref(),
+                matches: matching.held(),
+            });
+            if course.stopped {
+                break;
+            }
+        }
+        self.painted(index, picture, optimiser.as_ref(), held.as_ref()).map(EndedScale::Painted)
+    }
+
+    /// The beginning of a scale.
+    fn begin_scale(
+        &self,
+        index: usize,
+        content: &Picture,
+        mut before: Option<&mut Painted>,
+    ) -> Result<Middle, PaintError> {
+        let Scale { width, height, .. } = self.scales[index];
+        let carried = before.as_mut().and_then(|before| before.optimiser.take());
+        let optimiser = carried.unwrap_or_else(|| optimiser(self.recipe, width, height));
+        let picture = match before.map(|before| before.seen.as_ref().unwrap_or(&before.picture)) {
+            Some(painted) if (painted.width, painted.height) == (width, height) => painted.clone(),
+            Some(painted) => carried_up(self.recipe, painted, content)?,
+            None => {
+                let (style, file) = (self.images.styles.first(), self.images.start);
+                let images = StartImages { content, style, file };
+                self.paintings.start(start_picture(self.recipe, images)?.ok_or(PaintError::StartMissing)?)
+            }
+        };
+        Ok(Middle { index, done: 0, picture, optimiser, matches: Vec::new(), open: None, has_banks: false })
+    }
+
+    /// A session and losses for this scale: those that there are, as far as they fit.
+    fn open(
+        &self,
+        course: &mut Course<'_>,
+        index: usize,
+        content: &Picture,
+        masks: Option<&Masks>,
+        open: Option<Open>,
+    ) -> Result<Open, PaintError> {
+        let scale = self.scales[index];
+        let (session, losses) = match open {
+            Some(Open { session, objective, key }) => (Some(session), Some((objective, key))),
+            None => (None, None),
+        };
+        let emphasis = emphasis_at(self.recipe, &self.images, scale)?;
+        let request = self.request(index, masks, emphasis.is_some());
+        // Before another is opened the one that does not fit makes room.
+        let session = session.filter(|session| *session.request() == request);
+        let (objective, key) = match losses {
+            Some((mut objective, key)) if key == self.moments_key(masks) => {
+                objective.weigh(self.recipe, &self.region_styles(masks, Vec::new()));
+                (objective, key)
+            }
+            losses => {
+                drop(losses);
+                let (key, moments) = course.moments.take(self, index, masks)?;
+                (Objective::of_regions(self.recipe, &self.region_styles(masks, moments)), key)
+            }
+        };
+        let mut session = match session {
+            Some(session) => session,
+            None => {
+                let mut session = self.engine.session(&request)?;
+                if let Some(emphasis) = &emphasis {
+                    session.set_emphasis(emphasis)?;
+                }
+                session.set_content(&content.values)?;
+                if let Some(masks) = masks {
+                    session.set_masks(&masks.values)?;
+                }
+                return Ok(Open { session, objective, key });
+            }
+        };
+        if let Some(emphasis) = &emphasis {
+            session.set_emphasis(emphasis)?;
+        }
+        if let Some(masks) = masks {
+            session.set_masks(&masks.values)?;
+        }
+        Ok(Open { session, objective, key })
+    }
+
+    /// What to ask of the engine at a scale.
+    fn request(&self, index: usize, masks: Option<&Masks>, has_emphasis: bool) -> SessionRequest {
+        let scale = self.scales[index];
+        let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
+        request.precision = precision_of(self.recipe.precision, self.engine, index + 1 == self.scales.len());
+        let sizes = self.counted_styles().map(|style| style_size(self.recipe, &scale, (style.width, style.height)));
+        request.matched_taps = matched_taps(self.recipe, &sizes.collect::<Vec<_>>());
+        request.guides.regions = masks.map_or(0, |masks| masks.areas.len());
+        request.guides.emphasis = has_emphasis;
+        request
+    }
+
+    /// The style images that have a share.
+    fn counted_styles(&self) -> impl Iterator<Item = &Picture> {
+        self.images.styles.iter().zip(&self.shares).filter(|&(_, &share)| share > 0.0).map(|(style, _)| style)
+    }
+
+    /// The banks that the style images give at a scale; none where nothing is matched.
+    fn banks_at(&self, scale: Scale) -> Result<Vec<Bank>, PaintError> {
+        let mut banks = Vec::new();
+        if !self.recipe.counted_match_layers().is_empty() {
+            for (place, _) in self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0) {
+                let style = self.paintings.at(place, scale)?;
+                add_to_banks(self.recipe, self.engine, &style, self.memory_limit_bytes, &mut banks)?;
+            }
+        }
+        Ok(banks)
+    }
+
+    /// What the style images' moments at a scale with these masks are of.
+    pub fn moments_key(&self, masks: Option<&Masks>) -> MomentsKey {
+        let blend = || PartKey::Blend(self.shares.clone());
+        let numbers = self.now.painting_masks.iter().copied().chain([None]);
+        let key_of = |(part, number): (Part<'_>, Option<u32>)| match part {
+            Part::Region(region, _) => PartKey::Painting(region.style_index(), number),
+            Part::Rest => PartKey::Painting(0, None),
+            Part::Whole => blend(),
+        };
+        let parts = match masks {
+            Some(masks) => masks.parts(self.recipe, &self.images).into_iter().zip(numbers).map(key_of).collect(),
+            None => vec![blend()],
+        };
+        MomentsKey::new(self, parts)
+    }
+
+    /// What the style of a scale is compared to: each part's style images, or those of the whole picture.
+    pub fn moments_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<PartMoments, PaintError> {
+        let limit = self.memory_limit_bytes;
+        let Some(masks) = masks else { return Ok(vec![self.blend_at(scale)?]) };
+        let of_part = |part: Part<'_>| match part {
+            Part::Whole => self.blend_at(scale),
+            part => Ok(vec![(part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?, 1.0)]),
+        };
+        masks.parts(self.recipe, &self.images).into_iter().map(of_part).collect()
+    }
+
+    /// Each style image's moments at a scale, with its share.
+    fn blend_at(&self, scale: Scale) -> Result<Vec<(Vec<impasto_vgg::Moments>, f64)>, PaintError> {
+        let limit = self.memory_limit_bytes;
+        let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
+        let of_style = |(place, &share): (usize, &f64)| {
+            let style = self.paintings.at(place, scale)?;
+            let (width, height) = (style.width, style.height);
+            Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
+        };
+        counted.map(of_style).collect()
+    }
+
+    /// Moments with the weights of their parts; without moments the weights alone.
+    fn region_styles(&self, masks: Option<&Masks>, moments: PartMoments) -> Vec<RegionStyle> {
+        let mut moments = moments.into_iter();
+        let mut next = || moments.next().unwrap_or_default();
+        match masks {
+            Some(masks) => {
+                let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
+                parts.map(|(part, &area)| part.style(self.recipe, next(), area)).collect()
+            }
+            None => vec![RegionStyle { styles: next(), share: 1.0, layers: self.recipe.style_layers.clone() }],
+        }
+    }
+
+    /// What is left of a scale. The optimiser itself goes, since its memory is as large as many pictures.
+    fn painted(
+        &self,
+        index: usize,
+        mut picture: Picture,
+        optimiser: &dyn Optimiser,
+        held: Option<&Held<'_>>,
+    ) -> Result<Painted, PaintError> {
+        if !optimiser.good().is_empty() {
+            picture.values.copy_from_slice(optimiser.shown());
+        }
+        let seen = held.map(|held| {
+            let mut seen = picture.clone();
+            held.lay(&mut seen.values);
+            seen
+        });
+        let optimiser = match self.scales.get(index + 1) {
+            Some(next) => optimiser.carried_up((picture.width, picture.height), (next.width, next.height))?,
+            None => None,
+        };
+        Ok(Painted { picture, seen, optimiser })
+    }
+
+    /// Room on the engine's device for what the optimiser will remember at a scale, within what the session leaves of the
+    /// memory limit; `None` where the engine has none.
+    fn history(
+        &self,
+        optimiser: &dyn Optimiser,
+        request: &SessionRequest,
+        evaluations: u32,
+    ) -> Option<Box<dyn History>> {
+        let left = match request.memory_limit_bytes {
+            Some(limit) => Some(limit.saturating_sub(self.engine.session_bytes(request).ok()?)),
+            None => None,
+        };
+        self.engine.history(optimiser.remembers().min(evaluations as usize), request.picture_len(), left)
+    }
+}
+
+/// The losses at a picture, or at what is `seen` of it where a part is held; writes the gradient by the picture.
+fn evaluate(
+    (objective, session): (&mut Objective, &mut dyn Session),
+    picture: &[f32],
+    (seen, held): (&mut [f32], Option<&Held<'_>>),
+    gradient: &mut [f32],
+) -> Result<Losses, EngineError> {
+    let Some(held) = held else { return objective.evaluate(session, picture, gradient) };
+    seen.copy_from_slice(picture);
+    held.lay(seen);
+    let losses = objective.evaluate(session, seen, gradient)?;
+    held.take_back(gradient);
+    Ok(losses)
+}
