@@ -47,15 +47,15 @@ fn accepted<T>(said: T) -> (StatusCode, Json<T>) {
 }
 
 async fn params(State(app): State<App>, Path(id): Path<String>, Json(change): Json<Change>) -> Accepted<Taken> {
-    app.studio.change(&RunId::parse(&id)?, &change.set).map(accepted)
+    app.studio.change(&RunId::parse(&id)?, change.set).await.map(accepted)
 }
 
 async fn undo(State(app): State<App>, Path(id): Path<String>) -> Accepted<Taken> {
-    app.studio.undo(&RunId::parse(&id)?).map(accepted)
+    app.studio.undo(&RunId::parse(&id)?).await.map(accepted)
 }
 
 async fn redo(State(app): State<App>, Path(id): Path<String>) -> Accepted<Taken> {
-    app.studio.redo(&RunId::parse(&id)?).map(accepted)
+    app.studio.redo(&RunId::parse(&id)?).await.map(accepted)
 }
 
 async fn pause(State(app): State<App>, Path(id): Path<String>) -> Accepted<Standing> {

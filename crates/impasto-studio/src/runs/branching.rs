@@ -34,7 +34,7 @@ impl Studio {
         // The picture at this size is an image like any other.
         let bytes = read_file(&result, 512).map_err(Problem::failed)?;
         let start = self.shelf.bring_image(&kept.about.name, &bytes)?;
-        let Value::Object(fields) = orderable(&kept.record.recipe) else {
+        let Value::Object(fields) = orderable(&kept.record.recipe.at_evaluation(u32::MAX)) else {
             return Err(Problem::failed("the run has no recipe"));
         };
         let mut again = fields;

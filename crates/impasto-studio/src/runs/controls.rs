@@ -1,7 +1,10 @@
 //! The dials: the value of each, from a recipe.
 
+use impasto::ResolvedRecipe;
+use impasto::fetch::release;
 use impasto::presets::preset;
-use impasto::{Recipe, ResolvedRecipe};
+use impasto::recipe::{ChangedFields, Start};
+use impasto_job::engine::weights_file;
 use serde_json::{Map, Value, json};
 
 /// The fields that a change may set, besides the strength.
@@ -23,12 +26,18 @@ const FIELDS: [&str; 15] = [
     "rest_feather_px",
 ];
 
+/// Every field of a recipe that may change, masks by their identifiers.
+pub fn values(recipe: &ResolvedRecipe) -> Map<String, Value> {
+    match orderable(recipe) {
+        Value::Object(fields) => fields.into_iter().filter(|(field, _)| FIELDS.contains(&field.as_str())).collect(),
+        _ => Map::new(),
+    }
+}
+
 /// The value of each dial.
 pub fn controls(recipe: &ResolvedRecipe) -> Map<String, Value> {
-    let Ok(Value::Object(fields)) = serde_json::to_value(recipe) else { return Map::new() };
     let counts = |field: &str| field != "match_weight" || recipe.match_weight > 0.0;
-    let mut controls: Map<String, Value> =
-        fields.into_iter().filter(|(field, _)| FIELDS.contains(&field.as_str()) && counts(field)).collect();
+    let mut controls: Map<String, Value> = values(recipe).into_iter().filter(|(field, _)| counts(field)).collect();
     if let Some(preset) = preset(&recipe.preset)
         && preset.style_weight > 0.0
         && recipe.style_weight > 0.0
@@ -41,14 +50,6 @@ pub fn controls(recipe: &ResolvedRecipe) -> Map<String, Value> {
     if recipe.style_blend.is_empty() && styles > 1 {
         controls.insert("style_blend".to_owned(), json!(vec![1.0 / styles as f64; styles]));
     }
-    for mask in ["region_labels", "emphasis"] {
-        if let Some(name) = controls.get(mask).and_then(Value::as_str).map(mask_id) {
-            controls.insert(mask.to_owned(), name.into());
-        }
-    }
-    if let Some(Value::Array(regions)) = controls.get_mut("regions") {
-        regions.iter_mut().filter_map(Value::as_object_mut).for_each(name_masks);
-    }
     controls
 }
 
@@ -58,27 +59,35 @@ pub fn orderable(recipe: &ResolvedRecipe) -> Value {
     for file in ["content", "styles", "engine"] {
         fields.remove(file);
     }
-    for mask in ["region_labels", "emphasis"] {
+    if let Start::File(_) = recipe.init {
+        fields.remove("init");
+    }
+    if weights_file(&recipe.weights).is_some() && release(&recipe.weights).is_none() {
+        fields.remove("weights");
+    }
+    name_masks(&mut fields);
+    if let Some(Value::Array(entries)) = fields.get_mut("timeline") {
+        entries.iter_mut().filter_map(|entry| entry["set"].as_object_mut()).for_each(name_masks);
+    }
+    Value::Object(fields)
+}
+
+/// A change as clients have it.
+pub fn told(set: &ChangedFields) -> Value {
+    let mut told = serde_json::to_value(set).unwrap_or_default();
+    told.as_object_mut().into_iter().for_each(name_masks);
+    told
+}
+
+/// Names masks by their identifiers, in a recipe, a change or a region.
+fn name_masks(fields: &mut Map<String, Value>) {
+    for mask in ["region_labels", "emphasis", "mask", "painting_mask"] {
         if let Some(name) = fields.get(mask).and_then(Value::as_str).map(mask_id) {
             fields.insert(mask.to_owned(), name.into());
         }
     }
     if let Some(Value::Array(regions)) = fields.get_mut("regions") {
         regions.iter_mut().filter_map(Value::as_object_mut).for_each(name_masks);
-    }
-    Value::Object(fields)
-}
-
-/// The same of what a waiting run was ordered with.
-pub fn ordered(recipe: &Recipe) -> Value {
-    recipe.resolve().map_or(Value::Null, |recipe| orderable(&recipe))
-}
-
-fn name_masks(region: &mut Map<String, Value>) {
-    for mask in ["mask", "painting_mask"] {
-        if let Some(name) = region.get(mask).and_then(Value::as_str).map(mask_id) {
-            region.insert(mask.to_owned(), name.into());
-        }
     }
 }
 
@@ -89,6 +98,8 @@ fn mask_id(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use impasto::Recipe;
+
     use super::*;
 
     #[test]

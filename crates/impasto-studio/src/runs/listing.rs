@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::controls::{controls, orderable, ordered};
+use super::controls::{controls, orderable};
 use super::figures::{Figures, columns};
 use super::kept::Kept;
 use super::{Inner, Studio};
-use crate::names::RunId;
+use crate::names::{RunId, no_run};
 use crate::problem::Problem;
 use crate::shown::aside;
 use crate::wire::{LossColumns, RunDetail, RunInfo};
@@ -61,14 +61,8 @@ impl Studio {
         let live = {
             let inner = self.lock();
             inner.runs.get(id).zip(inner.info(id)).map(|(live, run)| {
-                let recipe = live.recipe.as_ref();
-                let fields = match (recipe, &live.order) {
-                    (Some(recipe), _) => orderable(recipe),
-                    (None, Some(order)) => ordered(&order.recipe),
-                    (None, None) => Value::Null,
-                };
-                let controls = live.steering.controls().cloned().or_else(|| recipe.map(controls)).unwrap_or_default();
-                (run, fields, controls, live.lines.clone(), live.notes.clone(), live.steering.timeline().to_vec())
+                let recipe = live.steering.recipe().or_else(|| live.recipe.clone());
+                (run, recipe, live.counts_now(), live.lines.clone(), live.notes.clone())
             })
         };
         let kept = match (&live, self.kept(id)) {
@@ -76,20 +70,21 @@ impl Studio {
             (Some(_), kept) => kept.ok(),
         };
         let losses = losses(kept.as_ref(), live.as_ref().map_or(&[], |live| &live.3));
-        if let Some((run, recipe, controls, _, notes, timeline)) = live {
-            let timeline =
-                if timeline.is_empty() { kept.as_ref().map(timeline_of).unwrap_or_default() } else { timeline };
-            return Ok(RunDetail { run, recipe, timeline, controls, losses, notes });
-        }
-        let kept = kept.ok_or_else(crate::names::no_run)?;
-        Ok(RunDetail {
-            run: kept.info(self),
-            recipe: orderable(&kept.record.recipe),
-            timeline: timeline_of(&kept),
-            controls: controls(&kept.record.recipe),
-            losses,
-            notes: Vec::new(),
-        })
+        let of_folder = |kept: Kept| {
+            let now = kept.record.recipe.at_evaluation(u32::MAX);
+            (Some(kept.record.recipe), Some(now))
+        };
+        let (run, (recipe, counts), notes) = match (live, kept) {
+            // What its folder has is the whole of it.
+            (Some((run, _, _, _, notes)), Some(kept)) if !run.state.is_alive() => (run, of_folder(kept), notes),
+            (Some((run, recipe, counts, _, notes)), _) => (run, (recipe, counts), notes),
+            (None, Some(kept)) => (kept.info(self), of_folder(kept), Vec::new()),
+            (None, None) => return Err(no_run()),
+        };
+        let recipe = recipe.as_ref().map_or(Value::Null, orderable);
+        let timeline = recipe.get("timeline").and_then(Value::as_array).cloned().unwrap_or_default();
+        let controls = counts.as_ref().map(controls).unwrap_or_default();
+        Ok(RunDetail { run, recipe, timeline, controls, losses, notes })
     }
 
     /// What the dials of each preset are, for those who choose one.
@@ -109,15 +104,4 @@ fn losses(kept: Option<&Kept>, newer: &[Figures]) -> LossColumns {
     let last = lines.last().map_or(0, |line| line.evaluation);
     lines.extend(newer.iter().filter(|line| line.evaluation > last).cloned());
     columns(&lines)
-}
-
-/// The changes that stand in a run's recipe.
-fn timeline_of(kept: &Kept) -> Vec<Value> {
-    match serde_json::to_value(&kept.record.recipe) {
-        Ok(Value::Object(mut fields)) => match fields.remove("timeline") {
-            Some(Value::Array(entries)) => entries,
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
 }

@@ -142,7 +142,29 @@ impl Live {
         self.evaluations = self.plan.evaluations();
         self.recipe = Some(recipe);
         self.notes.extend(prepared.notes().iter().cloned());
-        self.steering.begin(prepared.handle());
+        let refused = self.steering.begin(prepared.handle());
+        self.notes.extend(refused);
+    }
+
+    /// The recipe that counts for the next evaluation, every change that was taken included.
+    pub fn counts_now(&self) -> Option<ResolvedRecipe> {
+        let recipe = self.steering.recipe().or_else(|| self.recipe.clone())?;
+        // One evaluation is being made; what was taken counts for the one after it.
+        Some(recipe.at_evaluation(self.evaluation.saturating_add(2)))
+    }
+
+    /// It waits between two evaluations.
+    pub fn paused(&mut self) {
+        self.stage = Stage::Paused;
+        self.seconds_left = None;
+    }
+
+    /// It paints on; how fast, is seen anew.
+    pub fn went_on(&mut self) {
+        if self.stage == Stage::Paused {
+            self.stage = Stage::Painting;
+        }
+        self.speed = Speed::default();
     }
 
     /// It paints at this size.
@@ -169,7 +191,9 @@ impl Live {
 
     /// Whether a picture shall be taken: the first, and then no more than two a second, while somebody looks on.
     pub fn wants_picture(&mut self, is_looked_at: bool) -> bool {
-        (is_looked_at || self.newest.is_none()) && is_time(&mut self.pictured, BETWEEN_PICTURES)
+        // What is looked at while it waits is the picture of then.
+        let is_last = self.steering.is_paused();
+        is_last || (is_looked_at || self.newest.is_none()) && is_time(&mut self.pictured, BETWEEN_PICTURES)
     }
 
     /// Stops it, whatever it does.

@@ -70,6 +70,9 @@ impl Studio {
         }
         self.find_mask(&mut recipe.region_labels)?;
         self.find_mask(&mut recipe.emphasis)?;
+        for entry in recipe.timeline.iter_mut().flatten() {
+            entry.set.rename_masks(&mut |name| self.mask_path(name))?;
+        }
         if let Some(Start::File(named)) = &recipe.init {
             let id = Digest::parse(&named.to_string_lossy()).map_err(|_| {
                 Problem::wrong("init is content, style, noise, blend or an image's identifier; choose one of them")
@@ -90,12 +93,18 @@ impl Studio {
     /// A mask's identifier becomes its file.
     fn find_mask(&self, mask: &mut Option<String>) -> Result<(), Problem> {
         if let Some(id) = mask {
-            let id = id.strip_suffix(".png").unwrap_or(id);
-            let known = Digest::parse(id)
-                .map_err(|_| Problem::wrong("a mask is named by its identifier; send it to /api/masks first"))?;
-            *mask = Some(text_of(&self.shelf.mask(&known)?)?);
+            *mask = Some(self.mask_path(id)?);
         }
         Ok(())
+    }
+
+    /// The file of the mask of this identifier.
+    pub(super) fn mask_path(&self, id: &str) -> Result<String, Problem> {
+        let id = id.strip_suffix(".png").unwrap_or(id);
+        let known = Digest::parse(id);
+        let known =
+            known.map_err(|_| Problem::wrong("a mask is named by its identifier; send it to /api/masks first"))?;
+        text_of(&self.shelf.mask(&known)?)
     }
 
     /// A folder for a new run, named after its images, that neither the disk nor the line has.

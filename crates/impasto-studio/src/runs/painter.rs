@@ -11,6 +11,7 @@ use impasto_job::{DeviceChoice, Failure, Finished, Job, JobEvent, KeepIn, Order,
 
 use super::Studio;
 use super::begin::files;
+use super::controls::told;
 use super::live::{Live, revision_on_the_way};
 use crate::names::RunId;
 use crate::wire::Stage;
@@ -123,7 +124,16 @@ impl Studio {
                     live.rejected(evaluations);
                 }
             }
-            JobEvent::Painted => {}
+            JobEvent::Applied { before_evaluation, set } => {
+                self.tell_applied(id, before_evaluation, &told(set));
+            }
+            JobEvent::Refused { failure, .. } => {
+                self.tell_error(id, &failure.sentence);
+                self.update(id, |live| live.notes.push(failure.sentence.clone()));
+            }
+            JobEvent::Paused { .. } => self.update(id, Live::paused),
+            JobEvent::WentOn => self.update(id, Live::went_on),
+            JobEvent::Kept { .. } | JobEvent::Painted => {}
         }
         Control::Continue
     }

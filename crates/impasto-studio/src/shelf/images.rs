@@ -89,7 +89,7 @@ impl Shelf {
         if let Some(shown) = self.showcase.find(&key) {
             return Ok(shown);
         }
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(Problem::failed)?;
+        let turn = self.turn().await?;
         let make = move || {
             let bytes = read_file(&file, UPLOAD_MIB).map_err(Problem::failed)?;
             let read = super::decode(&bytes, &info.name)?;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use impasto::disk::{RealDisk, create_folder};
 use impasto::read::{ReadError, ReadLimits, ReadPicture, decode_picture};
 use impasto_job::Failure;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 use crate::shown::{Showcase, aside};
@@ -54,6 +54,14 @@ impl Shelf {
         Ok(Shelf { folder, turn: Arc::new(Semaphore::new(1)), showcase })
     }
 
+    /// Waits for its turn to decode something.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.turn).acquire_owned().await.map_err(Problem::failed)
+    }
+
     /// Decodes an image, one at a time, and does `work` with it on the same thread.
     async fn decoded<T: Send + 'static>(
         &self,
@@ -61,7 +69,7 @@ impl Shelf {
         name: String,
         work: impl FnOnce(ReadPicture) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(Problem::failed)?;
+        let turn = self.turn().await?;
         aside(move || {
             let read = decode(&bytes, &name)?;
             let done = work(read);

@@ -39,7 +39,17 @@ fn a_body_in_pieces_is_counted() {
     assert_eq!(files(&workshop.runs()), before);
     // In pieces of a byte it is a picture like any other.
     let mut stream = client.connect();
-    stream.write_all(client.head("POST", "/api/images?name=pieces.png", &[("transfer-encoding", "chunked"), ("connection", "close")]).as_bytes()).unwrap();
+    stream
+        .write_all(
+            client
+                .head(
+                    "POST",
+                    "/api/images?name=pieces.png",
+                    &[("transfer-encoding", "chunked"), ("connection", "close")],
+                )
+                .as_bytes(),
+        )
+        .unwrap();
     for byte in picture(12, 12, 3) {
         stream.write_all(&chunked(&[byte])).unwrap();
     }
@@ -55,7 +65,13 @@ fn claims(width: u32, height: u32) -> Vec<u8> {
         [&length[..], &body, &crc(&body).to_be_bytes()].concat()
     };
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &[0x78, 0x9c, 0x03, 0x00]), chunk(b"IEND", b"")].concat()
+    [
+        b"\x89PNG\r\n\x1a\n".to_vec(),
+        chunk(b"IHDR", &header),
+        chunk(b"IDAT", &[0x78, 0x9c, 0x03, 0x00]),
+        chunk(b"IEND", b""),
+    ]
+    .concat()
 }
 
 /// CRC-32 as PNG has it (ISO 3309).
@@ -70,9 +86,20 @@ fn bombs_are_refused_by_what_they_claim() {
     let workshop = Workshop::new();
     let client = workshop.client();
     let before = files(&workshop.runs());
-    let gif = |width: u16, height: u16| [b"GIF89a", &width.to_le_bytes()[..], &height.to_le_bytes(), &[0, 0, 0]].concat();
+    let gif =
+        |width: u16, height: u16| [b"GIF89a", &width.to_le_bytes()[..], &height.to_le_bytes(), &[0, 0, 0]].concat();
     let bmp = |width: i32, height: i32| {
-        [&b"BM"[..], &[0; 8], &54u32.to_le_bytes(), &40u32.to_le_bytes(), &width.to_le_bytes(), &height.to_le_bytes(), &[1, 0, 24, 0], &[0; 24]].concat()
+        [
+            &b"BM"[..],
+            &[0; 8],
+            &54u32.to_le_bytes(),
+            &40u32.to_le_bytes(),
+            &width.to_le_bytes(),
+            &height.to_le_bytes(),
+            &[1, 0, 24, 0],
+            &[0; 24],
+        ]
+        .concat()
     };
     for (name, bytes) in [
         ("png of 10 gigapixels", claims(100_000, 100_000)),

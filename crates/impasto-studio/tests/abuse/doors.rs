@@ -59,7 +59,11 @@ fn every_route_refuses_a_forged_host_or_origin_and_who_has_no_token() {
             for host in &forged_hosts {
                 let said = ask(&client.with("host", host), &route, &path);
                 // Without any, the request is not even one.
-                assert!(said.status == 403 || host.is_empty() && said.status == 400, "{name}, Host {host:?}: {}", said.status);
+                assert!(
+                    said.status == 403 || host.is_empty() && said.status == 400,
+                    "{name}, Host {host:?}: {}",
+                    said.status
+                );
             }
             for origin in &forged_origins {
                 assert_eq!(ask(&client.with("origin", origin), &route, &path).status, 403, "{name}, Origin {origin}");
@@ -82,7 +86,12 @@ fn every_route_refuses_a_forged_host_or_origin_and_who_has_no_token() {
         }
         if route.method != "GET" {
             assert_eq!(ask(&browser.with("origin", ""), &route, &path).status, 403, "{name}, without an Origin");
-            let plain = browser.with("x-impasto", "").send(route.method.as_str(), &path, &[("content-type", "text/plain")], b"{}");
+            let plain = browser.with("x-impasto", "").send(
+                route.method.as_str(),
+                &path,
+                &[("content-type", "text/plain")],
+                b"{}",
+            );
             assert_eq!(plain.status, 403, "{name}, as a form would");
         }
         // And lets in who may: whatever the route makes of it, it is asked.
@@ -107,7 +116,10 @@ fn every_answer_is_dressed() {
     answers.push(("a forged host".to_owned(), script.with("host", "evil.example").get("/")));
     for (name, answer) in answers {
         let policy = answer.header("content-security-policy").unwrap_or_else(|| panic!("{name} has no policy"));
-        assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{name}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"),
+            "{name}: {policy}"
+        );
         assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{name}: {policy}");
         for (header, value) in [
             ("x-content-type-options", "nosniff"),
@@ -130,16 +142,33 @@ fn a_request_is_one_request() {
     let authorised = format!("authorization: Bearer {TOKEN}\r\nx-impasto: 1\r\nconnection: close\r\n");
     for (name, request) in [
         ("two hosts", format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\nhost: evil.example\r\n{authorised}\r\n")),
-        ("a whole address", format!("GET http://evil.example/api/runs HTTP/1.1\r\nhost: {address}\r\n{authorised}\r\n")),
+        (
+            "a whole address",
+            format!("GET http://evil.example/api/runs HTTP/1.1\r\nhost: {address}\r\n{authorised}\r\n"),
+        ),
         ("our whole address", format!("GET http://{address}/api/runs HTTP/1.1\r\nhost: {address}\r\n{authorised}\r\n")),
         ("an old protocol", format!("GET /api/runs HTTP/1.0\r\nhost: {address}\r\n{authorised}\r\n")),
-        ("two lengths", format!("POST /api/runs HTTP/1.1\r\nhost: {address}\r\n{authorised}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}")),
+        (
+            "two lengths",
+            format!(
+                "POST /api/runs HTTP/1.1\r\nhost: {address}\r\n{authorised}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}"
+            ),
+        ),
         ("a space before the colon", format!("GET /api/runs HTTP/1.1\r\nhost : {address}\r\n{authorised}\r\n")),
-        ("two tokens", format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer x\r\n{authorised}\r\n")),
+        (
+            "two tokens",
+            format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer x\r\n{authorised}\r\n"),
+        ),
         ("a proxy", format!("CONNECT evil.example:80 HTTP/1.1\r\nhost: {address}\r\n{authorised}\r\n")),
         ("nonsense", "\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n".to_owned()),
-        ("a long header", format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\nx: {}\r\n{authorised}\r\n", "x".repeat(20 << 10))),
-        ("many headers", format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\n{}{authorised}\r\n", "x: y\r\n".repeat(100))),
+        (
+            "a long header",
+            format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\nx: {}\r\n{authorised}\r\n", "x".repeat(20 << 10)),
+        ),
+        (
+            "many headers",
+            format!("GET /api/runs HTTP/1.1\r\nhost: {address}\r\n{}{authorised}\r\n", "x: y\r\n".repeat(100)),
+        ),
     ] {
         let mut stream = Client::stranger(address).connect();
         let _ = stream.write_all(request.as_bytes());

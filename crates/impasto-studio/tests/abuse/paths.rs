@@ -6,7 +6,20 @@ const SECRET: &str = "what nobody may read";
 
 /// Ways to write a dot, a slash, and the way up.
 fn spellings() -> Vec<String> {
-    let dots = ["..", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "..%00", "%c0%ae%c0%ae", "%uff0e%uff0e", "....", "..;", ". .", "\u{ff0e}\u{ff0e}"];
+    let dots = [
+        "..",
+        "%2e%2e",
+        "%2E.",
+        ".%2e",
+        "%252e%252e",
+        "..%00",
+        "%c0%ae%c0%ae",
+        "%uff0e%uff0e",
+        "....",
+        "..;",
+        ". .",
+        "\u{ff0e}\u{ff0e}",
+    ];
     let slashes = ["/", "%2f", "%2F", "\\", "%5c", "%252f", "%c0%af", "//", "/./", "%00/", "\u{2215}"];
     let ends = ["secret.txt", "etc/passwd", "run.json", ".studio/images", "secret.txt%00.jpg"];
     let mut all = Vec::new();
@@ -25,7 +38,11 @@ fn five_hundred_encodings_lead_nowhere() {
     let workshop = Workshop::new();
     let run = workshop.begin(2);
     workshop.wait(&run, &["finished"]);
-    for place in [workshop.folder.path().join("secret.txt"), workshop.runs().join("secret.txt"), workshop.runs().join("photo-painting/secret.txt")] {
+    for place in [
+        workshop.folder.path().join("secret.txt"),
+        workshop.runs().join("secret.txt"),
+        workshop.runs().join("photo-painting/secret.txt"),
+    ] {
         std::fs::write(place, SECRET).unwrap();
     }
     #[cfg(unix)]

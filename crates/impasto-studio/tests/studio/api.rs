@@ -81,7 +81,9 @@ fn an_image_is_its_bytes() {
     assert_eq!(again, info);
     let missing = client.get(&format!("/api/images/{}", "0".repeat(64)));
     assert_eq!((missing.status, missing.json()["error"].is_string()), (404, true));
-    for (bytes, status) in [(&b""[..], 400), (b"text that is no image", 415), (b"\x89PNG\r\n\x1a\nbroken", 400), (&bytes[..100], 400)] {
+    for (bytes, status) in
+        [(&b""[..], 400), (b"text that is no image", 415), (b"\x89PNG\r\n\x1a\nbroken", 400), (&bytes[..100], 400)]
+    {
         let said = client.send("POST", "/api/images", &[], bytes);
         assert_eq!(said.status, status, "{}", said.text());
         assert!(said.json()["error"].as_str().unwrap().len() > 20);

@@ -73,7 +73,9 @@ fn a_whole_job_gives_the_bytes_that_the_command_line_gives() {
     paint_alone(workshop.folder.path(), 6, &alone);
     let exported = client.get(&format!("/api/runs/{run}/export?format=png8"));
     assert_eq!(exported.body, std::fs::read(&alone).unwrap(), "the studio's picture is another");
-    assert!(exported.header("content-disposition").unwrap().starts_with("attachment; filename*=UTF-8''photo%2Dpainting"));
+    assert!(
+        exported.header("content-disposition").unwrap().starts_with("attachment; filename*=UTF-8''photo%2Dpainting")
+    );
 
     let command = client.get(&format!("/api/runs/{run}/command")).json();
     assert_eq!(
@@ -140,7 +142,8 @@ fn a_region_is_a_mask_by_its_identifier() {
     let client = workshop.client();
     let half: Vec<u8> = (0..48 * 40).flat_map(|place| [if place % 48 < 24 { 255 } else { 0 }; 3]).collect();
     let half = impasto::Picture::from_rgb8(48, 40, &half).unwrap();
-    let png = impasto::write::encode_picture(&half, impasto::write::OutputFormat::Png, Default::default(), None).unwrap();
+    let png =
+        impasto::write::encode_picture(&half, impasto::write::OutputFormat::Png, Default::default(), None).unwrap();
     let said = client.send("POST", "/api/masks", &[], &png);
     assert_eq!(said.status, 201, "{}", said.text());
     let mask = said.json();
@@ -175,7 +178,9 @@ fn files_are_named_by_nobody() {
     let secret = workshop.folder.path().join("secret.png");
     std::fs::write(&secret, picture(20, 20, 3)).unwrap();
     let path = secret.to_str().unwrap();
-    for (field, value) in [("init", path), ("weights", path), ("weights", "../w.pth"), ("emphasis", path), ("region_labels", path)] {
+    for (field, value) in
+        [("init", path), ("weights", path), ("weights", "../w.pth"), ("emphasis", path), ("region_labels", path)]
+    {
         let mut order = workshop.order(2);
         order["recipe"][field] = json!(value);
         let said = client.post("/api/runs", &order);

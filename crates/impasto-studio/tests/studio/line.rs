@@ -19,7 +19,11 @@ fn sixteen_wait_and_the_next_is_refused() {
     let waiting: Vec<String> = (0..16).map(|_| workshop.begin(FOR_EVER)).collect();
     // Ten thousand more, on one connection.
     let body = workshop.order(3).to_string();
-    let request = client.head("POST", "/api/runs", &[("content-type", "application/json"), ("content-length", &body.len().to_string())]);
+    let request = client.head(
+        "POST",
+        "/api/runs",
+        &[("content-type", "application/json"), ("content-length", &body.len().to_string())],
+    );
     let mut stream = client.connect();
     for _ in 0..10_000 {
         stream.write_all([request.as_bytes(), body.as_bytes()].concat().as_slice()).unwrap();

@@ -50,7 +50,11 @@ fn a_picture_is_encoded_once_and_never_replaced() {
         assert_eq!(client.get(&format!("/api/runs/{run}/{wrong}")).status, 404, "{wrong}");
     }
     for wrong in ["0", "8193", "x", "-1", ""] {
-        assert_eq!(client.get(&format!("{}?long_edge={wrong}", path.split('?').next().unwrap())).status, 400, "{wrong}");
+        assert_eq!(
+            client.get(&format!("{}?long_edge={wrong}", path.split('?').next().unwrap())).status,
+            400,
+            "{wrong}"
+        );
     }
 }
 
