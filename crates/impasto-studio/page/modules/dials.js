@@ -106,10 +106,10 @@ export class Choice {
 }
 
 export const COLOURS = [
-  ['painting', 'painting’s', 'The painting’s colours'],
-  ['photo', 'photo’s', 'The photo’s colours, place by place; only light and dark are painted'],
-  ['match', 'matched', 'The painted colours as a whole brought to the photo’s'],
-  ['photo-before', 'before', 'The painting recoloured after the photo before it is looked at'],
+  ['painting', 'painting', 'The painting’s colours'],
+  ['photo', 'photo', 'The photo’s colours, place by place; only light and dark are painted'],
+  ['match', 'match', 'The painted colours as a whole brought to the photo’s'],
+  ['photo-before', 'photo-before', 'The painting recoloured after the photo before it is looked at'],
 ];
 
 export const STRENGTH = { name: 'strength', label: 'Style strength', scale: linear(0, 2, 0.02), hint: '0 is a tint of the painting, 1 what the preset gives, 2 leaves hardly anything of the photo' };

@@ -35,9 +35,10 @@ export async function openEditor(what) {
   const lines = el('canvas', { class: 'layer', width: size.width, height: size.height, 'aria-hidden': 'true' });
   const ring = el('span', { class: 'ring', 'aria-hidden': 'true' });
   const mask = new Mask(size.width, size.height, (rectangle) => mask.tint(layer.getContext('2d'), what.colour, 0.6, rectangle));
-  now = { ...what, mask, maskId: what.mask, layer, lines, below, ring, points: [], cursor: { x: size.width / 2, y: size.height / 2 }, isUnsent: false, pixels: null };
+  const chip = el('p', { class: 'draw-title' });
+  now = { ...what, chip, mask, maskId: what.mask, layer, lines, below, ring, points: [], cursor: { x: size.width / 2, y: size.height / 2 }, isUnsent: false, pixels: null };
   byId('sheet').append(below, layer, lines);
-  byId('view').append(ring);
+  byId('view').append(ring, chip);
   drawOn(what.image, size, tool);
   emit('view');
   drawTools();
@@ -118,9 +119,9 @@ export async function closeEditor() {
   sendSoon.cancel();
   tool.cancel();
   await send();
-  const { layer, lines, below, ring } = now;
+  const { layer, lines, below, ring, chip } = now;
   now = null;
-  for (const element of [layer, lines, below, ring]) element.remove();
+  for (const element of [layer, lines, below, ring, chip]) element.remove();
   byId('draw-tools').hidden = true;
   drawOn(null, null, null);
   emit('view');
@@ -228,7 +229,7 @@ function resizeBrush(factor) {
 function drawTools() {
   const toggle = (name, label, isOn, does) => iconButton(name, label, does, { 'aria-pressed': String(isOn) });
   const dial = (name, label, scale, unit) => {
-    const made = new Dial({ name, label, scale, unit, value: settings[name], moved: (value) => {
+    const made = new Dial({ name: `brush-${name}`, label, scale, unit, value: settings[name], moved: (value) => {
       settings[name] = value;
       keep('brush', settings);
     } });
@@ -256,10 +257,10 @@ function drawTools() {
       iconButton('undo', 'Undo (z)', () => undoDrawing(), { id: 'draw-undo' }), iconButton('redo', 'Redo (Z)', () => undoDrawing(true), { id: 'draw-redo' }),
       iconButton('invert', 'Invert (i)', acts.invert), iconButton('bin', 'Clear', acts.clear),
       iconButton('upload', 'Load a PNG', () => load.click()), iconButton('download', 'Save as PNG', saveFile), load),
-    el('button', { type: 'button', class: 'primary small', id: 'draw-done', onclick: closeEditor }, icon('close'), 'Done'),
-    el('p', { class: 'draw-title' }, el('span', { class: 'dot' }), `${now.title}`, el('span', { id: 'draw-state' })),
+    el('button', { type: 'button', class: 'primary small', id: 'draw-done', onclick: closeEditor }, icon('check'), 'Done'),
   );
-  byId('draw-tools').querySelector('.dot').style.background = `rgb(${now.colour.join(' ')})`;
+  now.chip.replaceChildren(el('span', { class: 'dot' }), now.title, el('span', { id: 'draw-state' }));
+  now.chip.querySelector('.dot').style.background = `rgb(${now.colour.join(' ')})`;
   showState();
 }
 

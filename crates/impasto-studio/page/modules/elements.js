@@ -33,6 +33,7 @@ const ICONS = {
   fill: 'm11 3 8 8-7 7-8-7zM20 15s2 2.500 2 4a2 2 0 0 1-4 0c0-1.500 2-4 2-4z',
   erase: 'm14 4 6 6-9 9H7l-4-4zM9 9l6 6M11 20h10',
   invert: 'M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18',
+  check: 'm5 13 4 4L19 7',
   close: 'm6 6 12 12M18 6 6 18',
   bin: 'M5 7h14M10 3h4M7 7l1 13h8l1-13',
   download: 'M12 4v11M7 11l5 5 5-5M5 20h14',

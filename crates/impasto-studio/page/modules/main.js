@@ -18,7 +18,7 @@ const panel = byId('panel');
 function drawPanel() {
   const focused = document.activeElement?.id;
   if (state.view === 'setup') panel.replaceChildren(...setupPanel(regionsPart));
-  else if (state.run) panel.replaceChildren(el('div', { class: 'scroll' }, steeringSection(), regionsPart(), curvesPart()));
+  else if (state.run) panel.replaceChildren(el('div', { class: 'scroll' }, steeringSection(), regionsPart(), curvesPart()), el('p', { id: 'more-facts', class: 'more-facts' }));
   else panel.replaceChildren();
   panel.dataset.view = state.view;
   if (focused) byId(focused)?.focus({ preventScroll: true });

@@ -7,7 +7,7 @@ import { saveSetup, setup } from './setup.js';
 import { change } from './steering.js';
 import { emit, on, state } from './store.js';
 
-const COLOURS = [[232, 116, 59], [59, 157, 232], [120, 190, 70], [202, 92, 196], [240, 196, 40], [40, 190, 170], [230, 80, 110], [130, 120, 240]];
+const COLOURS = [[26, 150, 255], [255, 132, 40], [120, 205, 60], [214, 84, 206], [246, 204, 40], [30, 200, 178], [240, 70, 110], [140, 124, 250]];
 const EMPHASIS = [255, 255, 255];
 
 // Where regions are of now: the run that is shown, or the one to come.

@@ -101,7 +101,7 @@ const forecastSoon = debounce(async () => {
     const { seconds, memory_mib: mib, width, height } = await post('/api/forecast', order());
     if (asked !== forecastNow) return;
     line.classList.remove('bad');
-    line.replaceChildren(el('strong', {}, about(seconds)), ` · ${width} × ${height} · ${memory(mib)}`);
+    line.replaceChildren(el('strong', {}, about(seconds)), `${width} × ${height} · ${memory(mib)}`);
     say(`${about(seconds)}, ${width} by ${height} pixels`);
   } catch (error) {
     if (asked !== forecastNow) return;
@@ -128,7 +128,7 @@ function card(kind) {
   const open = () => file.click();
   const name = isPhoto ? 'Photo' : 'Painting';
   const frames = images.map((image, at) => el('figure', { class: 'frame' },
-    el('img', { src: imageAddress(image.id, 512), alt: `${name}: ${image.name}`, draggable: 'false' }),
+    el('img', { src: imageAddress(image.id, 768), alt: `${name}: ${image.name}`, draggable: 'false' }),
     el('figcaption', {}, el('span', {}, image.name), iconButton('close', `Take ${image.name} away`, () => {
       if (isPhoto) setup.content = null;
       else setup.styles.splice(at, 1);
@@ -173,9 +173,9 @@ export function setupPanel(regionsPart) {
   const device = (studio?.devices?.length ?? 0) > 1 && el('select', { id: 'device', onchange: () => {
     setup.device = device.value;
     saveSetup();
-  } }, ...studio.devices.map(({ id, name }) => el('option', { value: id }, `${id}: ${name}`)));
+  } }, ...studio.devices.map(({ id, name }) => el('option', { value: id }, name)));
   if (device) device.value = setup.device ?? studio.device;
-  const shares = setup.styles.length > 1 && el('fieldset', { class: 'shares' }, el('legend', {}, 'Shares of the paintings'),
+  const shares = setup.styles.length > 1 && el('fieldset', { class: 'shares tight' }, el('legend', {}, 'Shares of the paintings'),
     ...shareDials(setup.styles, setup.recipe.style_blend, set('style_blend')).map(({ element }) => element));
   return [
     el('div', { class: 'scroll' },

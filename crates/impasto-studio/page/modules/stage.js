@@ -72,7 +72,8 @@ export function showWipe() {
   picture.style.clipPath = wiped > 0 ? `inset(0 0 0 ${wiped * 100}%)` : 'none';
   const bounds = view.bounds();
   const at = view.x + wiped * view.width * view.scale;
-  wipe.style.left = `${Math.min(bounds.width, Math.max(0, at))}px`;
+  const edge = wiped <= 0 || wiped >= 1 ? 20 : 0;
+  wipe.style.left = `${Math.min(bounds.width - edge, Math.max(edge, at))}px`;
   const top = Math.max(0, view.y);
   wipe.style.top = `${top}px`;
   wipe.style.height = `${Math.max(0, Math.min(bounds.height, view.y + view.height * view.scale) - top)}px`;
@@ -137,7 +138,6 @@ function showNote() {
   const run = state.run;
   const words = !run || drawnOn ? '' : {
     waiting: `Waits in line, ${ordinal(run.place_in_line ?? 1)}`, preparing: 'Getting ready', stopping: 'Stopping', failed: run.error ?? 'It failed.',
-    paused: 'Paused',
   }[run.state] ?? '';
   note.textContent = run?.elsewhere && run.state === 'painting' && !drawnOn ? 'A terminal paints it' : words;
   note.hidden = !note.textContent;

@@ -43,10 +43,13 @@ async function send() {
   else unsent = {};
 }
 const sendSoon = debounce(send, WAIT_MS);
+const hideSoon = debounce(() => { byId('counted').hidden = true; }, 3500);
 
 function showCounted(before) {
   const line = byId('counted');
-  if (line) line.textContent = `counts from evaluation ${before} on`;
+  line.textContent = `counts from evaluation ${before} on`;
+  line.hidden = false;
+  hideSoon();
   say(`Counts from evaluation ${before} on`);
 }
 
@@ -86,10 +89,10 @@ export function steeringSection() {
       dial.read = () => valueOf('style_blend')?.[at] ?? 1;
       dials.push(dial);
     });
-    parts.push(el('fieldset', { class: 'shares' }, el('legend', {}, 'Shares of the paintings'), ...shares.map(({ element }) => element)));
+    parts.push(el('fieldset', { class: 'shares tight' }, el('legend', {}, 'Shares of the paintings'), ...shares.map(({ element }) => element)));
   }
   if (controls.style_layers) parts.push(layersPart(controls.style_layers));
-  const section = el('section', { class: 'dials', 'aria-label': 'Steering' }, el('p', { id: 'counted', class: 'counted' }), ...parts);
+  const section = el('section', { class: 'dials', 'aria-label': 'Steering' }, ...parts);
   setEnabled(section);
   return section;
 }

@@ -138,9 +138,13 @@ function drawFacts() {
   const parts = [
     ['state', state_], ['evaluation', `${run.evaluation} of ${run.evaluations}`],
     ['left', isLive(run) && run.state !== 'waiting' && run.seconds_left > 0 ? `${about(run.seconds_left)} left` : isOver(run) && run.seconds ? `in ${duration(run.seconds)}` : ''],
-    ['size', run.painted && run.painted.width < run.size.width ? `${dimensions(run.painted)} → ${dimensions(run.size)}` : dimensions(run.size)],
-    ['memory', run.memory_mib ? memory(run.memory_mib) : ''], ['device', run.device ?? ''],
   ].filter(([, text]) => text);
+  const more = byId('more-facts');
+  if (more) {
+    const size = run.painted && run.painted.width < run.size.width ? `${dimensions(run.painted)} of ${dimensions(run.size)}` : dimensions(run.size);
+    const text = [size, run.memory_mib ? memory(run.memory_mib) : '', run.device].filter(Boolean).join(' · ');
+    if (more.textContent !== text) more.textContent = text;
+  }
   if (facts.childElementCount !== parts.length) facts.replaceChildren(...parts.map(() => el('span')));
   parts.forEach(([name, text], at) => {
     const span = facts.children[at];
