@@ -23,17 +23,17 @@ export const fromZero = (usual) => {
   };
 };
 
-export function readNumber(text, least = 0) {
+export function readNumber(text, least = 0, most = Infinity) {
   const value = Number(String(text).trim().replace(',', '.'));
-  return String(text).trim() !== '' && Number.isFinite(value) && value >= least ? value : null;
+  return String(text).trim() !== '' && Number.isFinite(value) && value >= least && value <= most ? value : null;
 }
 
 let made = 0;
 
 export class Dial {
   // moved(value, isDone): isDone is false while the hand is still on the slider.
-  constructor({ name, label, scale, value, moved, least = 0, hint = null, unit = null }) {
-    Object.assign(this, { name, scale, moved, least, isHeld: false });
+  constructor({ name, label, scale, value, moved, least = 0, most = Infinity, hint = null, unit = null }) {
+    Object.assign(this, { name, scale, moved, least, most, isHeld: false });
     const id = `dial-${name}-${(made += 1)}`;
     this.slider = el('input', { type: 'range', min: 0, max: STEPS, id, 'data-dial': name,
       oninput: () => this.slid(false), onchange: () => this.slid(true), onpointerdown: () => { this.isHeld = true; }, onpointerup: () => { this.isHeld = false; }, onblur: () => { this.isHeld = false; } });
@@ -67,7 +67,7 @@ export class Dial {
   }
 
   typed() {
-    const value = readNumber(this.field.value, this.least);
+    const value = readNumber(this.field.value, this.least, this.most);
     if (value === null) return this.field.setAttribute('aria-invalid', 'true');
     this.value = value;
     this.show();
@@ -112,7 +112,7 @@ export const COLOURS = [
   ['photo-before', 'photo-before', 'The painting recoloured after the photo before it is looked at'],
 ];
 
-export const STRENGTH = { name: 'strength', label: 'Style strength', scale: linear(0, 2, 0.02), hint: '0 is a tint of the painting, 1 what the preset gives, 2 leaves hardly anything of the photo' };
+export const STRENGTH = { name: 'strength', label: 'Style strength', scale: linear(0, 2, 0.02), most: 2, hint: '0 is a tint of the painting, 1 what the preset gives, 2 leaves hardly anything of the photo' };
 export const BRUSH = { name: 'style_scale', label: 'Brush scale', scale: byFactor(0.25, 4), least: 0.001, hint: 'Smaller: a finer brush. Larger: broader strokes.' };
 
 // A dial for each painting's share.

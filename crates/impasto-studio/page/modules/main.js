@@ -51,5 +51,6 @@ async function begin() {
   addEventListener('hashchange', route);
   await route();
   document.body.dataset.ready = 'yes';
+  performance.mark('ready');
 }
 begin();

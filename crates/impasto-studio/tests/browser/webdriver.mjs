@@ -71,6 +71,11 @@ export class Browser {
 
   async find(css) { return (await this.ask('POST', '/element', { using: 'css selector', value: css }))[ELEMENT]; }
   async click(css) { return this.ask('POST', `/element/${await this.find(css)}/click`, {}); }
+  // Typed into a field in place of what stands there; a file's path into a file input.
+  async fill(css, text) {
+    await this.run('const field = document.querySelector(args[0]); field.focus(); field.select();', css);
+    return this.type(css, text);
+  }
   async type(css, text) { return this.ask('POST', `/element/${await this.find(css)}/value`, { text }); }
   text(css) { return this.run('return document.querySelector(args[0])?.textContent ?? "";', css); }
   box(css) { return this.run('const { left, top, width, height } = document.querySelector(args[0]).getBoundingClientRect(); return { left, top, width, height };', css); }
