@@ -115,6 +115,20 @@ export const COLOURS = [
 export const STRENGTH = { name: 'strength', label: 'Style strength', scale: linear(0, 2, 0.02), most: 2, hint: '0 is a tint of the painting, 1 what the preset gives, 2 leaves hardly anything of the photo' };
 export const BRUSH = { name: 'style_scale', label: 'Brush scale', scale: byFactor(0.25, 4), least: 0.001, hint: 'Smaller: a finer brush. Larger: broader strokes.' };
 
+export const CONTENT = { name: 'content_weight', label: 'Content', hint: 'How much the photo’s drawing counts' };
+export const SMOOTHNESS = { name: 'tv_weight', label: 'Smoothness', hint: 'Against grain, dots and meshes in flat places' };
+
+// Dials for the weights of layers, folded away. moved(layer, value, isDone).
+export function layersFold(usual, values, moved) {
+  const most = Math.max(...Object.values(usual), 0.01);
+  const dials = Object.keys(usual).sort().map((layer) => {
+    const dial = new Dial({ name: `layer-${layer}`, label: layer, scale: fromZero(most / 2), value: values[layer] ?? 0, moved: (value, isDone) => moved(layer, value, isDone) });
+    dial.mark(usual[layer]);
+    return { layer, dial };
+  });
+  return { dials, element: el('details', { class: 'fold' }, el('summary', {}, 'Layers'), el('div', { class: 'tight' }, ...dials.map(({ dial }) => dial.element))) };
+}
+
 // A dial for each painting's share.
 export function shareDials(styles, shares, moved) {
   const values = styles.map((_, at) => shares?.[at] ?? 1);

@@ -33,7 +33,7 @@ export async function openEditor(what) {
   const layer = el('canvas', { class: 'layer', width: size.width, height: size.height, 'aria-hidden': 'true' });
   const below = el('canvas', { class: 'layer', width: size.width, height: size.height, 'aria-hidden': 'true' });
   const lines = el('canvas', { class: 'layer', width: size.width, height: size.height, 'aria-hidden': 'true' });
-  const ring = el('span', { class: 'ring', 'aria-hidden': 'true' });
+  const ring = el('span', { class: 'ring', 'aria-hidden': 'true', hidden: true });
   const mask = new Mask(size.width, size.height, (rectangle) => mask.tint(layer.getContext('2d'), what.colour, 0.6, rectangle));
   const chip = el('p', { class: 'draw-title' });
   now = { ...what, chip, mask, maskId: what.mask, layer, lines, below, ring, points: [], cursor: { x: size.width / 2, y: size.height / 2 }, isUnsent: false, pixels: null };

@@ -14,10 +14,23 @@ const SHEETS = [
   ['Drawing', [['d', 'brush'], ['e', 'eraser'], ['l', 'lasso'], ['c', 'fill by colour'], ['[ ]', 'size'], ['i', 'invert'], ['z Z', 'undo, redo'], ['← → ↑ ↓', 'move the brush'], ['↵', 'put it down, lift it'], ['Esc', 'done']]],
 ];
 
+function keysSwitch() {
+  const box = el('input', { type: 'checkbox', onchange: () => {
+    isOn = box.checked;
+    try {
+      localStorage.setItem('impasto.keys', isOn ? 'on' : 'off');
+    } catch {
+      // Then it holds as long as the page.
+    }
+  } });
+  box.checked = isOn;
+  return el('label', { class: 'check' }, box, 'Keys work');
+}
+
 export function openHelp() {
   const dialog = byId('help-dialog');
   dialog.replaceChildren(
-    el('header', {}, el('h2', { id: 'help-heading' }, 'Keys'), iconButton('close', 'Close (Esc)', () => dialog.close())),
+    el('header', {}, el('h2', { id: 'help-heading' }, 'Keys'), keysSwitch(), iconButton('close', 'Close (Esc)', () => dialog.close())),
     el('div', { class: 'sheets' }, ...SHEETS.map(([name, keys]) => el('section', {}, el('h3', {}, name),
       el('dl', {}, ...keys.flatMap(([key, what]) => [el('dt', {}, ...key.split(/ (?=\S)/).map((each) => el('kbd', {}, each))), el('dd', {}, what)]))))));
   dialog.showModal();
@@ -32,11 +45,20 @@ const RUN = {
 };
 const VIEW = [' ', '0', '+', '=', '-', 'f'];
 
+// Single keys can be switched off, for those whose voice or reader sends letters.
+let isOn = true;
+try {
+  isOn = localStorage.getItem('impasto.keys') !== 'off';
+} catch {
+  // Where nothing may be kept, keys work.
+}
+
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector('dialog[open]')) return;
   const { target } = event;
   const isTyped = target.matches('input:not([type=range], [type=radio], [type=checkbox]), select, textarea');
   const isPressed = target.matches('button, a, summary, [type=radio], [type=checkbox]');
+  if (!isOn && event.key !== '?' && event.key !== 'Escape') return;
   if (isTyped || (isPressed && (event.key === ' ' || event.key === 'Enter'))) return;
   if (isOpen() && drawingKey(event)) return void event.preventDefault();
   if (isOpen() && !VIEW.includes(event.key)) return;

@@ -56,7 +56,7 @@ function drawRegion(index, isOverPainting) {
   const field = isOverPainting ? 'painting_mask' : 'mask';
   openEditor({
     title: isOverPainting ? `${region.name}, over the painting` : region.name, image, colour: COLOURS[index % COLOURS.length],
-    mask: region[field] ?? null, key: `${at.key} ${region.name} ${field}`,
+    mask: region[field] ?? null, key: `${at.key} ${image.id} ${region.name} ${field}`,
     saved: (id) => vary(regionsOf(place()).findIndex(({ name }) => name === region.name), { [field]: id }),
     others: isOverPainting ? [] : regionsOf(at).map(({ mask }, other) => ({ mask: other === index ? null : mask, colour: COLOURS[other % COLOURS.length] })),
   });
@@ -64,7 +64,7 @@ function drawRegion(index, isOverPainting) {
 
 function drawEmphasis() {
   const at = place();
-  openEditor({ title: 'Emphasis: the drawing is kept here', image: at.photo, colour: EMPHASIS, mask: at.value.emphasis ?? null, key: `${at.key} emphasis`, saved: (id) => place().set({ emphasis: id }) });
+  openEditor({ title: 'Emphasis: the drawing is kept here', image: at.photo, colour: EMPHASIS, mask: at.value.emphasis ?? null, key: `${at.key} ${at.photo.id} emphasis`, saved: (id) => place().set({ emphasis: id }) });
 }
 
 function row(region, index, at) {

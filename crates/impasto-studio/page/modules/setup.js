@@ -1,6 +1,6 @@
 // A new picture: photo and painting, preset and size, and what it will take, said before.
 import { imageAddress, post, upload } from './api.js';
-import { BRUSH, COLOURS, Choice, Dial, STRENGTH, byFactor, shareDials } from './dials.js';
+import { BRUSH, COLOURS, CONTENT, Choice, Dial, SMOOTHNESS, STRENGTH, byFactor, fromZero, layersFold, shareDials } from './dials.js';
 import { about, byId, complain, debounce, dimensions, el, icon, iconButton, memory, notice, say } from './elements.js';
 import { keep, recall } from './kept.js';
 import { emit, on, state } from './store.js';
@@ -37,6 +37,7 @@ export async function take(files, kind) {
 }
 
 function put(kind, image) {
+  if (kind === 'photo') keep('blank.setup', null);
   if (kind === 'photo') Object.assign(setup, { content: image, recipe: { ...setup.recipe, regions: undefined, emphasis: undefined } });
   else if (!setup.styles.some(({ id }) => id === image.id)) setup.styles.push(image);
   say(`${image.name}, ${dimensions(image)} pixels`);
@@ -155,11 +156,14 @@ export function setupPanel(regionsPart) {
   const { studio } = state;
   const preset = el('select', { id: 'preset', onchange: () => {
     setup.preset = preset.value;
-    aboutPreset.textContent = studio.presets.find(({ name }) => name === preset.value)?.about ?? '';
+    for (const name of ['content_weight', 'tv_weight', 'style_layers']) delete setup.recipe[name];
+    if (valuesOf().size) setup.size = String(valuesOf().size);
     saveSetup();
+    emit('panel');
   } }, ...(studio?.presets ?? []).map(({ name }) => el('option', { value: name }, name)));
   setup.preset ??= studio?.presets?.[0]?.name ?? null;
   preset.value = setup.preset;
+  const values = valuesOf();
   const aboutPreset = el('p', { class: 'about' }, studio?.presets?.find(({ name }) => name === setup.preset)?.about ?? '');
   const set = (name) => (value) => {
     setup.recipe[name] = value;
@@ -186,14 +190,28 @@ export function setupPanel(regionsPart) {
       })),
       el('div', { class: 'row' }, el('label', { for: 'preset' }, 'Preset'), preset), aboutPreset,
       sizePart(),
-      one(STRENGTH, setup.recipe.style_weight === undefined ? 1 : 1), one(BRUSH, 1),
+      one(STRENGTH, 1),
+      ...[CONTENT, SMOOTHNESS].map((spec) => values[spec.name] !== undefined && one({ ...spec, scale: fromZero(values[spec.name]) }, values[spec.name])),
+      one(BRUSH, 1),
       new Choice({ name: 'colours', label: 'Colours', options: COLOURS, value: setup.recipe.colours ?? 'painting', moved: set('colours') }).element,
-      shares, isWhole() && regionsPart(),
+      shares, values.style_layers && layersPart(values.style_layers), isWhole() && regionsPart(),
       device && el('div', { class: 'row' }, el('label', { for: 'device' }, 'Device'), device)),
     el('div', { class: 'panel-foot' }, el('p', { id: 'forecast', class: 'forecast' }),
       el('button', { id: 'paint', type: 'button', class: 'primary', onclick: paint, disabled: !isWhole() && Boolean(setup.content || setup.styles.length) },
         isWhole() || setup.content || setup.styles.length ? 'Paint' : 'Paint an example')),
   ];
+}
+
+// What the preset has where nothing is chosen; the dials begin there.
+const valuesOf = () => state.studio?.presets?.find(({ name }) => name === setup.preset)?.values ?? {};
+
+function layersPart(usual) {
+  const layers = { ...usual, ...setup.recipe.style_layers };
+  return layersFold(usual, layers, (layer, value) => {
+    layers[layer] = value;
+    setup.recipe.style_layers = { ...layers };
+    saveSetup();
+  }).element;
 }
 
 function sizePart() {

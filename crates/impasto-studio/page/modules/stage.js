@@ -68,7 +68,7 @@ export function showWipe() {
   const hasPicture = Boolean(picture.src && state.run?.revision) && !drawnOn;
   picture.hidden = !hasPicture;
   photo.hidden = !photo.src;
-  wipe.hidden = !hasPicture;
+  wipe.hidden = !hasPicture || !photo.src;
   picture.style.clipPath = wiped > 0 ? `inset(0 0 0 ${wiped * 100}%)` : 'none';
   const bounds = view.bounds();
   const at = view.x + wiped * view.width * view.scale;

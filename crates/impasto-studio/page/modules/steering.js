@@ -1,7 +1,7 @@
 // Steering: dials of the run that is shown. What is moved is gathered for a moment and sent; it counts from the next evaluation on.
 // On a run that paints no more it waits for a branch.
 import { post } from './api.js';
-import { BRUSH, COLOURS, Choice, Dial, STRENGTH, byFactor, fromZero, shareDials } from './dials.js';
+import { BRUSH, COLOURS, CONTENT, Choice, Dial, SMOOTHNESS, STRENGTH, byFactor, fromZero, layersFold, shareDials } from './dials.js';
 import { byId, complain, debounce, el, say } from './elements.js';
 import { keep, recall } from './kept.js';
 import { isLive, on, reload, setDraft, state } from './store.js';
@@ -72,8 +72,8 @@ export function steeringSection() {
   const parts = [];
   if ('strength' in controls) parts.push(one(STRENGTH));
   else if ('style_weight' in controls) parts.push(one({ name: 'style_weight', label: 'Style weight', scale: byFactor(begun('style_weight') / 16, begun('style_weight') * 16) }));
-  if ('content_weight' in controls) parts.push(one({ name: 'content_weight', label: 'Content', scale: fromZero(begun('content_weight')), hint: 'How much the photo’s drawing counts' }));
-  if ('tv_weight' in controls) parts.push(one({ name: 'tv_weight', label: 'Smoothness', scale: fromZero(begun('tv_weight')), hint: 'Against grain, dots and meshes in flat places' }));
+  if ('content_weight' in controls) parts.push(one({ ...CONTENT, scale: fromZero(begun('content_weight')) }));
+  if ('tv_weight' in controls) parts.push(one({ ...SMOOTHNESS, scale: fromZero(begun('tv_weight')) }));
   if (controls.match_weight > 0) parts.push(one({ name: 'match_weight', label: 'Matching', scale: fromZero(begun('match_weight')), hint: 'How much each place is drawn to its nearest of the painting' }));
   if ('style_scale' in controls) parts.push(one(BRUSH));
   if ('colours' in controls) {
@@ -98,17 +98,9 @@ export function steeringSection() {
 }
 
 function layersPart(layers) {
-  const usual = Math.max(...Object.values(layers), 0.01);
-  const rows = Object.keys(layers).sort().map((layer) => {
-    const dial = new Dial({
-      name: `layer-${layer}`, label: layer, scale: fromZero(usual / 2), value: valueOf('style_layers')[layer] ?? 0,
-      moved: (value, isDone) => change({ style_layers: { ...valueOf('style_layers'), [layer]: value } }, isDone),
-    });
-    dial.mark(layers[layer]);
-    layerDials.push({ layer, dial });
-    return dial.element;
-  });
-  return el('details', { class: 'fold' }, el('summary', {}, 'Layers'), el('div', { class: 'tight' }, ...rows));
+  const fold = layersFold(layers, valueOf('style_layers'), (layer, value, isDone) => change({ style_layers: { ...valueOf('style_layers'), [layer]: value } }, isDone));
+  layerDials = fold.dials;
+  return fold.element;
 }
 
 function setEnabled(section) {

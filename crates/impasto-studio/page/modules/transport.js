@@ -205,10 +205,13 @@ on('iteration', () => {
   if (buttons.export.disabled || buttons.branch.disabled) drawButtons();
 });
 on('preview', () => { if (buttons.export.disabled) drawButtons(); });
+// Beside a new picture stands what is being painted, one press away.
+on('view runs iteration', () => {
+  if (state.view !== 'setup') return;
+  document.title = 'impasto studio';
+  const busy = state.runs.find((run) => ['preparing', 'painting', 'paused'].includes(run.state));
+  byId('title').replaceChildren(...(busy ? [el('a', { href: `#run=${busy.id}` }, busy.name)] : []));
+});
 on('view', () => {
-  if (state.view !== 'run') {
-    document.title = 'impasto studio';
-    byId('title').textContent = '';
-  }
   bar.hidden = state.view !== 'run' || document.body.dataset.drawing === 'yes';
 });

@@ -34,7 +34,10 @@ const PRESETS = [
   ['best', 'more sizes and evaluations than the default, in three times its time'],
   ['matched', "each place drawn to its nearest of the painting, beside the paper's style loss: whole strokes, colours by region"],
   ['paper', 'the setting of Gatys, Ecker and Bethge, CVPR 2016: white noise, normalised weights'],
-].map(([name, about]) => ({ name, about }));
+].map(([name, about]) => ({ name, about, values: {
+  content_weight: 1, tv_weight: 2, style_weight: 15, iterations: 60,
+  style_layers: { conv1_1: 0.2, conv2_1: 0.2, conv3_1: 0.2, conv3_3: 0.2, conv4_1: 0.2, conv4_2: 0.2, conv5_1: 0.2 },
+} }));
 
 class Refusal extends Error {
   constructor(status, sentence) {
