@@ -45,17 +45,20 @@ function put(kind, image) {
   draw();
 }
 
+// What a run was painted with at its end: its recipe, and where its dials stand.
+const DIALS = ['content_weight', 'tv_weight', 'match_weight', 'style_scale', 'colours', 'style_blend', 'style_layers', 'regions', 'rest', 'emphasis'];
+
 export function again(run) {
-  const { timeline, format, version, engine, content, styles, strength, ...recipe } = { ...run.recipe, ...run.controls };
-  if (recipe.strength === undefined && run.controls?.strength === undefined) recipe.style_weight = run.controls?.style_weight;
-  for (const name of Object.keys(recipe)) if (recipe[name] === null) delete recipe[name];
-  if (strength !== undefined) delete recipe.style_weight;
+  const { timeline, format, version, engine, content, styles, preset, size, strength, style_weight: weight, ...recipe } = run.recipe ?? {};
+  const controls = run.controls ?? {};
+  for (const name of DIALS) if (controls[name] !== undefined) recipe[name] = controls[name];
+  if (controls.strength !== undefined) recipe.strength = controls.strength;
+  else recipe.style_weight = controls.style_weight ?? weight;
+  if ((run.styles?.length ?? 0) < 2) delete recipe.style_blend;
+  for (const [name, value] of Object.entries(recipe)) if (value === null || value === undefined) delete recipe[name];
   Object.assign(setup, EMPTY, {
-    content: run.content, styles: [...(run.styles ?? [])], preset: run.recipe?.preset ?? run.preset, size: String(recipe.size ?? Math.max(run.size.width, run.size.height)),
-    recipe: { ...recipe, ...(strength === undefined ? {} : { strength }) }, device: null, from: run.name,
+    content: run.content, styles: [...(run.styles ?? [])], preset: preset ?? run.preset, size: String(size ?? Math.max(run.size.width, run.size.height)), recipe, from: run.name,
   });
-  delete setup.recipe.size;
-  delete setup.recipe.preset;
   saveSetup();
   location.hash = '#new';
   if (state.view === 'setup') draw();
@@ -75,6 +78,7 @@ export async function paint() {
     Object.assign(setup, { content: example.content, styles: [example.style] });
   }
   const button = byId('paint');
+  if (button?.getAttribute('aria-busy')) return undefined;
   button?.setAttribute('aria-busy', 'true');
   try {
     const { id } = await post('/api/runs', order());
@@ -167,6 +171,7 @@ export function setupPanel(regionsPart) {
   const aboutPreset = el('p', { class: 'about' }, studio?.presets?.find(({ name }) => name === setup.preset)?.about ?? '');
   const set = (name) => (value) => {
     setup.recipe[name] = value;
+    if (name === 'strength') delete setup.recipe.style_weight;
     saveSetup();
   };
   const one = (spec, otherwise) => {

@@ -123,8 +123,10 @@ export const manners = {
     await sleep(600);
     const before = await browser.run("return performance.getEntriesByType('resource').length;");
     const { evaluation } = await api.run(id);
+    const facts = await browser.text('.facts');
     await sleep(1800);
     assert.equal(await browser.run("return performance.getEntriesByType('resource').length;"), before);
+    assert.equal(await browser.text('.facts'), facts, 'and is told nothing');
     assert.ok((await api.run(id)).evaluation > evaluation, 'it paints on');
     await browser.run("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'));");
     const shown = await browser.run(`return ${revision};`);

@@ -80,7 +80,7 @@ export const steering = {
     const before = await api.run(id);
     const box = await browser.box('[data-dial=strength]');
     const y = box.top + box.height / 2;
-    await browser.drag([{ x: box.left + box.width / 2, y }, { x: box.left + box.width * 0.6, y }, { x: box.left + box.width * 0.8, y }]);
+    await browser.drag(Array.from({ length: 16 }, (_, at) => ({ x: box.left + box.width * (0.5 + 0.02 * at), y })));
     const typed = Number(await browser.run("return document.querySelector('[data-field=strength]').value;"));
     assert.ok(typed > 1.5 && typed < 1.8, `the field says ${typed}`);
     const run = await api.until(id, (run) => run.timeline.length > before.timeline.length && close(run.controls.strength, typed), `strength ${typed}`);
@@ -220,7 +220,8 @@ export const steering = {
     const id = await openRun(context);
     const [first] = await browser.windows();
     await browser.until(`${revision} > 0`);
-    await browser.to(await browser.newTab());
+    // A window, so that both are in sight and follow by what they are told, not by asking anew.
+    await browser.to(await browser.newTab('window'));
     await browser.open(`${new URL(context.address).origin}/#run=${id}`);
     await browser.until(`${revision} > 0`);
     await browser.fill('[data-field=strength]', '0.6\uE007');

@@ -100,7 +100,7 @@ export class Browser {
   }
 
   async windows() { return this.ask('GET', '/window/handles'); }
-  async newTab() { return (await this.ask('POST', '/window/new', { type: 'tab' })).handle; }
+  async newTab(type = 'tab') { return (await this.ask('POST', '/window/new', { type })).handle; }
   to(handle) { return this.ask('POST', '/window', { handle }); }
   async picture(file) {
     writeFileSync(file, Buffer.from(await this.ask('GET', '/screenshot'), 'base64'));
