@@ -1,24 +1,56 @@
-// A plain page that paints an example and shows it.
-const element = (id) => document.getElementById(id);
-const change = (path, body) =>
-  fetch(path, { method: "POST", headers: { "X-Impasto": "1", "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) })
-    .then((answer) => answer.json());
+// The studio's page: from the address to what is shown.
+import { get } from './api.js';
+import { curvesPart } from './curves.js';
+import { closeEditor, isOpen } from './editor.js';
+import { byId, complain, el, notice } from './elements.js';
+import { regionsPart } from './regions.js';
+import { setupPanel } from './setup.js';
+import { on, show, state } from './store.js';
+import { steeringSection } from './steering.js';
+import './branches.js';
+import './keys.js';
+import './runs.js';
+import './stage.js';
+import './transport.js';
 
-let run;
-element("paint").addEventListener("click", async () => {
-  const { examples } = await (await fetch("/api/studio")).json();
-  const said = await change("/api/runs", { content: examples[0].content.id, styles: [examples[0].style.id], recipe: { size: "256" } });
-  run = said.id;
-  element("state").textContent = said.error ?? "waiting";
-});
-element("stop").addEventListener("click", () => run && change(`/api/runs/${run}/stop`));
+const panel = byId('panel');
 
-const events = new EventSource("/api/events");
-events.addEventListener("state", (event) => {
-  const told = JSON.parse(event.data);
-  element("state").textContent = `${told.name}: ${told.state}, ${told.evaluation} of ${told.evaluations} ${told.error ?? ""}`;
-});
-events.addEventListener("preview", (event) => {
-  const told = JSON.parse(event.data);
-  element("picture").src = `/api/runs/${told.id}/preview/${told.revision}.jpg`;
-});
+function drawPanel() {
+  const focused = document.activeElement?.id;
+  if (state.view === 'setup') panel.replaceChildren(...setupPanel(regionsPart));
+  else if (state.run) panel.replaceChildren(el('div', { class: 'scroll' }, steeringSection(), regionsPart(), curvesPart()), el('p', { id: 'more-facts', class: 'more-facts' }));
+  else panel.replaceChildren();
+  panel.dataset.view = state.view;
+  if (focused) byId(focused)?.focus({ preventScroll: true });
+}
+on('panel select', drawPanel);
+on('view', () => { if (state.view !== 'setup') drawPanel(); });
+
+async function route() {
+  if (isOpen()) await closeEditor();
+  const [, id] = /^#run=([\w-]+)$/.exec(location.hash) ?? [];
+  if (id || location.hash === '#new') return show(id ?? null);
+  // Nothing is asked for: what is being painted, or else a new picture.
+  try {
+    state.runs = (await get('/api/runs')).runs;
+  } catch (error) {
+    complain(error);
+  }
+  const busy = state.runs.find((run) => ['preparing', 'painting', 'paused', 'stopping'].includes(run.state));
+  history.replaceState(null, '', busy ? `#run=${busy.id}` : '#new');
+  return show(busy?.id ?? null);
+}
+
+async function begin() {
+  try {
+    state.studio = await get('/api/studio');
+  } catch (error) {
+    notice(error.message, { key: 'lost', stays: true, action: { label: 'Try again', act: begin } });
+    return;
+  }
+  addEventListener('hashchange', route);
+  await route();
+  document.body.dataset.ready = 'yes';
+  performance.mark('ready');
+}
+begin();

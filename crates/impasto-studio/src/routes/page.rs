@@ -11,6 +11,12 @@ use super::table::{Route, Table};
 use crate::guard::Caller;
 use crate::problem::Problem;
 
+macro_rules! modules {
+    ($($name:ident)*) => {
+        &[$((stringify!($name), include_bytes!(concat!("../../page/modules/", stringify!($name), ".js")))),*]
+    };
+}
+
 /// What a stranger sees.
 const DOOR: &str = include_str!("door.html");
 
@@ -24,8 +30,10 @@ const FILES: [(&str, &str, &[u8]); 3] = [
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The page's modules.
-const MODULES: [(&str, &[u8]); 1] = [("main", include_bytes!("../../page/modules/main.js"))];
+/// The page's modules, by name.
+const MODULES: &[(&str, &[u8])] = modules![
+    api branches curves dials editor elements kept keys main mask pictures regions runs setup stage steering store transport view
+];
 
 /// Adds them.
 pub fn add(table: Table) -> Table {
