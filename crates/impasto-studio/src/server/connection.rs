@@ -148,3 +148,90 @@ impl hyper::body::Body for Answer {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use axum::routing::get;
+
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    /// A server of these routes, on a thread that lives as long as the test's process.
+    fn serving(router: Router) -> SocketAddr {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().unwrap();
+            let guard = Arc::new(Guard::new(address, TOKEN.to_owned()));
+            runtime.block_on(async { accept_all(TcpListener::from_std(listener).unwrap(), guard, router).await });
+        });
+        address
+    }
+
+    /// The status of an answer, on a connection that is kept.
+    fn ask(stream: &mut std::net::TcpStream, address: SocketAddr, path: &str) -> u16 {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut said = [0; 4096];
+        let count = stream.read(&mut said).unwrap();
+        String::from_utf8_lossy(&said[..count]).split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn a_handler_that_panics_answers_500_and_nothing_else_ends() {
+        async fn panics() -> &'static str {
+            let nothing: Vec<u8> = Vec::new();
+            if nothing[std::hint::black_box(1)] == 0 { "never" } else { "nor this" }
+        }
+        let address = serving(Router::new().route("/panics", get(panics)).route("/fine", get(async || "fine")));
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        for (path, status) in [("/fine", 200), ("/panics", 500), ("/fine", 200), ("/panics", 500), ("/fine", 200)] {
+            assert_eq!(ask(&mut stream, address, path), status, "{path}");
+        }
+    }
+
+    /// Who goes away does not end what was asked for.
+    #[test]
+    fn who_leaves_cancels_nothing() {
+        use std::sync::atomic::AtomicUsize;
+        static DONE: AtomicUsize = AtomicUsize::new(0);
+        async fn slow() -> &'static str {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            DONE.fetch_add(1, Ordering::Relaxed);
+            "done"
+        }
+        let address = serving(Router::new().route("/slow", get(slow)));
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let request = format!("GET /slow HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        drop(stream);
+        std::thread::sleep(Duration::from_millis(600));
+        assert_eq!(DONE.load(Ordering::Relaxed), 1);
+    }
+
+    /// Sixty-four that are at work are not sent away for a sixty-fifth; of those that do nothing the oldest is.
+    #[test]
+    fn who_is_at_work_is_never_sent_away() {
+        async fn slow() -> &'static str {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            "done"
+        }
+        let address = serving(Router::new().route("/slow", get(slow)).route("/fine", get(async || "fine")));
+        let mut idle = std::net::TcpStream::connect(address).unwrap();
+        let workers: Vec<_> = (0..super::super::slots::CONNECTIONS - 1)
+            .map(|_| {
+                std::thread::spawn(move || ask(&mut std::net::TcpStream::connect(address).unwrap(), address, "/slow"))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500));
+        // The place of the idle one is this one's.
+        assert_eq!(ask(&mut std::net::TcpStream::connect(address).unwrap(), address, "/fine"), 200);
+        assert!(matches!(idle.read(&mut [0]), Ok(0) | Err(_)));
+        assert!(workers.into_iter().all(|worker| worker.join().unwrap() == 200));
+    }
+}

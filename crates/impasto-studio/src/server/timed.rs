@@ -118,3 +118,87 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// Runs with a clock that goes on by itself wherever all wait.
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn who_sends_no_header_is_given_up_and_who_trickles_too() {
+        run(async {
+            let (_client, server) = duplex(64);
+            let (begun, mut timed) = (Instant::now(), Timed::new(server, Arc::default()));
+            let late = timed.read(&mut [0; 8]).await.unwrap_err();
+            assert_eq!((late.kind(), begun.elapsed().as_secs()), (io::ErrorKind::TimedOut, 10));
+
+            let (mut client, server) = duplex(64);
+            let (begun, mut timed) = (Instant::now(), Timed::new(server, Arc::default()));
+            let trickle = tokio::spawn(async move {
+                while client.write_all(b"x").await.is_ok() {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            });
+            while timed.read(&mut [0; 8]).await.is_ok() {}
+            assert!((10..=11).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+            drop(timed);
+            trickle.await.unwrap();
+        });
+    }
+
+    #[test]
+    fn an_answer_may_take_its_time_and_a_rest_thirty_seconds() {
+        run(async {
+            let (mut client, server) = duplex(64);
+            let phase = Arc::new(Phase::default());
+            let mut timed = Timed::new(server, Arc::clone(&phase));
+            client.write_all(b"x").await.unwrap();
+            timed.read_exact(&mut [0]).await.unwrap();
+            phase.work();
+            let waits = tokio::time::timeout(Duration::from_secs(3600), timed.read(&mut [0])).await;
+            assert!(waits.is_err(), "an answer was cut off");
+            phase.rest();
+            let begun = Instant::now();
+            assert_eq!(timed.read(&mut [0]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert_eq!(begun.elapsed().as_secs(), 30);
+            // The first byte of the next request within that time has ten seconds again.
+            let (mut client, server) = duplex(64);
+            let phase = Arc::new(Phase::default());
+            let mut timed = Timed::new(server, Arc::clone(&phase));
+            phase.work();
+            phase.rest();
+            assert!(tokio::time::timeout(Duration::from_secs(25), timed.read(&mut [0])).await.is_err());
+            client.write_all(b"x").await.unwrap();
+            timed.read_exact(&mut [0]).await.unwrap();
+            let begun = Instant::now();
+            assert!(timed.read(&mut [0]).await.is_err());
+            assert_eq!(begun.elapsed().as_secs(), 10);
+        });
+    }
+
+    #[test]
+    fn what_is_written_has_to_be_taken() {
+        run(async {
+            let (mut client, server) = duplex(4);
+            let mut timed = Timed::new(server, Arc::default());
+            let begun = Instant::now();
+            assert_eq!(timed.write_all(b"more than four").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert_eq!(begun.elapsed().as_secs(), 30);
+            // Slowly taken, it is taken.
+            let slow = tokio::spawn(async move {
+                while client.read(&mut [0]).await.is_ok_and(|count| count > 0) {
+                    sleep(Duration::from_secs(20)).await;
+                }
+            });
+            timed.write_all(b"slowly").await.unwrap();
+            drop(timed);
+            slow.await.unwrap();
+        });
+    }
+}
