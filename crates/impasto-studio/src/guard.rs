@@ -12,6 +12,7 @@
 //! A page of another site can make a browser send requests here, and by a name of its own that leads here (rebinding) even call
 //! itself the same site: it cannot know the token, choose Host or Origin, or be sent the cookie.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::request::Parts;
@@ -102,12 +103,18 @@ impl Guard {
             return Err(strange());
         }
         let host = one(&head.headers, &header::HOST)?.ok_or_else(strange)?;
-        let is_ours = host == SocketAddr::new(local.ip().to_canonical(), self.port).to_string();
+        let is_ours = host == self.host_of(&local.ip().to_canonical());
         // By the name of the machine itself, which no server of names is asked about.
         let has_name = self.listen.is_loopback() || self.listen.is_unspecified();
-        let is_here =
-            has_name && (host == format!("localhost:{}", self.port) || host == format!("127.0.0.1:{}", self.port));
-        if is_ours || is_here { Ok(host) } else { Err(strange()) }
+        let is_here = host == self.host_of(&"localhost") || host == self.host_of(&"127.0.0.1");
+        if is_ours || has_name && is_here { Ok(host) } else { Err(strange()) }
+    }
+
+    /// A name of this server as browsers write it: with its port, unless it is the usual one.
+    fn host_of(&self, name: &dyn fmt::Display) -> String {
+        let name = name.to_string();
+        let name = if name.contains(':') { format!("[{name}]") } else { name };
+        if self.port == 80 { name } else { format!("{name}:{}", self.port) }
     }
 
     /// Whether there is an Origin; where there is, it is this server.

@@ -112,6 +112,10 @@ async fn tell(app: App, run: Option<RunId>, counted: Option<Counted>, sender: mp
     loop {
         let bytes: Bytes = match timeout(SIGN_OF_LIFE, listener.told.recv()).await {
             Err(_) => ": here\n\n".into(),
+            Ok(Ok(told)) if told.event == "removed" => match snapshot(&app, run.as_ref()).await {
+                Ok(snapshot) => snapshot,
+                Err(_) => return,
+            },
             Ok(Ok(told)) => {
                 let is_of_another = run.as_ref().is_some_and(|run| *run != told.run);
                 if is_of_another && !matches!(told.event, "state" | "error") {
@@ -131,10 +135,14 @@ async fn tell(app: App, run: Option<RunId>, counted: Option<Counted>, sender: mp
     }
 }
 
-/// How all runs stand, and the one that is asked for.
+/// How all runs stand, and all that is known of the one that is asked for.
 async fn snapshot(app: &App, run: Option<&RunId>) -> Result<Bytes, Problem> {
     let runs = app.studio.list().await?;
-    let one = run.and_then(|run| runs.iter().find(|known| known.id == *run));
+    // One that is no more is none; the stream tells of the others.
+    let one = match run {
+        Some(run) => app.studio.detail(run).await.ok(),
+        None => None,
+    };
     Ok(event("snapshot", &json!({ "runs": runs, "run": one }).to_string()))
 }
 

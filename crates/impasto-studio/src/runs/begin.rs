@@ -131,7 +131,12 @@ impl Studio {
     /// It is painted now, here or elsewhere.
     pub async fn remove(self: &Arc<Self>, id: &RunId) -> Result<(), Problem> {
         let (studio, id) = (Arc::clone(self), id.clone());
-        aside(move || studio.remove_now(&id)).await
+        aside(move || {
+            studio.remove_now(&id)?;
+            studio.tell_removed(&id);
+            Ok(())
+        })
+        .await
     }
 
     fn remove_now(&self, id: &RunId) -> Result<(), Problem> {

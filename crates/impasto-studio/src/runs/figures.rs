@@ -40,10 +40,15 @@ fn content_name(layer: Layer, styles: &BTreeMap<Layer, f64>) -> String {
     if styles.contains_key(&layer) { format!("{layer} content") } else { layer.to_string() }
 }
 
-/// The columns of these lines.
+/// Points that a curve has at most: more than a screen has columns.
+const POINTS: usize = 4000;
+
+/// The columns of these lines, every so-manieth of them where they are many, and the last.
 pub fn columns(lines: &[Figures]) -> LossColumns {
+    let step = lines.len().div_ceil(POINTS).max(1);
+    let lines: Vec<&Figures> = lines.iter().rev().step_by(step).collect();
     let mut columns = LossColumns::default();
-    for (place, line) in lines.iter().enumerate() {
+    for (place, line) in lines.iter().rev().enumerate() {
         columns.evaluation.push(line.evaluation);
         columns.total.push(line.losses.total);
         columns.content.push(line.losses.content);
@@ -76,5 +81,8 @@ mod tests {
         assert_eq!(columns.evaluation, [1, 3, 4]);
         assert_eq!(columns.layers["a"], [1.0, 2.0, 0.0]);
         assert_eq!(columns.layers["b"], [0.0, 5.0, 6.0]);
+        let many: Vec<Figures> = (1..=9999).map(|evaluation| line(evaluation, &[])).collect();
+        let thinned = super::columns(&many);
+        assert_eq!((thinned.evaluation.len(), thinned.evaluation.last()), (3333, Some(&9999)));
     }
 }

@@ -1,6 +1,7 @@
 //! Runs as their folders tell of them: those of earlier days, and those that a terminal began.
 
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use impasto::disk::read_file;
 use impasto::read::ReadLimits;
@@ -136,8 +137,16 @@ impl Studio {
         if let Ok((info, _)) = self.shelf.image(&known) {
             return Some(info);
         }
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        if unreadable.contains(&input.sha256) {
+            return None;
+        }
         let is_inside = input.file.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        let bytes = read_file(&folder.join(&input.file), UPLOAD_MIB).ok().filter(|_| is_inside)?;
-        self.shelf.bring_image(&input.name, &bytes).ok()
+        let bytes = read_file(&folder.join(&input.file), UPLOAD_MIB).ok().filter(|_| is_inside);
+        let brought = bytes.and_then(|bytes| self.shelf.bring_image(&input.name, &bytes).ok());
+        if brought.is_none() {
+            unreadable.insert(input.sha256.clone());
+        }
+        brought
     }
 }

@@ -22,6 +22,9 @@ const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
 /// Least time between two events of evaluations.
 const BETWEEN_TOLD: Duration = Duration::from_millis(50);
 
+/// Lines of losses that are kept in memory.
+const LINES: usize = 1 << 16;
+
 /// A run of this process.
 #[derive(Debug)]
 pub struct Live {
@@ -180,6 +183,10 @@ impl Live {
         self.seconds = progress.seconds;
         self.seconds_left = self.speed.measure(progress).map(|each| self.plan.seconds_left(progress, each));
         self.loss = Some(figures.losses.clone());
+        if self.lines.len() >= LINES {
+            // Older ones are in the folder long since.
+            self.lines.drain(..LINES / 2);
+        }
         self.lines.push(figures.clone());
         is_time(&mut self.told, BETWEEN_TOLD).then_some(figures)
     }

@@ -25,7 +25,7 @@ mod previews;
 mod steering;
 mod told;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -71,6 +71,8 @@ pub struct Studio {
     exports: Semaphore,
     forecasts: Semaphore,
     paces: Mutex<forecast::Paces>,
+    /// Images of runs that cannot be put on the shelf, so that nobody tries again and again.
+    unreadable: Mutex<BTreeSet<String>>,
     began: Instant,
     /// Until when somebody waits for a picture, in milliseconds since the beginning.
     wanted_until_ms: AtomicU64,
@@ -112,6 +114,7 @@ impl Studio {
             exports: Semaphore::new(1),
             forecasts: Semaphore::new(1),
             paces: Mutex::default(),
+            unreadable: Mutex::default(),
             began: Instant::now(),
             wanted_until_ms: AtomicU64::new(0),
         })

@@ -105,10 +105,10 @@ impl Studio {
                 let Some(live) = inner.runs.get_mut(id) else { return Control::Stop };
                 let figures = live.iterated(&progress, iteration);
                 let wants_picture = live.wants_picture(is_looked_at);
-                let info = live.info(None);
+                let told = figures.map(|figures| (live.info(None), figures));
                 drop(inner);
-                if let (Some(figures), Some(losses)) = (figures, &info.loss) {
-                    self.tell_iteration(&info, losses, &figures.by_layer());
+                if let Some((info, figures)) = told {
+                    self.tell_iteration(&info, &figures.losses, &figures.by_layer());
                 }
                 if wants_picture {
                     let (revision, picture) = (revision_on_the_way(iteration.iteration), Arc::new(iteration.picture()));

@@ -16,7 +16,7 @@ use crate::wire::{Losses, RunInfo};
 pub struct Told {
     /// Which.
     pub run: RunId,
-    /// What: `iteration`, `preview`, `applied`, `state`, `error`.
+    /// What: `iteration`, `preview`, `applied`, `state`, `error`; `removed`, at which streams tell how all stands.
     pub event: &'static str,
     /// The rest, as JSON.
     pub data: String,
@@ -55,6 +55,10 @@ impl Studio {
 
     pub(super) fn tell_error(&self, run: &RunId, sentence: &str) {
         self.tell(run, "error", &json!({ "id": run, "error": sentence }));
+    }
+
+    pub(super) fn tell_removed(&self, run: &RunId) {
+        self.tell(run, "removed", &json!({ "id": run }));
     }
 
     pub(super) fn tell_preview(&self, run: &RunId, revision: u32, width: usize, height: usize) {

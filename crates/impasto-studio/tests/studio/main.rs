@@ -7,4 +7,5 @@ mod api;
 mod jobs;
 mod kept;
 mod line;
+mod steering;
 mod watching;
