@@ -24,6 +24,15 @@ function drawPanel() {
   if (focused) byId(focused)?.focus({ preventScroll: true });
 }
 on('panel select', drawPanel);
+// A run has its dials once it is prepared; then, and where it gets others, the panel is made anew.
+let dialNames = '';
+on('controls', () => {
+  const names = Object.keys(state.run.controls).sort().join();
+  if (names === dialNames && panel.dataset.run === state.id) return;
+  dialNames = names;
+  panel.dataset.run = state.id;
+  drawPanel();
+});
 on('view', () => { if (state.view !== 'setup') drawPanel(); });
 
 async function route() {

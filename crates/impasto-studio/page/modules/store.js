@@ -57,9 +57,11 @@ const events = new Events({
     else Object.assign(state.runs[at], run);
     emit('runs');
     if (run.id !== state.id || !state.run) return;
+    const isOther = run.state !== state.run.state;
     Object.assign(state.run, run);
     emit('run');
-    if (isOver(run)) reload();
+    // With its stage come others of its values: the dials of one that has begun, the losses of one that is over.
+    if (isOther) reload();
   },
   error({ id, error }) {
     if (id === state.id) notice(error, { stays: true });
@@ -108,6 +110,12 @@ export function setDraft(set) {
   keep(`draft.${state.id}`, Object.keys(set).length ? set : null);
   emit('controls');
   emit('run');
+}
+
+// A picture's size is known once its photo is read; until then the photo's own stands for it.
+export function sizeOf(run) {
+  if (run?.size?.width > 0) return run.size;
+  return run?.content ? { width: run.content.width, height: run.content.height } : { width: 512, height: 384 };
 }
 
 // Shows a run, or none for a new picture.

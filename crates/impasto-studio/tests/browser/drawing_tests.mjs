@@ -103,7 +103,7 @@ export const drawing = {
     await browser.until("!document.querySelector('.ring')");
     await browser.click('#paint');
     await browser.until("location.hash.startsWith('#run=')");
-    const run = await api.run(await hashRun(browser));
+    const run = await api.until(await hashRun(browser), (each) => each.controls.regions, 'its dials');
     assert.equal(run.controls.regions.length, 1);
     assert.ok(run.controls.regions[0].mask);
   },
