@@ -5,7 +5,7 @@ import { closeEditor, isOpen } from './editor.js';
 import { byId, complain, el, notice } from './elements.js';
 import { regionsPart } from './regions.js';
 import { setupPanel } from './setup.js';
-import { on, show, state } from './store.js';
+import { listen, on, show, state } from './store.js';
 import { steeringSection } from './steering.js';
 import './branches.js';
 import './keys.js';
@@ -59,6 +59,7 @@ async function begin() {
   }
   addEventListener('hashchange', route);
   await route();
+  listen();
   document.body.dataset.ready = 'yes';
   performance.mark('ready');
 }
