@@ -33,31 +33,23 @@ export const remove = (address) => ask('DELETE', address);
 export const imageAddress = (id, longEdge) => `/api/images/${id}?long_edge=${longEdge}`;
 export const previewAddress = (run, longEdge, revision = run.revision) => `/api/runs/${run.id}/preview/${revision}.jpg?long_edge=${longEdge}`;
 
-// One stream of events, about all runs and one in particular. It is closed while the tab is hidden; what it says first when it is
-// opened again, the snapshot, is the truth.
+// One stream of events, about all runs. It is closed while the tab is hidden; what it says first when it is opened again, the
+// snapshot, is the truth.
 const EVENTS = ['snapshot', 'iteration', 'preview', 'applied', 'state'];
 
 export class Events {
   constructor(handlers, lost) {
     this.handlers = handlers;
     this.lost = lost;
-    this.run = undefined;
     this.source = null;
     document.addEventListener('visibilitychange', () => (document.hidden ? this.close() : this.open()));
     addEventListener('pagehide', () => this.close());
     addEventListener('pageshow', () => this.open());
   }
 
-  about(run) {
-    if (this.run === run && this.source) return;
-    this.run = run;
-    this.close();
-    this.open();
-  }
-
   open() {
-    if (document.hidden || this.run === undefined || this.source) return;
-    const source = new EventSource(`/api/events${this.run ? `?run=${encodeURIComponent(this.run)}` : ''}`);
+    if (document.hidden || this.source) return;
+    const source = new EventSource('/api/events');
     this.source = source;
     for (const name of EVENTS) {
       source.addEventListener(name, (event) => {

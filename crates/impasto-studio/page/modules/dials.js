@@ -38,14 +38,26 @@ export class Dial {
     this.slider = el('input', { type: 'range', min: 0, max: STEPS, id, 'data-dial': name,
       oninput: () => this.slid(false), onchange: () => this.slid(true), onpointerdown: () => { this.isHeld = true; }, onpointerup: () => { this.isHeld = false; }, onblur: () => { this.isHeld = false; } });
     this.field = el('input', { type: 'text', inputmode: 'decimal', autocomplete: 'off', 'aria-label': `${label}, as a number`, 'data-field': name,
-      onchange: () => this.typed(), onkeydown: (event) => this.key(event), onfocus: () => this.field.select(), onblur: () => this.show() });
+      onchange: () => this.typed(), onkeydown: (event) => this.key(event), onfocus: () => this.field.select(), onblur: () => this.left() });
     this.element = el('div', { class: 'dial', title: hint }, el('label', { for: id }, label, unit && el('small', {}, ` ${unit}`)), this.field, this.slider);
     this.set(value);
   }
 
+  // From outside. While the hand is on it, or a number is half typed, it waits.
   set(value) {
-    if (this.isHeld || document.activeElement === this.field) return;
+    const isTyping = document.activeElement === this.field && this.field.value !== digits(this.value);
+    if (this.isHeld || isTyping) {
+      this.told = value;
+      return;
+    }
     this.value = value;
+    this.show();
+    this.field.value = digits(value);
+  }
+
+  left() {
+    if (this.told !== undefined) this.value = this.told;
+    this.told = undefined;
     this.show();
   }
 
@@ -61,6 +73,7 @@ export class Dial {
   }
 
   slid(isDone) {
+    this.told = undefined;
     this.value = Math.max(this.least, this.scale.value(this.slider.value / STEPS));
     this.show();
     this.moved(this.value, isDone);
@@ -69,8 +82,10 @@ export class Dial {
   typed() {
     const value = readNumber(this.field.value, this.least, this.most);
     if (value === null) return this.field.setAttribute('aria-invalid', 'true');
+    this.told = undefined;
     this.value = value;
     this.show();
+    this.field.value = digits(value);
     this.moved(value, true);
     return undefined;
   }

@@ -5,7 +5,7 @@ import { closeEditor, isOpen } from './editor.js';
 import { byId, complain, el, notice } from './elements.js';
 import { regionsPart } from './regions.js';
 import { setupPanel } from './setup.js';
-import { on, show, state } from './store.js';
+import { listen, on, show, state } from './store.js';
 import { steeringSection } from './steering.js';
 import './branches.js';
 import './keys.js';
@@ -24,6 +24,15 @@ function drawPanel() {
   if (focused) byId(focused)?.focus({ preventScroll: true });
 }
 on('panel select', drawPanel);
+// A run has its dials once it is prepared; then, and where it gets others, the panel is made anew.
+let dialNames = '';
+on('controls', () => {
+  const names = Object.keys(state.run.controls).sort().join();
+  if (names === dialNames && panel.dataset.run === state.id) return;
+  dialNames = names;
+  panel.dataset.run = state.id;
+  drawPanel();
+});
 on('view', () => { if (state.view !== 'setup') drawPanel(); });
 
 async function route() {
@@ -50,6 +59,7 @@ async function begin() {
   }
   addEventListener('hashchange', route);
   await route();
+  listen();
   document.body.dataset.ready = 'yes';
   performance.mark('ready');
 }

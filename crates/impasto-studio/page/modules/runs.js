@@ -28,7 +28,7 @@ function item(run) {
   const details = () => get(`/api/runs/${run.id}`);
   const menu = el('div', { popover: 'auto', class: 'run-menu', id: `menu-${run.id}` });
   const curve = el('canvas', { class: 'spark', 'aria-hidden': 'true', width: 400, height: 60 });
-  const words = [run.state === 'finished' ? '' : run.state, dimensions(run.size), run.preset, run.seconds ? duration(run.seconds) : '', run.elsewhere ? 'in a terminal' : ''].filter(Boolean);
+  const words = [run.state === 'finished' ? '' : run.state, run.size.width ? dimensions(run.size) : '', run.preset, run.seconds ? duration(run.seconds) : '', run.elsewhere ? 'in a terminal' : ''].filter(Boolean);
   const recipe = el('details', { class: 'recipe', ontoggle: async () => {
     if (!recipe.open || recipe.querySelector('pre')) return;
     try {

@@ -48,6 +48,8 @@ function put(kind, image) {
 // What a run was painted with at its end: its recipe, and where its dials stand.
 const DIALS = ['content_weight', 'tv_weight', 'match_weight', 'style_scale', 'colours', 'style_blend', 'style_layers', 'regions', 'rest', 'emphasis'];
 
+const CHOSEN = ['strength', 'style_scale', 'colours', 'style_blend', 'regions', 'rest', 'emphasis'];
+
 export function again(run) {
   const { timeline, format, version, engine, content, styles, preset, size, strength, style_weight: weight, ...recipe } = run.recipe ?? {};
   const controls = run.controls ?? {};
@@ -102,14 +104,16 @@ const forecastSoon = debounce(async () => {
     return;
   }
   const asked = (forecastNow = {});
+  line.classList.add('busy');
   try {
     const { seconds, memory_mib: mib, width, height } = await post('/api/forecast', order());
     if (asked !== forecastNow) return;
-    line.classList.remove('bad');
+    line.classList.remove('bad', 'busy');
     line.replaceChildren(el('strong', {}, about(seconds)), `${width} × ${height} · ${memory(mib)}`);
     say(`${about(seconds)}, ${width} by ${height} pixels`);
   } catch (error) {
     if (asked !== forecastNow) return;
+    line.classList.remove('busy');
     line.classList.add('bad');
     line.textContent = error.message;
   }
@@ -160,12 +164,14 @@ export function setupPanel(regionsPart) {
   const { studio } = state;
   const preset = el('select', { id: 'preset', onchange: () => {
     setup.preset = preset.value;
-    for (const name of ['content_weight', 'tv_weight', 'style_layers']) delete setup.recipe[name];
+    // What is the preset's own is the new one's now; what was chosen beside it stays.
+    setup.recipe = Object.fromEntries(Object.entries(setup.recipe).filter(([name]) => CHOSEN.includes(name)));
+    setup.from = null;
     if (valuesOf().size) setup.size = String(valuesOf().size);
     saveSetup();
     emit('panel');
-  } }, ...(studio?.presets ?? []).map(({ name }) => el('option', { value: name }, name)));
-  setup.preset ??= studio?.presets?.[0]?.name ?? null;
+  } }, ...presets().map(({ name }) => el('option', { value: name }, name)));
+  setup.preset ??= presets()[0]?.name ?? null;
   preset.value = setup.preset;
   const values = valuesOf();
   const aboutPreset = el('p', { class: 'about' }, studio?.presets?.find(({ name }) => name === setup.preset)?.about ?? '');
@@ -206,6 +212,9 @@ export function setupPanel(regionsPart) {
         isWhole() || setup.content || setup.styles.length ? 'Paint' : 'Paint an example')),
   ];
 }
+
+// Presets that paint a photo after a painting; the other two take one image alone.
+const presets = () => (state.studio?.presets ?? []).filter(({ name }) => name !== 'texture' && name !== 'reconstruction');
 
 // What the preset has where nothing is chosen; the dials begin there.
 const valuesOf = () => state.studio?.presets?.find(({ name }) => name === setup.preset)?.values ?? {};

@@ -2,7 +2,7 @@
 import { imageAddress, previewAddress } from './api.js';
 import { byId, dimensions, el, iconButton } from './elements.js';
 import { Pictures } from './pictures.js';
-import { on, state } from './store.js';
+import { on, sizeOf, state } from './store.js';
 import { View } from './view.js';
 
 const sheet = byId('sheet');
@@ -47,6 +47,11 @@ const put = (id) => (image, detail) => {
 const photos = new Pictures(put('photo'));
 const pictures = new Pictures(put('picture'));
 
+function resize() {
+  const { width, height } = sizeOf(state.run);
+  view.resize(width, height);
+}
+
 function placed() {
   if (document.activeElement !== zoomField) zoomField.value = `${Math.round(view.zoom * 100)} %`;
   showWipe();
@@ -59,7 +64,7 @@ function fetchPictures() {
   const run = state.run;
   const photo = drawnOn ?? run?.content;
   if (photo) photos.want(imageAddress(photo.id, longEdge(photo)), {});
-  if (run?.revision && !drawnOn) pictures.want(previewAddress(run, longEdge(run.size)), { revision: run.revision });
+  if (run?.revision && !drawnOn) pictures.want(previewAddress(run, longEdge(sizeOf(run))), { revision: run.revision });
 }
 
 export function showWipe() {
@@ -124,7 +129,7 @@ export function drawOn(image, size, tool) {
   if (image) {
     byId('photo').removeAttribute('src');
     view.resize(size.width, size.height);
-  } else if (state.run) view.resize(state.run.size.width, state.run.size.height);
+  } else if (state.run) resize();
   view.fit();
   fetchPictures();
   showNote();
@@ -150,11 +155,11 @@ on('select', () => {
   for (const id of ['photo', 'picture']) byId(id).removeAttribute('src');
   delete sheet.dataset.revision;
   wiped = 0;
-  view.resize(state.run.size.width, state.run.size.height);
+  resize();
   view.fit();
 });
 on('run', () => {
-  if (!drawnOn && state.run) view.resize(state.run.size.width, state.run.size.height);
+  if (!drawnOn && state.run) resize();
   showNote();
   fetchPictures();
   showWipe();

@@ -18,14 +18,10 @@ export const isLive = (run) => ['waiting', 'preparing', 'painting', 'paused'].in
 export const isOver = (run) => ['stopped', 'finished', 'failed'].includes(run?.state);
 
 const events = new Events({
-  snapshot({ runs, run }) {
+  snapshot({ runs }) {
     state.runs = runs ?? [];
-    if (run && run.id === state.id) takeRun(run);
-    else if (state.id && !state.runs.some((each) => each.id === state.id)) {
-      notice('That run is not here any more.');
-      location.hash = '#new';
-    }
     emit('runs');
+    if (state.id) load();
   },
   iteration(told) {
     if (told.id !== state.id || !state.run) return note(told.id, told);
@@ -57,9 +53,11 @@ const events = new Events({
     else Object.assign(state.runs[at], run);
     emit('runs');
     if (run.id !== state.id || !state.run) return;
+    const isOther = run.state !== state.run.state;
     Object.assign(state.run, run);
     emit('run');
-    if (isOver(run)) reload();
+    // With its stage come others of its values: the dials of one that has begun, the losses of one that is over.
+    if (isOther) reload();
   },
   error({ id, error }) {
     if (id === state.id) notice(error, { stays: true });
@@ -91,23 +89,37 @@ function takeRun(run) {
   emit('controls');
 }
 
-// Values of the dials as the server has them now.
-export const reload = debounce(async () => {
+// The run that is shown, as the server has it now. Of several answers the one that was asked for last counts.
+let asked = 0;
+async function load() {
   const id = state.id;
   if (!id) return;
+  asked += 1;
+  const mine = asked;
   try {
     const run = await get(`/api/runs/${id}`);
-    if (state.id === id) takeRun(run);
+    if (mine === asked && state.id === id) takeRun(run);
   } catch (error) {
+    if (state.id !== id) return;
     complain(error);
+    if (error.status === 404) location.hash = '#new';
   }
-}, 120);
+}
+export const reload = debounce(load, 120);
+
+export const listen = () => events.open();
 
 export function setDraft(set) {
   state.draft = set;
   keep(`draft.${state.id}`, Object.keys(set).length ? set : null);
   emit('controls');
   emit('run');
+}
+
+// A picture's size is known once its photo is read; until then the photo's own stands for it.
+export function sizeOf(run) {
+  if (run?.size?.width > 0) return run.size;
+  return run?.content ? { width: run.content.width, height: run.content.height } : { width: 512, height: 384 };
 }
 
 // Shows a run, or none for a new picture.
@@ -118,8 +130,8 @@ export function show(id) {
     state.run = null;
   }
   document.body.dataset.view = state.view;
-  events.about(id);
   emit('view');
+  if (id) load();
 }
 
 // The run with all that descends from the run it began with.

@@ -141,7 +141,7 @@ function drawFacts() {
   ].filter(([, text]) => text);
   const more = byId('more-facts');
   if (more) {
-    const size = run.painted && run.painted.width < run.size.width ? `${dimensions(run.painted)} of ${dimensions(run.size)}` : dimensions(run.size);
+    const size = run.painted?.width && run.painted.width < run.size.width ? `${dimensions(run.painted)} of ${dimensions(run.size)}` : run.size.width ? dimensions(run.size) : '';
     const text = [size, run.memory_mib ? memory(run.memory_mib) : '', run.device].filter(Boolean).join(' · ');
     if (more.textContent !== text) more.textContent = text;
   }

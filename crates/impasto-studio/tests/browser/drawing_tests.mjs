@@ -1,5 +1,8 @@
 // Regions drawn by hand: the mask's pixels are where the hand was, by mouse, by touch at zoom 3, by keys.
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { hashRun, openAt } from './steering_tests.mjs';
 import { readPng } from './png.mjs';
 import { KEY, sleep } from './webdriver.mjs';
@@ -103,7 +106,7 @@ export const drawing = {
     await browser.until("!document.querySelector('.ring')");
     await browser.click('#paint');
     await browser.until("location.hash.startsWith('#run=')");
-    const run = await api.run(await hashRun(browser));
+    const run = await api.until(await hashRun(browser), (each) => each.controls.regions, 'its dials');
     assert.equal(run.controls.regions.length, 1);
     assert.ok(run.controls.regions[0].mask);
   },
@@ -183,6 +186,53 @@ export const drawing = {
     holdsStroke(await mask(context), [{ x: width / 2, y: height / 2 }, { x: width / 2 + 60, y: height / 2 }], 20, 0, 1.5);
     await browser.keys(']');
     assert.equal(await browser.run("return document.querySelector('[data-field=brush-size]').value;"), '46');
+  },
+
+  async 'a mask is loaded from a PNG, and saved as one'(context) {
+    const { browser, address, assets } = context;
+    await beginRegion(browser, address);
+    await browser.type('[data-file=mask]', path.join(assets, 'coffee-cup.png'));
+    await sleep(200);
+    const [loaded, file] = [await mask(context), readPng(readFileSync(path.join(assets, 'coffee-cup.png')))];
+    assert.deepEqual([loaded.width, loaded.height], [file.width, file.height]);
+    for (let y = 0; y < file.height; y += 3) for (let x = 0; x < file.width; x += 3) assert.ok(Math.abs(loaded.at(x, y) - file.at(x, y)) <= 1, `(${x}, ${y})`);
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'impasto-mask-'));
+    await browser.chrome('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+    await browser.click('[aria-label="Save as PNG"]');
+    let saved;
+    for (let tries = 0; tries < 60 && !saved; tries += 1) {
+      await sleep(100);
+      saved = readdirSync(folder).find((name) => name.endsWith('.png'));
+    }
+    assert.deepEqual(readPng(readFileSync(path.join(folder, saved))).pixels.length % loaded.width, 0);
+    assert.equal(readPng(readFileSync(path.join(folder, saved))).at(300, 200), loaded.at(300, 200));
+  },
+
+  async 'a part of the painting, and an emphasis'(context) {
+    const { browser, address, api } = context;
+    await beginRegion(browser, address);
+    const stroke = async () => {
+      const { at, width, height } = await screen(browser);
+      await browser.drag([whole(at(0.3 * width, 0.4 * height)), whole(at(0.7 * width, 0.6 * height))]);
+      const { width: w, height: h } = await mask(context);
+      await browser.click('#draw-done');
+      await browser.until("!document.querySelector('.ring')");
+      return w / h;
+    };
+    assert.equal(await stroke(), 600 / 400);
+    await browser.click('#regions [data-draw=painting]');
+    await browser.until("document.querySelector('.ring') && document.querySelector('.layer').width === 768");
+    assert.equal(await stroke(), 1, 'as large as the painting');
+    await browser.run("[...document.querySelectorAll('#regions button')].find((each) => each.textContent === 'Emphasis').click();");
+    await browser.until("document.querySelector('.ring')");
+    await stroke();
+    await browser.fill('#regions .number', '1.5\uE007');
+    await browser.click('#paint');
+    await browser.until("location.hash.startsWith('#run=')");
+    const { controls } = await api.until(await hashRun(browser), (each) => each.controls.regions, 'its dials');
+    const [{ mask: over, painting_mask: part, weight }] = controls.regions;
+    assert.ok(over && part && over !== part && controls.emphasis);
+    assert.equal(weight, 4);
   },
 
   async 'a stroke that was not sent is there after a reload'(context) {

@@ -150,7 +150,9 @@ const routes = [
   ['POST', /^\/api\/runs\/(\w+)\/params$/, async (request, [id]) => {
     const run = findRun(id);
     if (!run.isBusy()) throw new Refusal(409, 'This run paints no more: branch it with other values.');
-    return [202, { before_evaluation: run.change((await jsonOf(request)).set) }];
+    const { set } = await jsonOf(request);
+    if (set.content_weight > 1e12) throw new Refusal(400, '--content-weight is a number from 0 to 1e12.');
+    return [202, { before_evaluation: run.change(set) }];
   }],
   ['POST', /^\/api\/runs\/(\w+)\/(undo|redo|pause|resume|step|stop)$/, async (request, [id, what]) => {
     await bodyOf(request);

@@ -167,7 +167,7 @@ export class FakeRun {
 
   whole() {
     const { timeline, ...recipe } = this.recipe();
-    return { ...describe(this), recipe, timeline, controls: this.controls, losses: this.losses };
+    return { ...describe(this), recipe, timeline, controls: ['waiting', 'preparing'].includes(this.state) ? {} : this.controls, losses: this.losses };
   }
 
   // The photo bent and tinted by the painting: the more, the later and the stronger.
@@ -191,9 +191,12 @@ export class FakeRun {
 }
 
 export function describe(run) {
+  // As the studio does, which knows the size and the dials once the photo is read.
+  const isRead = !['waiting', 'preparing'].includes(run.state);
+  const none = { width: 0, height: 0 };
   return {
     id: run.id, parent: run.parent?.id ?? null, branched_at: run.branched_at, name: run.order.name ?? `${run.content.name.replace(/\.\w+$/, '')} after ${run.styles[0].name.replace(/\.\w+$/, '')}`,
-    state: run.state, preset: run.order.recipe?.preset ?? 'default', size: run.size, painted: run.painted(), evaluation: run.evaluation,
+    state: run.state, preset: run.order.recipe?.preset ?? 'default', size: isRead ? run.size : none, painted: isRead ? run.painted() : none, evaluation: run.evaluation,
     evaluations: run.evaluations, seconds: run.seconds, seconds_left: run.secondsLeft(), memory_mib: run.isBusy() ? 412 : null, device: run.order.device ?? 'cpu',
     revision: run.revision, loss: run.loss ?? null, place_in_line: run.state === 'waiting' ? run.place_in_line ?? 1 : undefined,
     created_s: run.created_s, elsewhere: false, content: imageOf(run.content), styles: run.styles.map(imageOf),

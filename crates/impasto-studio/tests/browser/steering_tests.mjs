@@ -241,6 +241,50 @@ export const steering = {
     await api.until(id, (run) => run.evaluation > evaluation + 2, 'it goes on');
   },
 
+  async 'what is refused is said, and the dial goes back'(context) {
+    const { browser, api } = context;
+    const id = await openRun(context);
+    const { controls: { content_weight: begun } } = await api.until(id, (run) => run.evaluation > 0, 'it paints');
+    await browser.fill('[data-field=content_weight]', '1e13\uE007');
+    await browser.until("document.querySelector('#notices .notice p')?.textContent.length > 10");
+    await browser.run('document.activeElement.blur();');
+    await browser.until(`document.querySelector('[data-field=content_weight]').value === '${begun}'`, { says: 'the dial went back' });
+  },
+
+  async 'a second run waits in line, and can be taken out of it'(context) {
+    const { browser, api } = context;
+    await api.until(await api.begin(), (run) => run.evaluation > 0, 'it paints');
+    const second = await api.begin();
+    await openAt(browser, context.address, `#run=${second}`);
+    await browser.until("document.querySelector('#stage-note').textContent === 'Waits in line, first'");
+    await browser.click('#stop');
+    await api.until(second, (run) => run.state === 'stopped', 'it is out of the line');
+  },
+
+  async 'a finished picture is exported in every format, and painted larger'({ browser, address, api }) {
+    const id = await api.begin({ size: '64', iterations: 3, levels: 1 });
+    await api.until(id, (run) => run.state === 'finished', 'it is finished', 120000);
+    await openAt(browser, address, `#run=${id}`);
+    await browser.until("document.querySelector('#transport').dataset.state === 'finished' && !document.querySelector('#export').disabled");
+    await browser.click('#export');
+    const answers = await browser.run(`
+      const links = [...document.querySelectorAll('#export-menu a')];
+      return Promise.all(links.map(async ({ href }) => { const answer = await fetch(href); return [answer.status, answer.headers.get('content-disposition'), (await answer.blob()).size]; }));`);
+    assert.equal(answers.length, 5);
+    for (const [status, disposition, bytes] of answers) assert.ok(status === 200 && disposition?.startsWith('attachment') && bytes > 100, JSON.stringify(answers));
+    const { command, recipe } = await api.get(`/api/runs/${id}/command`);
+    assert.match(command, /^impasto paint /);
+    assert.ok(recipe.preset);
+    await browser.keys(KEY.escape);
+    await browser.run("document.querySelector('#view').focus();");
+    await browser.keys('l');
+    await browser.until(`location.hash.startsWith('#run=') && location.hash !== '#run=${id}'`);
+    const larger = await api.until(await hashRun(browser), (run) => run.size.width > 0, 'its size is known');
+    assert.equal(Math.max(larger.size.width, larger.size.height), 128);
+    assert.equal(larger.parent, id);
+    await browser.until("document.querySelectorAll('.node').length === 2");
+  },
+
   async 'again with a run begins anew with its recipe'(context) {
     const { browser, api } = context;
     const id = await openRun(context, { strength: 1.3 });
