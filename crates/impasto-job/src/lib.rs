@@ -72,6 +72,6 @@ pub mod runs;
 
 pub use engine::{DeviceChoice, Engines, Voice};
 pub use failure::{Failure, FailureKind};
-pub use job::{Change, Destination, Stream};
+pub use job::{Branch, Branched, Change, Destination, Stream, branch};
 pub use job::{Ending, Files, Finished, Handle, Job, JobEvent, KeepIn, NewestPicture, Prepared, Resumed};
 pub use order::Order;

@@ -42,7 +42,12 @@ impl KeepingArguments {
             (None, Some(_)) => Some(FrameSchedule::Tutorial),
             (None, None) => None,
         };
-        Ok(Some(KeepIn { folder: folder.clone(), frames, checkpoint_every_s: self.checkpoint_every }))
+        Ok(Some(KeepIn {
+            folder: folder.clone(),
+            frames,
+            checkpoint_every_s: self.checkpoint_every,
+            keeps_last_state: false,
+        }))
     }
 
     fn refuse_without_folder(&self) -> Result<(), Failure> {

@@ -213,8 +213,9 @@ fn carried(cell: &Planned) -> Option<ResolvedRecipe> {
 
 /// Whether a recipe is the cell's, but for weights that may be what the cell's in proportion come to.
 fn may_be_balanced(carried: &ResolvedRecipe, cell: &Planned) -> bool {
-    let ResolvedRecipe { balance, style_layers, regions, .. } = cell.recipe.clone();
-    balance == Balance::Painting && ResolvedRecipe { balance, style_layers, regions, ..carried.clone() } == cell.recipe
+    let ResolvedRecipe { balance, style_layers, regions, timeline, .. } = cell.recipe.clone();
+    balance == Balance::Painting
+        && ResolvedRecipe { balance, style_layers, regions, timeline, ..carried.clone() } == cell.recipe
 }
 
 /// `figure.png` has its pictures in `figure-pictures`.

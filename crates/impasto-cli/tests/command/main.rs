@@ -39,6 +39,8 @@ mod stopped_sweep;
 #[cfg(target_os = "linux")]
 mod system_calls;
 #[cfg(unix)]
+mod timeline;
+#[cfg(unix)]
 mod watched;
 mod weights;
 mod workshop;

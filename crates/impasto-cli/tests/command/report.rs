@@ -43,6 +43,7 @@ fn record(name: &str) -> RunRecord {
             styles: vec![input(name, "inputs/style-1.png")],
             start: None,
             masks: Vec::new(),
+            changed_masks: Vec::new(),
             weights: None,
         },
         reading: Reading { megapixels: 256, lenient: false },
@@ -50,7 +51,14 @@ fn record(name: &str) -> RunRecord {
         depth: 8,
         quality: 92,
         exif: Default::default(),
-        saving: Saving { frames: FrameSchedule::Every(1), checkpoint_every_s: 60.0, checkpoint_may_wait: true },
+        saving: Saving {
+            frames: FrameSchedule::Every(1),
+            checkpoint_every_s: 60.0,
+            checkpoint_may_wait: true,
+            keeps_last_state: false,
+        },
+        in_proportion: None,
+        branch: None,
         outcome: None,
     }
 }

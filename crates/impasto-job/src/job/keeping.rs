@@ -1,5 +1,6 @@
 //! The folder of a run, from a job's side: may the run begin there, or does it go on; and how it ends.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use impasto::checkpoint::{Checkpoint, CheckpointError, newest};
@@ -9,6 +10,7 @@ use impasto::run_folder::{
     FRAMES, FrameSchedule, INPUTS, Input, LOCK, RESULT, RunFolderError, RunOutcome, RunRecord, Saving, look,
 };
 use impasto::{Outcome, ResolvedRecipe};
+use impasto_vgg::Layer;
 
 use crate::failure::Failure;
 use crate::machine::now;
@@ -25,13 +27,15 @@ pub struct KeepIn {
     pub frames: Option<FrameSchedule>,
     /// Seconds between checkpoints; `None` for 30, or longer where the disk is slow.
     pub checkpoint_every_s: Option<f64>,
+    /// Whether the state at the end stays, so that a branch can begin there: some pictures in f32.
+    pub keeps_last_state: bool,
 }
 
 impl KeepIn {
     /// A folder with nothing but checkpoints on the way.
     #[must_use]
     pub fn folder(folder: &Path) -> KeepIn {
-        KeepIn { folder: folder.to_owned(), frames: None, checkpoint_every_s: None }
+        KeepIn { folder: folder.to_owned(), frames: None, checkpoint_every_s: None, keeps_last_state: false }
     }
 }
 
@@ -73,6 +77,7 @@ fn saving(keep: &KeepIn, preset: &str) -> Saving {
         checkpoint_every_s: keep.checkpoint_every_s.unwrap_or(CHECKPOINT_EVERY_S),
         // Who names a time means it.
         checkpoint_may_wait: keep.checkpoint_every_s.is_none(),
+        keeps_last_state: keep.keeps_last_state,
     }
 }
 
@@ -219,6 +224,11 @@ impl Kept {
     /// The recipe as the run has it, which may call the same images by other names than `asked`.
     pub fn recipe(&self) -> &ResolvedRecipe {
         &self.record.recipe
+    }
+
+    /// The style layers' weights as they were ordered in proportion to paintings, if they were.
+    pub fn in_proportion(&self) -> Option<&BTreeMap<Layer, f64>> {
+        self.record.in_proportion.as_ref()
     }
 
     /// What is to be said where the run goes on on another engine than it began on.

@@ -8,6 +8,7 @@
 //! ```
 
 mod board;
+mod branch;
 mod change;
 mod changed_masks;
 mod destination;
@@ -19,6 +20,7 @@ mod images;
 mod keeping;
 mod perform;
 mod prepared;
+mod proportion;
 mod recording;
 mod resume;
 mod steering;
@@ -35,6 +37,7 @@ use crate::order::{Order, ResolvedOrder};
 use keeping::Keeping;
 use writing::Writing;
 
+pub use branch::{Branch, Branched, branch};
 pub use change::Change;
 pub use destination::{Destination, Stream};
 pub use event::{JobEvent, Observer};

@@ -1,13 +1,16 @@
 //! The job is done: the run's folder is taken, the picture painted, recorded on the way, and written.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use impasto::recipe::Balance;
 use impasto::run::colours::Paintings;
 use impasto::run::{alpha_at, content_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
 use impasto::write::{Carried, OutputFormat, WriteOptions, encode_picture};
 use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_steered};
+use impasto_vgg::Layer;
 
 use super::Job;
 use super::board::Board;
@@ -17,6 +20,7 @@ use super::handle::Handle;
 use super::images::ReadImages;
 use super::keeping::Kept;
 use super::prepared::Prepared;
+use super::proportion::Proportion;
 use super::recording::Recording;
 use super::steering::Steering;
 use crate::engine::engine_note;
@@ -64,12 +68,19 @@ impl Prepared {
         let recording = RefCell::new(Recording::new(&mut tell, &handle, &mut board, started, recorder, all));
         let (shown, begun) = (images.shown(), recipe.clone());
         let evaluations = from.as_ref().map_or(0, |from| from.place.evaluations);
-        let mut steering = Steering::new(&handle, kept.as_mut(), &mut recipe, evaluations);
+        let ordered = kept.as_ref().map_or_else(|| in_proportion(&job), |kept| kept.in_proportion().cloned());
+        let proportion = Proportion { ordered, engine: &*engine, images: shown, memory_limit };
+        let mut steering = Steering::new(&handle, kept.as_mut(), proportion, &mut recipe, evaluations);
         let mut steer = |evaluation| steering.before(evaluation, &mut recording.borrow_mut());
         let keeping = Keeping { from, keep: &mut |snapshot| recording.borrow_mut().keep(snapshot) };
         let painted = paint_steered(&begun, &*engine, shown, memory_limit, keeping, &mut steer, &mut |event| {
             recording.borrow_mut().observe(event)
         });
+        if let Ok(outcome) = &painted
+            && outcome.evaluations < all
+        {
+            steering.stop(outcome.evaluations, &mut recording.borrow_mut());
+        }
         let (seconds, is_kept) = recording.into_inner().settle();
         observer(JobEvent::Painted);
         let outcome = painted?;
@@ -117,6 +128,12 @@ impl Prepared {
     }
 }
 
+/// The weights of style layers that a job has in proportion, if it has.
+fn in_proportion(job: &Job) -> Option<BTreeMap<Layer, f64>> {
+    let recipe = &job.order.recipe;
+    (recipe.balance == Balance::Painting).then(|| recipe.style_layers.clone())
+}
+
 /// What `run.json` says of a job.
 fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, scales: &[Scale]) -> RunRecord {
     RunRecord {
@@ -134,6 +151,8 @@ fn record(job: &Job, inputs: Inputs, saving: Saving, recipe: &ResolvedRecipe, sc
         quality: job.writing.options.jpeg_quality,
         exif: job.writing.exif,
         saving,
+        in_proportion: in_proportion(job),
+        branch: None,
         outcome: None,
     }
 }

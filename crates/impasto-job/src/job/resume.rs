@@ -49,15 +49,20 @@ impl Job {
         }
     }
 
-    /// What the run of this record has still to do.
-    fn of_run(folder: &Path, record: RunRecord, output: Option<Destination>) -> Result<Job, Failure> {
-        let inside = |input: &Input| match input.file.components().all(|part| matches!(part, Component::Normal(_))) {
+    /// Where a file of the run in this folder lies.
+    pub(super) fn inside(folder: &Path, input: &Input) -> Result<PathBuf, Failure> {
+        match input.file.components().all(|part| matches!(part, Component::Normal(_))) {
             true => Ok(folder.join(&input.file)),
             false => Err(Failure::file(
                 folder,
                 format_args!("says that {} lies outside; images of a run lie in its folder", input.name),
             )),
-        };
+        }
+    }
+
+    /// What the run of this record was ordered to do.
+    pub(super) fn order_of_run(folder: &Path, record: &RunRecord) -> Result<ResolvedOrder, Failure> {
+        let inside = |input: &Input| Job::inside(folder, input);
         let inputs = &record.inputs;
         let content = inside(&inputs.content)?;
         let styles = inputs.styles.iter().map(inside).collect::<Result<Vec<_>, _>>()?;
@@ -67,8 +72,12 @@ impl Job {
             Some(weights) => weights.file.to_string_lossy().into_owned(),
             None => record.recipe.weights.clone(),
         };
-        let order =
-            ResolvedOrder::of_run(&folder.join(INPUTS), &record.recipe, content, styles, start, masks, weights)?;
+        ResolvedOrder::of_run(&folder.join(INPUTS), &record.recipe, content, styles, start, masks, weights)
+    }
+
+    /// What the run of this record has still to do.
+    fn of_run(folder: &Path, record: RunRecord, output: Option<Destination>) -> Result<Job, Failure> {
+        let order = Job::order_of_run(folder, &record)?;
         let given = output.or_else(|| record.output.clone().map(Destination::File));
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };
         let (run, exif) = (Some(folder.to_owned()), record.exif);

@@ -8,12 +8,14 @@ use super::change::Taken;
 use super::event::JobEvent;
 use super::handle::Handle;
 use super::keeping::Kept;
+use super::proportion::Proportion;
 use super::recording::Recording;
 
 /// Steers one run by its handle.
 pub(super) struct Steering<'run> {
     handle: &'run Handle,
     kept: Option<&'run mut Kept>,
+    proportion: Proportion<'run>,
     /// The recipe with all changes that count.
     recipe: &'run mut ResolvedRecipe,
     /// Whether an evaluation was made.
@@ -25,13 +27,14 @@ impl<'run> Steering<'run> {
     pub fn new(
         handle: &'run Handle,
         kept: Option<&'run mut Kept>,
+        proportion: Proportion<'run>,
         recipe: &'run mut ResolvedRecipe,
         evaluations: u32,
     ) -> Steering<'run> {
         if let Some(desk) = handle.desk() {
             desk.begin(recipe, evaluations.saturating_add(1));
         }
-        Steering { handle, kept, recipe, has_begun: false }
+        Steering { handle, kept, proportion, recipe, has_begun: false }
     }
 
     /// What changes before this evaluation, if it is made at all.
@@ -45,23 +48,37 @@ impl<'run> Steering<'run> {
         if recording.is_stopping() {
             return Steer::Stop;
         }
-        let Some(desk) = self.handle.desk() else { return Steer::GoOn(Vec::new()) };
-        let Some(taken) = desk.hand_over(evaluation) else { return Steer::GoOn(Vec::new()) };
+        Steer::GoOn(self.take(evaluation, recording).into_iter().collect())
+    }
+
+    /// The run has stopped after so many evaluations: what was taken and does not count yet is written down, so that it counts where
+    /// the run goes on.
+    pub fn stop(&mut self, evaluations: u32, recording: &mut Recording<'_>) {
+        drop(self.take(evaluations.saturating_add(1), recording));
+    }
+
+    /// What has been taken, written down for this evaluation.
+    fn take(&mut self, evaluation: u32, recording: &mut Recording<'_>) -> Option<Steered> {
+        let desk = self.handle.desk()?;
+        let Taken { mut set, guides, inputs, copies } = desk.hand_over(evaluation)?;
         let mut whole = self.recipe.clone();
-        whole.add_change(TimelineEntry { before_evaluation: evaluation, set: taken.set.clone() });
-        let Taken { set, guides, inputs, copies } = taken;
-        let written = self.kept.as_mut().map_or(Ok(()), |kept| kept.change(&whole, inputs, &copies));
-        let changes = match written {
+        let weighed = self.proportion.weigh(&whole, evaluation, &mut set, &guides);
+        whole.add_change(TimelineEntry { before_evaluation: evaluation, set: set.clone() });
+        let written = weighed.and_then(|()| match &mut self.kept {
+            Some(kept) => kept.change(&whole, inputs, &copies),
+            None => Ok(()),
+        });
+        let change = match written {
             Ok(()) => {
                 *self.recipe = whole;
-                vec![Steered { set, guides }]
+                Some(Steered { set, guides })
             }
             Err(failure) => {
                 recording.tell(JobEvent::Refused { set: &set, failure: &failure });
-                Vec::new()
+                None
             }
         };
         desk.settle(self.recipe);
-        Steer::GoOn(changes)
+        change
     }
 }

@@ -107,6 +107,22 @@ impl Adam {
         !self.good.is_empty() && loss > EXPLODED * self.start_loss.max(self.good_loss)
     }
 
+    fn save_with(&self, good_loss: f64, start_loss: f64, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(u64::from(self.steps.unsigned_abs()))?;
+        for number in [self.rate, good_loss, start_loss] {
+            state.number(number)?;
+        }
+        for values in [&self.mean, &self.mean_square, &self.good] {
+            state.values(values)?;
+        }
+        // Without an average it is the state of before there were any.
+        if self.average > 0.0 {
+            state.count(u64::from(self.averaged.unsigned_abs()))?;
+            state.values(&self.shown)?;
+        }
+        Ok(())
+    }
+
     fn go_back(&mut self, picture: &mut [f32]) {
         self.rate /= 2.0;
         self.steps = 0;
@@ -221,19 +237,11 @@ impl Optimiser for Adam {
     }
 
     fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
-        state.count(u64::from(self.steps.unsigned_abs()))?;
-        for number in [self.rate, self.good_loss, self.start_loss] {
-            state.number(number)?;
-        }
-        for values in [&self.mean, &self.mean_square, &self.good] {
-            state.values(values)?;
-        }
-        // Without an average it is the state of before there were any.
-        if self.average > 0.0 {
-            state.count(u64::from(self.averaged.unsigned_abs()))?;
-            state.values(&self.shown)?;
-        }
-        Ok(())
+        self.save_with(self.good_loss, self.start_loss, state)
+    }
+
+    fn save_for_other_loss(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        self.save_with(f64::INFINITY, f64::INFINITY, state)
     }
 
     fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged> {

@@ -291,6 +291,19 @@ impl InverseHessian {
             state.halves(&pair.step)?;
             state.halves(&pair.change)?;
         }
+        self.save_preconditioner(state)
+    }
+
+    /// As [`InverseHessian::save`], of the H that [`InverseHessian::forget`] leaves.
+    ///
+    /// # Errors
+    /// What the writer's target reports.
+    pub fn save_without_pairs(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(0)?;
+        self.save_preconditioner(state)
+    }
+
+    fn save_preconditioner(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
         match &self.preconditioner {
             Some(preconditioner) => preconditioner.save(state),
             None => Ok(()),

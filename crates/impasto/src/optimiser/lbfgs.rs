@@ -164,6 +164,14 @@ impl Lbfgs {
         });
     }
 
+    fn save_beside_pairs(&self, rejections: u32, loss: f64, state: &mut StateWriter<'_>) -> io::Result<()> {
+        state.count(u64::from(rejections))?;
+        for number in [loss, self.reach, self.plain_step] {
+            state.number(number)?;
+        }
+        [&self.position, &self.gradient, &self.direction].iter().try_for_each(|values| state.values(values))
+    }
+
     fn advance_on_pool(&mut self, picture: &mut [f32], loss: f64, gradient: &[f32]) -> Step {
         if self.position.is_empty() {
             if !loss.is_finite() || !all_finite(gradient) {
@@ -243,14 +251,14 @@ impl Optimiser for Lbfgs {
     }
 
     fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
-        state.count(u64::from(self.rejections))?;
-        for number in [self.loss, self.reach, self.plain_step] {
-            state.number(number)?;
-        }
-        for values in [&self.position, &self.gradient, &self.direction] {
-            state.values(values)?;
-        }
+        self.save_beside_pairs(self.rejections, self.loss, state)?;
         self.inverse.save(state)
+    }
+
+    fn save_for_other_loss(&self, state: &mut StateWriter<'_>) -> io::Result<()> {
+        // As `forget` would leave it.
+        self.save_beside_pairs(0, f64::INFINITY, state)?;
+        self.inverse.save_without_pairs(state)
     }
 
     fn restore(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), Damaged> {

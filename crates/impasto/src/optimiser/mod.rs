@@ -127,6 +127,13 @@ pub trait Optimiser: Send {
     /// What the writer's target reports.
     fn save(&self, state: &mut StateWriter<'_>) -> io::Result<()>;
 
+    /// As [`save`](Optimiser::save), of the optimiser as it is after [`take_other_loss`](Optimiser::take_other_loss): little where
+    /// most of it is what was known of the loss.
+    ///
+    /// # Errors
+    /// What the writer's target reports.
+    fn save_for_other_loss(&self, state: &mut StateWriter<'_>) -> io::Result<()>;
+
     /// Becomes the optimiser that [`save`](Optimiser::save) was called on, where both were made for the same recipe;
     /// for pictures of `values` values.
     ///

@@ -65,7 +65,7 @@ const FIRST_FORMAT: u32 = 1;
 pub use text::{NoText, text_from_bytes};
 
 /// The longest recipe text that is read, in bytes.
-pub const RECIPE_LIMIT_BYTES: usize = 64 * 1024;
+pub const RECIPE_LIMIT_BYTES: usize = 256 * 1024;
 
 /// What was typed. Absent fields take the preset's value.
 ///

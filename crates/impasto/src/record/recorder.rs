@@ -19,7 +19,7 @@ use crate::record::run_folder::{
     FRAMES, INPUTS, METRICS, METRICS_LIMIT_MIB, Metrics, RECORD, RunRecord, Saving, frame_path, whole_lines,
 };
 use crate::run::Iteration;
-use crate::run::checkpoint::{Checkpoint, Keeper, NAMES, Snapshot};
+use crate::run::checkpoint::{Checkpoint, Keeper, NAMES, Snapshot, save_last_state};
 
 /// Where checkpoints may wait for a slow disk: so many times as long as the last one took passes until the next.
 const LEAST_WAIT: f64 = 50.0;
@@ -41,6 +41,25 @@ pub fn begin_folder(
         replace_file(disk, &folder.join(path), bytes)?;
     }
     write_record(disk, folder, record)
+}
+
+/// Makes a folder a run that goes on where another was: its lines and a state of it, then as [`begin_folder`].
+///
+/// # Errors
+/// What the disk refuses.
+pub fn begin_branch(
+    disk: &dyn Disk,
+    folder: &Path,
+    record: &RunRecord,
+    copies: &[(PathBuf, Vec<u8>)],
+    (parent, state): (&Path, Option<&Checkpoint>),
+) -> Result<(), DiskError> {
+    if let Some(state) = state {
+        let (lines, _) = lines_until(&parent.join(METRICS), state.place.evaluations)?;
+        replace_file(disk, &folder.join(METRICS), &lines)?;
+        state.save(disk, folder, &record.scales)?;
+    }
+    begin_folder(disk, folder, record, copies)
 }
 
 /// Writes `run.json`.
@@ -199,6 +218,9 @@ impl<'run> Recorder<'run> {
     /// # Errors
     /// What the disk refuses; both generations are what they were.
     pub fn keep(&mut self, snapshot: &Snapshot<'_>, now: bool) -> Result<bool, DiskError> {
+        if self.saving.keeps_last_state && snapshot.place.evaluations >= self.evaluations {
+            save_last_state(self.disk, &self.folder, snapshot)?;
+        }
         if !(now || self.is_due(snapshot)) {
             return Ok(false);
         }

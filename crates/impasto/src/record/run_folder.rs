@@ -7,6 +7,7 @@
 //!   RUN/inputs/          copies of the images, under the names that run.json gives
 //!   RUN/checkpoint-a     the two generations of checkpoints (crate::checkpoint); gone when the run is finished
 //!   RUN/checkpoint-b
+//!   RUN/last-state       the state at the end, where it was asked for: a branch may begin there
 //!   RUN/result.png       the picture: the finished one, or the one so far where the run was interrupted
 //!   RUN/.lock            held by the program that works on the run (crate::disk::Lock)
 //! ```
@@ -15,8 +16,10 @@
 
 mod metrics;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use impasto_vgg::Layer;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{DiskError, Lock, is_temporary, read_file};
@@ -88,6 +91,12 @@ pub struct RunRecord {
     pub exif: KeptExif,
     /// What is written on the way.
     pub saving: Saving,
+    /// The weights of style layers as they were ordered, where that was in proportion to paintings; the recipe's are plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_proportion: Option<BTreeMap<Layer, f64>>,
+    /// Which run it is a branch of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchOf>,
     /// How the run ended; absent until it is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<RunOutcome>,
@@ -158,6 +167,9 @@ pub struct Saving {
     pub checkpoint_every_s: f64,
     /// Whether a slow disk makes the time between checkpoints longer, so that they take at most a fiftieth of it.
     pub checkpoint_may_wait: bool,
+    /// Whether the state at the end stays in the folder, so that a branch can begin there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_last_state: bool,
 }
 
 /// Which iterations get a picture in `frames/`.
@@ -209,6 +221,15 @@ pub struct RunOutcome {
     pub seconds: f64,
     /// When it was finished, in UTC.
     pub finished: String,
+}
+
+/// Which run another is a branch of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchOf {
+    /// Its folder, an absolute path.
+    pub parent: PathBuf,
+    /// The last evaluation that both have.
+    pub after_evaluation: u32,
 }
 
 /// A folder that is no run, or a file in it that cannot be read.

@@ -8,6 +8,8 @@
 //! With Gram matrices E_l(0) is sum A_l^2 / N^4 in the mean form (Gatys et al., eq. 4, at G = 0), so that a painting of little
 //! contrast, or a layer of small features, weighs as much as another. Both are taken at one size whatever the picture's is,
 //! so that one recipe means one balance at every size.
+//!
+//! A timeline's weights are measured by what the recipe begins with, and those of regions that come later by their own paintings.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,7 @@ use impasto_vgg::{Engine, Guides, Layer, Moments, SessionRequest};
 use crate::objective::loss::style_loss_of_nothing;
 use crate::objective::{blended_moments, request, style_moments};
 use crate::recipe::resolve::{ResolvedRecipe, style_shares};
-use crate::recipe::{Balance, ContentForm, three_digits};
+use crate::recipe::{Balance, ChangedFields, ContentForm, TimelineEntry, three_digits};
 use crate::run::colours::Paintings;
 use crate::run::regions::Part;
 use crate::run::scales::{Scale, content_at, scales};
@@ -48,13 +50,10 @@ pub fn balanced(
     let paintings = Paintings::new(recipe, images, full)?;
     let mut plain = ResolvedRecipe { balance: Balance::Plain, ..recipe.clone() };
     let in_proportion = |layers: &mut BTreeMap<Layer, f64>, styles: &[(Vec<Moments>, f64)]| {
-        for (layer, weight) in layers {
-            let moments = blended_moments(*layer, styles);
-            let of_nothing = style_loss_of_nothing(recipe.style_loss, recipe.style_form, &moments);
-            // A layer at which the painting has no features says nothing.
-            *weight *= if of_nothing > 0.0 { three_digits(unit / of_nothing) } else { 0.0 };
-        }
+        put_in_proportion(recipe, unit, layers, styles);
     };
+    let changes = Changes { recipe, engine, images, paintings: &paintings, scale, unit, memory_limit_bytes };
+    plain.timeline = changes.plain()?;
     if recipe.regions.is_empty() {
         let shares = style_shares(recipe, images.styles.len(), !recipe.counted_style_layers().is_empty())?;
         let styles = styles_at(recipe, engine, (&paintings, &shares), scale, memory_limit_bytes)?;
@@ -70,6 +69,78 @@ pub fn balanced(
         region.style_layers = Some(layers);
     }
     Ok(plain)
+}
+
+/// Weights in proportion become plain ones, by what these style images' moments are.
+fn put_in_proportion(
+    recipe: &ResolvedRecipe,
+    unit: f64,
+    layers: &mut BTreeMap<Layer, f64>,
+    styles: &[(Vec<Moments>, f64)],
+) {
+    for (layer, weight) in layers {
+        let moments = blended_moments(*layer, styles);
+        let of_nothing = style_loss_of_nothing(recipe.style_loss, recipe.style_form, &moments);
+        // A layer at which the painting has no features says nothing.
+        *weight *= if of_nothing > 0.0 { three_digits(unit / of_nothing) } else { 0.0 };
+    }
+}
+
+/// What a timeline in proportion is measured by.
+struct Changes<'a> {
+    recipe: &'a ResolvedRecipe,
+    engine: &'a dyn Engine,
+    images: Images<'a>,
+    paintings: &'a Paintings<'a>,
+    scale: Scale,
+    unit: f64,
+    memory_limit_bytes: Option<u64>,
+}
+
+impl Changes<'_> {
+    /// The timeline with plain weights.
+    fn plain(&self) -> Result<Vec<TimelineEntry>, PaintError> {
+        let mut timeline = self.recipe.timeline.clone();
+        let weighs = |set: &ChangedFields| set.style_layers.is_some() || set.regions.is_some();
+        if !timeline.iter().any(|entry| weighs(&entry.set)) {
+            return Ok(timeline);
+        }
+        let seen = self.looking_everywhere();
+        let limit = self.memory_limit_bytes;
+        let moments = |part: Part<'_>| part.moments(&seen, self.engine, self.paintings, self.scale, limit);
+        let styles = if self.recipe.regions.is_empty() {
+            let shares = style_shares(self.recipe, self.images.styles.len(), true)?;
+            styles_at(&seen, self.engine, (self.paintings, &shares), self.scale, limit)?
+        } else {
+            vec![(moments(Part::Rest)?, 1.0)]
+        };
+        let mut counts = self.recipe.at_evaluation(0);
+        for (place, entry) in timeline.iter_mut().enumerate() {
+            counts = counts.changed(&entry.set)?.0;
+            if let Some(layers) = &mut entry.set.style_layers {
+                put_in_proportion(self.recipe, self.unit, layers, &styles);
+            }
+            let masks = self.images.guides.changed.get(place).and_then(|guides| guides.regions.as_ref());
+            for (region, masks) in entry.set.regions.iter_mut().flatten().zip(masks.into_iter().flatten()) {
+                let mut layers = region.style_layers.clone().unwrap_or_else(|| counts.style_layers.clone());
+                let styles = [(moments(Part::Region(region, masks))?, 1.0)];
+                put_in_proportion(self.recipe, self.unit, &mut layers, &styles);
+                region.style_layers = Some(layers);
+            }
+        }
+        Ok(timeline)
+    }
+
+    /// The recipe as it would look at every layer that has a weight at any time.
+    fn looking_everywhere(&self) -> ResolvedRecipe {
+        let sets = self.recipe.timeline.iter().map(|entry| &entry.set);
+        let regions = sets.clone().flat_map(|set| set.regions.iter().flatten()).chain(&self.recipe.regions);
+        let of_regions = regions.filter_map(|region| region.style_layers.as_ref());
+        let lists = sets.filter_map(|set| set.style_layers.as_ref()).chain(of_regions).chain([&self.recipe.style_layers]);
+        let weighty = lists.flatten().filter(|(_, weight)| **weight > 0.0);
+        let style_layers = weighty.map(|(&layer, _)| (layer, 1.0)).collect();
+        ResolvedRecipe { style_weight: 1.0, style_layers, regions: Vec::new(), ..self.recipe.clone() }
+    }
 }
 
 /// The content loss of a picture whose features are the photo's mean features everywhere; 1 where no content counts.

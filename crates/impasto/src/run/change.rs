@@ -71,6 +71,12 @@ impl Difference {
     }
 }
 
+/// Whether a change from the one recipe to the other changes the loss, and not only what is seen.
+#[must_use]
+pub fn changes_loss(before: &ResolvedRecipe, after: &ResolvedRecipe) -> bool {
+    Difference::between(before, after).loss
+}
+
 /// What a run paints by at one moment.
 pub(super) struct Now<'a> {
     /// The recipe of the run, with its timeline and what was steered.
@@ -212,8 +218,11 @@ impl Images<'_> {
         now.ahead =
             recipe.timeline.iter().cloned().enumerate().map(|(place, it)| (it, guides.changed.get(place))).collect();
         while let Some(evaluation) = now.next_change() {
-            now.lay_due(evaluation, &mut |_| {})?;
-            check_regions(&now.recipe, content_px, &styles_px, &now.regions)?;
+            let mut is_other_mask = false;
+            now.lay_due(evaluation, &mut |set| is_other_mask |= set.sets_masks() || set.style_scale.is_some())?;
+            if is_other_mask {
+                check_regions(&now.recipe, content_px, &styles_px, &now.regions)?;
+            }
         }
         Ok(())
     }

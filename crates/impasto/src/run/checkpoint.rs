@@ -47,6 +47,9 @@ fn first_format() -> u32 {
 /// Names of the two generations in a run's folder.
 pub const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
 
+/// The state at the end of a finished run, without what was known of its loss; where it was asked for.
+pub const LAST_STATE: &str = "last-state";
+
 /// Bytes that a header may have: the recipe, twice over.
 const HEADER_LIMIT_BYTES: u64 = 2 * RECIPE_LIMIT_BYTES as u64;
 
@@ -171,6 +174,22 @@ impl Snapshot<'_> {
     /// # Errors
     /// What the target reports.
     pub fn write(&self, target: &mut dyn io::Write) -> io::Result<()> {
+        self.write_with(target, &|state| self.optimiser.save(state))
+    }
+
+    /// Writes the state that a change of the loss would leave: without what was known of the loss before, which is most of it.
+    ///
+    /// # Errors
+    /// What the target reports.
+    pub fn write_for_other_loss(&self, target: &mut dyn io::Write) -> io::Result<()> {
+        self.write_with(target, &|state| self.optimiser.save_for_other_loss(state))
+    }
+
+    fn write_with(
+        &self,
+        target: &mut dyn io::Write,
+        optimiser: &dyn Fn(&mut StateWriter<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
         let header = Header {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -187,7 +206,7 @@ impl Snapshot<'_> {
         state.count(header.len() as u64)?;
         state.bytes(&header)?;
         state.values(self.picture)?;
-        self.optimiser.save(&mut state)?;
+        optimiser(&mut state)?;
         for matches in self.matches {
             state.values(&matches.centre)?;
             state.indices(&matches.indices)?;
@@ -234,6 +253,31 @@ impl Checkpoint {
             return Err(CheckpointError::Program { path: path.to_owned(), found });
         }
         read_body(header, state).map_err(damaged)
+    }
+
+    /// This state as one of a run with this recipe and these scales, which has the same past and may have another future; `None`
+    /// where it has another past. A run's last scale may be longer.
+    #[must_use]
+    pub fn under(mut self, recipe: &ResolvedRecipe, scales: &[Scale]) -> Option<Checkpoint> {
+        self.recipe.iterations = recipe.iterations;
+        self.belongs_to(recipe, scales).then(|| Checkpoint { recipe: recipe.clone(), ..self })
+    }
+
+    /// Writes it down as the first generation in this folder; it is of one of these scales.
+    ///
+    /// # Errors
+    /// What the disk refuses.
+    pub fn save(&self, disk: &dyn Disk, folder: &Path, scales: &[Scale]) -> Result<(), DiskError> {
+        let Some(&scale) = scales.get(self.place.scale_index) else { return Ok(()) };
+        Keeper::new(disk, folder, None).save(&Snapshot {
+            recipe: &self.recipe,
+            scale,
+            place: self.place,
+            losses: self.losses.as_ref(),
+            picture: &self.picture.values,
+            optimiser: self.optimiser.as_ref(),
+            matches: &self.matches,
+        })
     }
 
     /// Whether it can be a state of the run with this recipe and these scales.
@@ -308,6 +352,24 @@ impl<'disk> Keeper<'disk> {
     }
 }
 
+/// Writes the last state of a run into its folder.
+///
+/// # Errors
+/// What the disk refuses.
+pub fn save_last_state(disk: &dyn Disk, folder: &Path, snapshot: &Snapshot<'_>) -> Result<(), DiskError> {
+    let write = &mut |target: &mut dyn io::Write| snapshot.write_for_other_loss(target);
+    stage_written(disk, &folder.join(LAST_STATE), write)?.commit()
+}
+
+/// The checkpoint in one file of a run's folder.
+///
+/// # Errors
+/// See [`CheckpointError`].
+pub fn read_checkpoint(folder: &Path, name: &str) -> Result<Checkpoint, CheckpointError> {
+    let path = folder.join(name);
+    Checkpoint::decode(&read_file(&path, FILE_LIMIT_MIB)?, &path)
+}
+
 /// What [`newest`] found.
 pub struct Found {
     /// The newer of the whole checkpoints, with its place in [`NAMES`]; `None` where there is none.
@@ -326,9 +388,7 @@ pub fn newest(folder: &Path) -> Found {
     // One that does not even tell how far it has come is looked at first, so that it is named.
     generations.sort_by_key(|&(evaluations, _)| std::cmp::Reverse(evaluations.map_or(u64::MAX, u64::from)));
     for (_, place) in generations {
-        let path = folder.join(NAMES[place]);
-        let read = read_file(&path, FILE_LIMIT_MIB).map_err(CheckpointError::from);
-        match read.and_then(|bytes| Checkpoint::decode(&bytes, &path)) {
+        match read_checkpoint(folder, NAMES[place]) {
             Err(CheckpointError::Disk(DiskError::Missing { .. })) => {}
             Err(error) => found.refused.push(error),
             Ok(checkpoint) => {

@@ -39,7 +39,7 @@ use stretch::{Ended, From, Middle, Stretch};
 
 pub use crate::control::Control;
 pub use balance::balanced;
-pub use change::{Steer, Steered};
+pub use change::{Steer, Steered, changes_loss};
 pub use error::PaintError;
 pub use event::{Event, Iteration};
 pub use regions::{ChangedGuides, GuideImages, RegionImages, check_regions};

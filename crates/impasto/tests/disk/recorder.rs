@@ -53,6 +53,7 @@ fn record(evaluations: u32, frames: FrameSchedule) -> RunRecord {
             styles: vec![input("style-1.png")],
             start: None,
             masks: Vec::new(),
+            changed_masks: Vec::new(),
             weights: None,
         },
         reading: Reading { megapixels: 256, lenient: false },
@@ -60,7 +61,9 @@ fn record(evaluations: u32, frames: FrameSchedule) -> RunRecord {
         depth: 8,
         quality: 92,
         exif: Default::default(),
-        saving: Saving { frames, checkpoint_every_s: 0.0, checkpoint_may_wait: false },
+        saving: Saving { frames, checkpoint_every_s: 0.0, checkpoint_may_wait: false, keeps_last_state: false },
+        in_proportion: None,
+        branch: None,
         outcome: None,
     }
 }
@@ -331,7 +334,12 @@ fn a_slow_disk_makes_checkpoints_rarer() {
     let engine = engine();
     let folder = tempfile::tempdir().unwrap();
     let mut record = record(200, FrameSchedule::None);
-    record.saving = Saving { frames: FrameSchedule::None, checkpoint_every_s: 3.0, checkpoint_may_wait: true };
+    record.saving = Saving {
+        frames: FrameSchedule::None,
+        checkpoint_every_s: 3.0,
+        checkpoint_may_wait: true,
+        keeps_last_state: false,
+    };
     write_record(&RealDisk, folder.path(), &record).unwrap();
     // Every look at the clock is a second; an evaluation has one or two looks, a checkpoint takes one second.
     let now = Cell::new(0.0);
