@@ -15,8 +15,8 @@ use impasto::write::{WriteOptions, write_picture};
 use impasto::{Control, digest};
 use impasto_job::order::HeldFiles;
 use impasto_job::{
-    Branch, Branched, Change, Ending, FailureKind, Files, Finished, Handle, Job, JobEvent, KeepIn, Order, Prepared, Resumed,
-    branch,
+    Branch, Branched, Change, Ending, FailureKind, Files, Finished, Handle, Job, JobEvent, KeepIn, Order, Prepared,
+    Resumed, branch,
 };
 
 use workshop::{Workshop, engines};
@@ -344,8 +344,8 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
     });
     assert_eq!(finished.ending(), Ending::Done);
     // The two checkpoints are those of the evaluations 5 and 6.
-    let [newest, earlier] = [(6, 6), (2, 0)]
-        .map(|(after_evaluation, goes_on_after)| Branched { after_evaluation, goes_on_after });
+    let [newest, earlier] =
+        [(6, 6), (2, 0)].map(|(after_evaluation, goes_on_after)| Branched { after_evaluation, goes_on_after });
     assert_eq!(made, [newest, earlier]);
     for (name, before, evaluations) in [("newest", vec![2, 4, 7], ALL), ("earlier", vec![2, 3], ALL + 1)] {
         let record = read_record(&workshop.path(name)).unwrap();
@@ -405,7 +405,9 @@ fn changes_of_a_balanced_run_are_repeated_too() {
         if evaluations == 4 {
             let mut style_layers = plain.style_layers.clone();
             style_layers.values_mut().for_each(|weight| *weight *= 2.0);
-            handle.change(&ChangedFields { style_layers: Some(style_layers), ..ChangedFields::default() }.into()).unwrap();
+            handle
+                .change(&ChangedFields { style_layers: Some(style_layers), ..ChangedFields::default() }.into())
+                .unwrap();
         }
     });
     assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));

@@ -25,6 +25,7 @@ use super::table::{Route, Table};
 use crate::guard::Caller;
 use crate::names::RunId;
 use crate::problem::Problem;
+use crate::runs::KEPT;
 
 /// Streams of a browser; the next gets a snapshot and is sent away.
 const STREAMS_OF_A_BROWSER: usize = 2;
@@ -112,6 +113,7 @@ async fn tell(app: App, run: Option<RunId>, counted: Option<Counted>, sender: mp
     loop {
         let bytes: Bytes = match timeout(SIGN_OF_LIFE, listener.told.recv()).await {
             Err(_) => ": here\n\n".into(),
+            Ok(Ok(told)) if told.event == KEPT => continue,
             Ok(Ok(told)) if told.event == "removed" => match snapshot(&app, run.as_ref()).await {
                 Ok(snapshot) => snapshot,
                 Err(_) => return,

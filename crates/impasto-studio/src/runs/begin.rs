@@ -10,6 +10,7 @@ use impasto::write::WriteOptions;
 use impasto_job::{Files, Job};
 
 use super::about::{About, now_s, short};
+use super::kept::Kept;
 use super::live::Live;
 use super::order::Ordered;
 use super::{Studio, WAITING};
@@ -81,7 +82,7 @@ impl Studio {
         Ok(info)
     }
 
-    fn check_line(&self) -> Result<(), Problem> {
+    pub(super) fn check_line(&self) -> Result<(), Problem> {
         let inner = self.lock();
         if inner.line.len() >= WAITING || inner.is_closing { Err(full()) } else { Ok(()) }
     }
@@ -99,21 +100,32 @@ impl Studio {
         self.check_line()?;
         let known = self.lock().runs.get(id).map(|live| live.stage);
         match known {
-            Some(Stage::Stopped | Stage::Failed) => {}
-            Some(_) => return Err(Problem::conflict("this run is not stopped; there is nothing to go on with")),
+            Some(Stage::Stopped | Stage::Failed) => self.line_up(id).map(|info| info.state),
+            Some(_) => Err(Problem::conflict("this run is not stopped; there is nothing to go on with")),
             None => {
                 let kept = self.kept(id)?;
                 if state(&kept.folder, &kept.record) != RunState::Stopped {
                     return Err(Problem::conflict("this run is not stopped here; there is nothing to go on with"));
                 }
-                let device = kept.about.device.as_deref().and_then(|name| name.parse().ok()).unwrap_or(self.device);
-                let info = kept.info(self);
-                let mut live = Live::waiting(id.clone(), kept.folder, kept.about, device, None);
-                (live.content, live.styles, live.recipe) = (info.content, info.styles, Some(kept.record.recipe));
-                live.about.created_s = live.about.created_s.or(Some(info.created_s));
-                self.lock().runs.insert(id.clone(), live);
+                self.line_up_kept(id, kept).map(|info| info.state)
             }
         }
+    }
+
+    /// Puts a run in line of which only the folder tells.
+    pub(super) fn line_up_kept(&self, id: &RunId, kept: Kept) -> Result<RunInfo, Problem> {
+        let device = kept.about.device.as_deref().and_then(|name| name.parse().ok()).unwrap_or(self.device);
+        let info = kept.info(self);
+        let mut live = Live::waiting(id.clone(), kept.folder, kept.about, device, None);
+        live.resembles(&info);
+        (live.content, live.styles, live.recipe) = (info.content, info.styles, Some(kept.record.recipe));
+        live.about.created_s = live.about.created_s.or(Some(info.created_s));
+        self.lock().runs.insert(id.clone(), live);
+        self.line_up(id)
+    }
+
+    /// Puts a run that is known in line.
+    fn line_up(&self, id: &RunId) -> Result<RunInfo, Problem> {
         let mut inner = self.lock();
         let live = inner.runs.get_mut(id).ok_or_else(no_run)?;
         (live.stage, live.error) = (Stage::Waiting, None);
@@ -122,7 +134,7 @@ impl Studio {
         drop(inner);
         self.changed.notify_all();
         self.tell_state(&info);
-        Ok(info.state)
+        Ok(info)
     }
 
     /// Removes a run, from the line or from the disk.

@@ -137,6 +137,13 @@ impl Live {
         }
     }
 
+    /// It looks as its folder tells of it until it is prepared.
+    pub fn resembles(&mut self, info: &RunInfo) {
+        (self.size, self.painted) = (info.size, info.painted);
+        (self.evaluation, self.evaluations) = (info.evaluation, info.evaluations);
+        (self.seconds, self.loss) = (info.seconds, info.loss.clone());
+    }
+
     /// Its engine is open and its images are read.
     pub fn prepared(&mut self, prepared: &Prepared, recipe: ResolvedRecipe) {
         let Scale { width, height, .. } = prepared.full();

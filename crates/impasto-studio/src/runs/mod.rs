@@ -44,7 +44,7 @@ use live::Live;
 
 pub use painter::paint_all;
 pub use steering::Order as Steer;
-pub use told::Told;
+pub use told::{KEPT, Told};
 
 /// Runs that wait, at most.
 pub const WAITING: usize = 16;

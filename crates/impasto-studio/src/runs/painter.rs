@@ -133,7 +133,8 @@ impl Studio {
             }
             JobEvent::Paused { .. } => self.update(id, Live::paused),
             JobEvent::WentOn => self.update(id, Live::went_on),
-            JobEvent::Kept { .. } | JobEvent::Painted => {}
+            JobEvent::Kept { .. } => self.tell_kept(id),
+            JobEvent::Painted => {}
         }
         Control::Continue
     }

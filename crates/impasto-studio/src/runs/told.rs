@@ -11,6 +11,9 @@ use super::Studio;
 use crate::names::RunId;
 use crate::wire::{Losses, RunInfo};
 
+/// A run's state is on the disk; no client is told.
+pub const KEPT: &str = "kept";
+
 /// Something that has happened to a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -55,6 +58,10 @@ impl Studio {
 
     pub(super) fn tell_error(&self, run: &RunId, sentence: &str) {
         self.tell(run, "error", &json!({ "id": run, "error": sentence }));
+    }
+
+    pub(super) fn tell_kept(&self, run: &RunId) {
+        self.tell(run, KEPT, &());
     }
 
     pub(super) fn tell_removed(&self, run: &RunId) {

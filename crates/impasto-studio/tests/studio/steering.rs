@@ -77,7 +77,10 @@ fn what_is_asked_before_a_run_begins_counts_from_its_beginning() {
     let taken = tell(&client, &run, "params", &json!({ "set": { "content_weight": 3 } }));
     assert_eq!(taken["before_evaluation"], Value::Null);
     tell(&client, &run, "pause", &json!({}));
-    assert_eq!(client.post(&format!("/api/runs/{run}/params"), &json!({ "set": { "content_weight": -3 } })).status, 400);
+    assert_eq!(
+        client.post(&format!("/api/runs/{run}/params"), &json!({ "set": { "content_weight": -3 } })).status,
+        400
+    );
     tell(&client, &first, "stop", &json!({}));
     let paused = workshop.wait(&run, &["paused"]);
     assert_eq!((&paused["evaluation"], &paused["controls"]["content_weight"]), (&json!(0), &json!(3.0)));
@@ -143,4 +146,39 @@ fn what_cannot_change_is_said_and_changes_nothing() {
         let body = if what == "params" { json!({ "set": { "strength": 1.2 } }) } else { json!({}) };
         assert_eq!(client.post(&format!("/api/runs/{run}/{what}"), &body).status, 409, "{what}");
     }
+}
+
+#[test]
+fn a_branch_has_its_parents_past_and_a_future_of_its_own() {
+    let workshop = Workshop::new();
+    let client = workshop.client();
+    let run = workshop.begin(60);
+    tell(&client, &run, "pause", &json!({}));
+    workshop.wait(&run, &["paused"]);
+    tell(&client, &run, "step", &json!({}));
+    tell(&client, &run, "step", &json!({}));
+    let mut paused = workshop.wait(&run, &["paused"]);
+    while paused["evaluation"].as_u64().unwrap() < 3 {
+        tell(&client, &run, "step", &json!({}));
+        paused = workshop.wait(&run, &["paused"]);
+    }
+    let said = client.post(&format!("/api/runs/{run}/branch"), &json!({ "set": { "strength": 1.8 } }));
+    assert_eq!(said.status, 201, "{}", said.text());
+    let branch = said.json()["id"].as_str().unwrap().to_owned();
+    let waiting = client.get(&format!("/api/runs/{branch}")).json();
+    assert_eq!((&waiting["parent"], &waiting["state"]), (&json!(run), &json!("waiting")));
+    let at = waiting["branched_at"].as_u64().unwrap();
+    assert!(at > 0, "{waiting}");
+    tell(&client, &run, "resume", &json!({}));
+    workshop.wait(&run, &["finished"]);
+    let finished = workshop.wait(&branch, &["finished"]);
+    assert_eq!(finished["timeline"][0]["before_evaluation"], at + 1);
+    assert_eq!((&finished["controls"]["strength"], &finished["evaluation"]), (&json!(1.8), &json!(60)));
+    // Of a run that is done, a branch goes on for as long again.
+    let said = client.post(&format!("/api/runs/{run}/branch"), &json!({ "set": { "content_weight": 2 } }));
+    assert_eq!(said.status, 201, "{}", said.text());
+    let longer = workshop.wait(said.json()["id"].as_str().unwrap(), &["finished"]);
+    assert_eq!((&longer["branched_at"], &longer["evaluation"]), (&json!(60), &json!(120)));
+    assert_eq!(client.post(&format!("/api/runs/{run}/branch"), &json!({ "set": { "seed": 2 } })).status, 400);
+    assert_eq!(client.post(&format!("/api/runs/{run}/branch"), &json!({ "from": 1000 })).status, 400);
 }
