@@ -46,6 +46,8 @@ fn asks_for_gpu(command: &Command) -> bool {
         Command::Sweep(arguments) => arguments.running.device,
         Command::Resume(arguments) => arguments.running.device,
         Command::Plan(arguments) => arguments.device,
+        #[cfg(feature = "studio")]
+        Command::Studio(_) => return true,
         Command::Selftest(arguments) => arguments.device,
         Command::Bench(arguments) => arguments.device,
         Command::Runs(_)

@@ -133,10 +133,22 @@ fn only_the_command_line_knows_terminals_and_signals() {
     let linked_with = |ours| packages(&["--package", ours, "--edges", "normal"]);
     let Some(command_line) = linked_with("impasto-cli") else { return };
     assert!(command_line.contains_key("clap") && command_line.contains_key("impasto-job"), "{command_line:?}");
-    for ours in ["impasto-job", "impasto", "impasto-gpu", "impasto-vgg"] {
+    for ours in ["impasto-studio", "impasto-job", "impasto", "impasto-gpu", "impasto-vgg"] {
         let linked = linked_with(ours).unwrap();
         assert!(linked.len() > 5, "{ours}: {linked:?}");
         let found: Vec<_> = COMMAND_LINE_ALONE.iter().filter(|name| linked.contains_key(**name)).collect();
         assert!(found.is_empty(), "{ours} is linked with {found:?}");
     }
+}
+
+/// Crates that speak to other machines, which a server of one's own has no need of.
+const CLIENTS: [&str; 4] = ["reqwest", "hyper-tls", "native-tls", "h2"];
+
+#[test]
+fn the_studio_adds_few_crates_and_none_that_asks_other_machines() {
+    let linked_with = |ours| packages(&["--package", ours, "--edges", "normal"]);
+    let (Some(studio), Some(job)) = (linked_with("impasto-studio"), linked_with("impasto-job")) else { return };
+    let added: Vec<_> = studio.keys().filter(|name| !job.contains_key(*name)).collect();
+    assert!(added.len() > 10 && added.len() < 40, "{}: {added:?}", added.len());
+    assert!(CLIENTS.iter().all(|client| !studio.contains_key(*client)), "{added:?}");
 }

@@ -24,7 +24,7 @@ const UNSAFE_CRATE: &str = "crates/impasto-vgg";
 
 /// The rooms of each crate, folders and files right below `src`, with the floor that each stands on. A room may use what
 /// stands on a lower floor, and nothing on its own or above; `lib.rs` and `main.rs` alone see all.
-const ROOMS: [(&str, &[(&str, u8)]); 5] = [
+const ROOMS: [(&str, &[(&str, u8)]); 6] = [
     (
         "crates/impasto",
         &[
@@ -95,18 +95,34 @@ const ROOMS: [(&str, &[(&str, u8)]); 5] = [
         &[("failure", 1), ("machine", 1), ("pace", 1), ("engine", 2), ("order", 3), ("job", 4), ("runs", 4)],
     ),
     (
+        "crates/impasto-studio",
+        &[
+            ("problem", 1),
+            ("secrets", 1),
+            ("names", 2),
+            ("shown", 2),
+            ("guard", 3),
+            ("wire", 3),
+            ("shelf", 4),
+            ("runs", 5),
+            ("routes", 6),
+            ("server", 7),
+        ],
+    ),
+    (
         "crates/impasto-cli",
         &[("args", 1), ("show", 1), ("drivers", 2), ("interrupt", 2), ("commands", 3), ("ending", 3)],
     ),
 ];
 
 /// Which crate may use which: those named, and nothing else of ours.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 6] = [
     ("crates/impasto-vgg", &["impasto_weights_early", "impasto_weights_middle", "impasto_weights_late"]),
     ("crates/impasto-gpu", &["impasto_vgg"]),
     ("crates/impasto", &["impasto_vgg"]),
     ("crates/impasto-job", &["impasto", "impasto_vgg", "impasto_gpu"]),
-    ("crates/impasto-cli", &["impasto", "impasto_vgg", "impasto_job"]),
+    ("crates/impasto-studio", &["impasto", "impasto_vgg", "impasto_job"]),
+    ("crates/impasto-cli", &["impasto", "impasto_vgg", "impasto_job", "impasto_studio"]),
 ];
 
 /// Lines of a file, at most. The house wants some 400; here is where it ends.

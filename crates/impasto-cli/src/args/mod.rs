@@ -9,6 +9,8 @@ mod recipe;
 mod report;
 mod running;
 mod runs;
+#[cfg(feature = "studio")]
+mod studio;
 mod theirs;
 mod weights;
 
@@ -31,6 +33,8 @@ pub use recipe::RecipeArguments;
 pub use report::ReportArguments;
 pub use running::{FileArguments, RunningArguments};
 pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
+#[cfg(feature = "studio")]
+pub use studio::StudioArguments;
 pub use theirs::answer;
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
@@ -84,6 +88,12 @@ pub enum Command {
     Resume(ResumeArguments),
     /// List runs: which are finished, which can be gone on with
     Runs(RunsArguments),
+    /// Open a page on this machine that paints, and is steered while it paints
+    ///
+    /// It prints the address, with the token that lets a browser in. Nothing leaves this machine; closing the page stops nothing.
+    /// Ctrl-C stops the run that is painted with a checkpoint, and ends the studio.
+    #[cfg(feature = "studio")]
+    Studio(StudioArguments),
     /// What would `paint` with these options take? Prints its memory and time, and paints nothing
     #[command(allow_negative_numbers = true)]
     Plan(Box<PlanArguments>),

@@ -12,6 +12,8 @@ mod recipe;
 mod report;
 mod runs;
 mod selftest;
+#[cfg(feature = "studio")]
+mod studio;
 mod sweep;
 mod texture;
 mod weights;
@@ -34,6 +36,8 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Sweep(arguments) => sweep::sweep(arguments),
         Command::Resume(arguments) => paint::resume(arguments, output),
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
+        #[cfg(feature = "studio")]
+        Command::Studio(arguments) => studio::studio(arguments, &mut output),
         Command::Plan(arguments) => plan::plan(arguments, &mut output),
         Command::Report(arguments) => report::report(arguments),
         Command::Recipe { schema: true, .. } => recipe::schema(&mut output),

@@ -42,6 +42,20 @@ pub fn catch() -> Result<(), Failure> {
     })
 }
 
+/// As [`catch`], for a server, which stops what it paints and ends.
+///
+/// # Errors
+/// Where the system does not let a program catch it.
+#[cfg(feature = "studio")]
+pub fn catch_for_studio() -> Result<(), Failure> {
+    catch_with(|is_first| {
+        say(match is_first {
+            true => "stopping after the running evaluation; what is painted is kept and can be gone on with",
+            false => "the running evaluation is being finished, then its picture is written; a moment more",
+        });
+    })
+}
+
 /// As [`catch`], for work that leaves no picture.
 ///
 /// # Errors

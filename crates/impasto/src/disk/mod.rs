@@ -28,6 +28,7 @@ mod new_file;
 mod partial;
 mod place;
 mod real;
+mod remove;
 mod room;
 
 use std::fs::{self, File};
@@ -45,6 +46,7 @@ pub use new_file::{free_name, write_new_file};
 pub(crate) use partial::PartialFile;
 pub use place::{Way, behind_links, is_pipe};
 pub use real::RealDisk;
+pub use remove::remove_folder;
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
 pub trait Disk: Send + Sync {

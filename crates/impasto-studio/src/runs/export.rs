@@ -1,0 +1,138 @@
+//! A run's picture in the format that somebody wants, and the command that paints it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use impasto::read::{read_picture, read_recipe};
+use impasto::run_folder::RESULT;
+use impasto::write::{Carried, OutputFormat, WriteOptions, encode_carrying};
+use serde_json::Value;
+
+use super::Studio;
+use super::kept::{Kept, own_limits};
+use crate::names::{RunId, plain_stem};
+use crate::problem::Problem;
+use crate::shown::aside;
+use crate::wire::CommandLine;
+
+/// Quality of an exported JPEG.
+const QUALITY: u8 = 95;
+
+/// A picture as a file to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Its media type.
+    pub kind: &'static str,
+    /// What it may be called.
+    pub name: String,
+}
+
+impl Studio {
+    /// The picture that a run has ended with, in the format of this name: png8, png16, jpeg, webp, tiff.
+    ///
+    /// # Errors
+    /// There is none yet; there is no such format.
+    pub async fn export(self: &Arc<Self>, id: &RunId, format: &str) -> Result<Exported, Problem> {
+        let (output, bits, kind, extension) = match format {
+            "png8" => (OutputFormat::Png, 8, "image/png", "png"),
+            "png16" => (OutputFormat::Png, 16, "image/png", "png"),
+            "jpeg" => (OutputFormat::Jpeg, 8, "image/jpeg", "jpg"),
+            "webp" => (OutputFormat::WebP, 8, "image/webp", "webp"),
+            "tiff" => (OutputFormat::Tiff, 16, "image/tiff", "tif"),
+            _ => return Err(Problem::wrong("format is png8, png16, jpeg, webp or tiff; choose one of them")),
+        };
+        let (studio, id) = (Arc::clone(self), id.clone());
+        let turn = self.exports.acquire().await.map_err(Problem::failed)?;
+        let exported = aside(move || {
+            let (kept, result) = studio.result(&id)?;
+            let read = read_picture(&result, &own_limits()).map_err(Problem::failed)?;
+            let recipe = read_recipe(&result).ok();
+            let options = WriteOptions { bits, jpeg_quality: QUALITY };
+            output.check(read.picture.width, read.picture.height, options).map_err(Problem::wrong)?;
+            let carried = Carried { recipe: recipe.as_deref(), alpha: read.alpha.as_ref(), exif: None };
+            let bytes = encode_carrying(&read.picture, output, options, &carried).map_err(Problem::failed)?;
+            let name = format!("{}.{extension}", plain_stem(&kept.about.name, "picture"));
+            Ok(Exported { bytes, kind, name })
+        })
+        .await;
+        drop(turn);
+        exported
+    }
+
+    /// The file of the picture that a run has ended with.
+    pub(super) fn result(&self, id: &RunId) -> Result<(Kept, PathBuf), Problem> {
+        let kept = match (self.kept(id), self.lock().runs.contains_key(id)) {
+            (Ok(kept), _) => kept,
+            (Err(_), true) => return Err(no_result()),
+            (Err(problem), false) => return Err(problem),
+        };
+        let result = kept.folder.join(RESULT);
+        if result.is_file() { Ok((kept, result)) } else { Err(no_result()) }
+    }
+
+    /// The command that paints a run, and the recipe that it names.
+    ///
+    /// # Errors
+    /// There is no such run, or it has not begun.
+    pub async fn command(self: &Arc<Self>, id: &RunId) -> Result<CommandLine, Problem> {
+        let (studio, id) = (Arc::clone(self), id.clone());
+        aside(move || {
+            let kept = match (studio.kept(&id), studio.lock().runs.contains_key(&id)) {
+                (Ok(kept), _) => kept,
+                (Err(_), true) => return Err(Problem::conflict("this run has not begun; its command is known then")),
+                (Err(problem), false) => return Err(problem),
+            };
+            let recipe = match studio.result(&id).ok().and_then(|(_, result)| read_recipe(&result).ok()) {
+                Some(text) => serde_json::from_str(&text).map_err(Problem::failed)?,
+                None => serde_json::to_value(&kept.record.recipe).unwrap_or(Value::Null),
+            };
+            Ok(command_line(&kept, recipe))
+        })
+        .await
+    }
+}
+
+fn command_line(kept: &Kept, recipe: Value) -> CommandLine {
+    let stem = plain_stem(&kept.about.name, "picture");
+    let recipe_file = format!("{stem}.recipe.json");
+    let inputs = &kept.record.inputs;
+    let mut words = vec!["impasto".to_owned(), "paint".to_owned(), quoted(&inputs.content.name)];
+    words.extend(inputs.styles.iter().map(|style| quoted(&style.name)));
+    words.extend(["--recipe".to_owned(), quoted(&recipe_file), "--output".to_owned(), quoted(&format!("{stem}.png"))]);
+    if let Some(device) = kept.about.device.as_deref().filter(|device| *device != "auto") {
+        words.extend(["--device".to_owned(), device.to_owned()]);
+    }
+    CommandLine { command: words.join(" "), recipe, recipe_file }
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/".contains(letter);
+    // What begins with a minus would be an option.
+    let word = if word.starts_with('-') { format!("./{word}") } else { word.to_owned() };
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+fn no_result() -> Problem {
+    Problem::conflict("this run has no picture to export yet; stop it, or wait until it is done")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_a_shell_s() {
+        assert_eq!(quoted("photo.jpg"), "photo.jpg");
+        assert_eq!(quoted("my photo.jpg"), "'my photo.jpg'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("$(reboot).png"), "'$(reboot).png'");
+        assert_eq!(quoted("-rf"), "./-rf");
+        assert_eq!(quoted(""), "''");
+    }
+}
