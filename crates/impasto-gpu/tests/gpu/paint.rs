@@ -83,7 +83,7 @@ fn runs_with_regions_and_with_matches_end_near_the_cpus_objective() {
     let over = |mask| RegionImages { mask, painting_mask: None };
     let regions = [over(mask(left)), over(mask(|x| 1.0 - left(x)))];
     let emphasis = mask(|x| if x < 20 { 1.0 } else { 0.25 });
-    let guides = GuideImages { regions: &regions, emphasis: Some(&emphasis), alpha: None };
+    let guides = GuideImages { regions: &regions, emphasis: Some(&emphasis), ..GuideImages::default() };
     let region = |name: &str, weight| {
         let (mask, painting) = (Some(format!("{name}.png")), Some(1));
         Region { name: name.into(), mask, painting, weight: Some(weight), ..Region::default() }

@@ -41,8 +41,8 @@ impl Stream {
                 name = event.to_owned();
             } else if let Some(data) = text.strip_prefix("data: ") {
                 return Some((name, serde_json::from_str(data).unwrap()));
-            } else if text.starts_with("retry: ") {
-                return Some(("retry".to_owned(), Value::from(text[7..].parse::<u64>().unwrap())));
+            } else if let Some(wait) = text.strip_prefix("retry: ") {
+                return Some(("retry".to_owned(), Value::from(wait.parse::<u64>().unwrap())));
             }
         }
     }

@@ -155,7 +155,7 @@ pub fn paint_steered(
         }
         (course.iterations, course.evaluations) = (checkpoint.place.iterations, checkpoint.place.evaluations);
         course.losses = checkpoint.losses.clone();
-        from = From::Middle(Middle::of_checkpoint(checkpoint));
+        from = From::Middle(Box::new(Middle::of_checkpoint(checkpoint)));
     }
     let mut now = Now::after(recipe, images, course.evaluations)?;
     course.tell(Event::Started { scales: &scales });

@@ -41,7 +41,7 @@ pub(super) enum From {
     /// At the beginning of a scale, after what the scale before has painted.
     Scale { index: usize, before: Option<Painted> },
     /// In the middle of one.
-    Middle(Middle),
+    Middle(Box<Middle>),
 }
 
 /// The middle of a scale.
@@ -77,7 +77,7 @@ pub(super) enum Ended {
 /// How the work at a scale has ended.
 enum EndedScale {
     Painted(Painted),
-    Changing(Middle),
+    Changing(Box<Middle>),
 }
 
 impl Middle {
@@ -187,13 +187,13 @@ impl<'a> Stretch<'a> {
         course: &mut Course<'_>,
         index: usize,
         before: Option<&mut Painted>,
-        middle: Option<Middle>,
+        middle: Option<Box<Middle>>,
     ) -> Result<EndedScale, PaintError> {
         let scale = self.scales[index];
         let content = content_at(self.recipe, self.images.content, scale)?;
         let masks = Masks::at(self.recipe, &self.images, scale)?;
-        let middle = middle.map_or_else(|| self.begin_scale(index, &content, before), Ok)?;
-        let Middle { done, mut picture, mut optimiser, matches, open, banks, .. } = middle;
+        let middle = middle.map_or_else(|| self.begin_scale(index, &content, before).map(Box::new), Ok)?;
+        let Middle { done, mut picture, mut optimiser, matches, open, banks, .. } = *middle;
         let is_changed = open.is_some();
         if !is_changed {
             course.tell(Event::ScaleStarted { index, scale });
@@ -237,7 +237,7 @@ impl<'a> Stretch<'a> {
                 let (done, (matches, banks)) = (scale_evaluations - 1, matching.into_held());
                 let (open, banks) = (Some(open), Some(banks));
                 let middle = Middle { index, done, picture, optimiser, matches, open, banks };
-                return Ok(EndedScale::Changing(middle));
+                return Ok(EndedScale::Changing(Box::new(middle)));
             }
             if course.stopped {
                 break;
