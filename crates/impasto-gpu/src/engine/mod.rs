@@ -89,7 +89,7 @@ impl GpuEngine {
     fn check_regions(&self, request: &SessionRequest) -> Result<(), EngineError> {
         let binding = self.shared.device.binding_limit_bytes();
         let mut shapes = request.style_taps.iter().map(|&layer| TapShape::new(request, layer));
-        match shapes.rfind(|shape| shape.panel_bytes() > binding) {
+        match shapes.find(|shape| shape.panel_bytes() > binding) {
             Some(shape) if shape.regions > 1 => Err(EngineError::Device(format!(
                 "{} shows a shader at most {} MiB at once, too little for {} regions at {}; give fewer regions, or paint with --device cpu",
                 self.shared.device.name(),

@@ -49,24 +49,40 @@ fn matching_out_of_order_is_an_error_in_words() {
     matching::matching_out_of_order_is_an_error_in_words(&subjects());
 }
 
-/// Positions that are all alike are their mean, to the bit: without a direction, at the distance 1, and nothing moves them.
+/// Positions that are all alike are their mean: without a direction, at the distance 1, and nothing moves them, whatever
+/// they were matched to.
 #[test]
 fn what_has_no_direction_is_not_moved() {
     let Some(engine) = engine() else { return };
     for size in [(5, 6), (37, 150)] {
         let tap = MatchedTap { layer: named("conv1_1"), entries: 2, centred: true };
         let request = SessionRequest { matched_taps: vec![tap], ..request(size, KINDS[2], &[], &[]) };
-        let flat = vec![120.0; request.picture_len()];
+        let flat = vec![250.0; request.picture_len()];
         let mut session = engine.session(&request).unwrap();
-        session.set_banks(&[Bank { layer: tap.layer, features: vec![3.0; 128] }]).unwrap();
-        let matches = session.find_matches(&flat).unwrap();
-        assert!(matches[0].indices.iter().all(|&entry| entry == 0));
+        session.set_banks(&banks(&request, &mut Random(5))).unwrap();
+        session.find_matches(&flat).unwrap();
         let seen = session.forward(&flat).unwrap();
         let mut pixels = vec![f32::NAN; request.picture_len()];
         session.backward(&Random(1).gradients(&seen), &mut pixels).unwrap();
         assert_eq!(seen.matched[0].sum, (size.0 * size.1) as f64);
         assert!(pixels.iter().all(|&value| value == 0.0));
     }
+}
+
+/// Equal entries beside each other, in one thread's share of a segment and in others', and in other segments.
+#[test]
+fn of_equal_entries_the_first_counts() {
+    let Some(engine) = engine() else { return };
+    let tap = MatchedTap { layer: named("conv2_1"), entries: 1100, centred: true };
+    let request = SessionRequest { matched_taps: vec![tap], ..request((18, 21), KINDS[0], &[], &[]) };
+    let [one, other] = [1, 2].map(|seed| banks(&request, &mut Random(seed))[0].features[..128].to_vec());
+    let entries = (0..1100).flat_map(|entry| if entry / 2 % 2 == 0 { one.clone() } else { other.clone() });
+    let mut session = engine.session(&request).unwrap();
+    session.set_banks(&[Bank { layer: tap.layer, features: entries.collect() }]).unwrap();
+    let found = session.find_matches(&Random(3).picture(18, 21)).unwrap();
+    let count = |entry| found[0].indices.iter().filter(|&&index| index == entry).count();
+    assert!(count(0) > 0 && count(2) > 0, "{} and {}", count(0), count(2));
+    assert_eq!(count(0) + count(2), found[0].indices.len());
 }
 
 /// Samples, matches, what is seen of them, and the gradient.
@@ -113,12 +129,25 @@ fn banks_larger_than_a_binding_change_no_byte() {
     let device = choose(&adapters(), GpuChoice::Best).unwrap().open_as_if_binding(2 << 20).unwrap();
     let narrow = GpuEngine::new(device, Weights::embedded());
     let taps = [("conv1_1", 8300, true), ("conv2_1", 4200, false)];
-    assert!(8300 * 64 * 4 > 2 << 20 && 4200 * 128 * 4 > 2 << 20);
+    // 8300 * 64 * 4 and 4200 * 128 * 4 bytes are more than that.
     let request = matched_request((30, 47), 1, &taps);
     let request = SessionRequest { style_taps: vec![named("conv1_1")], content_taps: Vec::new(), ..request };
     let (expected, _) = answers(engine, &request);
     let late = expected.1.0.iter().map(|matches| matches.indices.iter().filter(|&&entry| entry > 8200).count());
     assert!(late.sum::<usize>() > 0, "nothing is matched to the last piece");
+    assert!(answers(&narrow, &request).0 == expected);
+}
+
+/// Matches in pieces of rows, which a content target at the same layer makes small.
+#[test]
+fn matches_in_pieces_change_no_byte() {
+    let Some(engine) = engine() else { return };
+    let device = choose(&adapters(), GpuChoice::Best).unwrap().open_as_if_binding(2 << 20).unwrap();
+    let narrow = GpuEngine::new(device, Weights::embedded());
+    // 120 * 75 * 64 * 4 bytes of a target are more than that.
+    let request = matched_request((120, 75), 0, &[("conv1_1", 70, true)]);
+    let request = SessionRequest { style_taps: Vec::new(), content_taps: vec![named("conv1_1")], ..request };
+    let expected = answers(engine, &request).0;
     assert!(answers(&narrow, &request).0 == expected);
 }
 
