@@ -47,7 +47,7 @@ pub fn controls(recipe: &ResolvedRecipe) -> Map<String, Value> {
         controls.insert("strength".to_owned(), json!((strength * 100.0).round() / 100.0));
     }
     let styles = recipe.styles.as_ref().map_or(0, Vec::len);
-    if recipe.style_blend.is_empty() && styles > 1 {
+    if recipe.style_blend.is_empty() && styles > 0 {
         controls.insert("style_blend".to_owned(), json!(vec![1.0 / styles as f64; styles]));
     }
     controls

@@ -72,11 +72,17 @@ impl Kept {
         let line = last.as_ref();
         let outcome = record.outcome.as_ref();
         let so_far = |metrics: &Metrics| Losses { total: metrics.loss, content: metrics.content, style: metrics.style };
+        // What was branched in a terminal says so itself.
+        let of_terminal = record.branch.as_ref().and_then(|branch| {
+            let parent = branch.parent.file_name()?.to_str()?;
+            Some((RunId::of(parent), branch.after_evaluation))
+        });
+        let branched_at = of_terminal.as_ref().map(|(_, after)| *after);
         let shelved = |input: &Input| studio.shelved(folder, input);
         RunInfo {
             id: self.id.clone(),
-            parent: about.parent.clone(),
-            branched_at: about.branched_at,
+            parent: about.parent.clone().or_else(|| of_terminal.map(|(parent, _)| parent)),
+            branched_at: about.branched_at.or(branched_at),
             name: about.name.clone(),
             state: match state {
                 RunState::Running => Stage::Painting,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use impasto::Recipe;
 use impasto::fetch::release;
-use impasto::recipe::Start;
+use impasto::recipe::{FORMAT, Start};
 use impasto_job::engine::weights_file;
 use impasto_job::{DeviceChoice, Order};
 use serde_json::{Map, Value};
@@ -63,6 +63,10 @@ impl Studio {
         let mut fields = fields.clone();
         // Which images is said beside the recipe; the engine is a note.
         ["content", "styles", "engine"].iter().for_each(|field| drop(fields.remove(*field)));
+        // What names neither was written by a client of today.
+        if !["format", "version"].iter().any(|field| fields.contains_key(*field)) {
+            fields.insert("format".to_owned(), FORMAT.into());
+        }
         let mut recipe = Recipe::from_json(&Value::Object(fields).to_string()).map_err(Problem::wrong)?;
         for region in recipe.regions.iter_mut().flatten() {
             self.find_mask(&mut region.mask)?;

@@ -53,6 +53,9 @@ try {
     try {
       await context.api.calm();
       await test({ ...context, browser });
+      // A mistake of the page's own, or something that its policy forbids, fails any test.
+      const mistakes = (await browser.complaints()).filter((message) => /Uncaught|Content Security Policy/.test(message));
+      if (mistakes.length) throw new Error(mistakes.join('; '));
       console.log(`ok      ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failed += 1;

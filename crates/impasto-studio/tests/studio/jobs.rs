@@ -16,10 +16,13 @@ fn paint_alone(folder: &Path, iterations: u32, output: &Path) {
     for (name, bytes) in [("photo.png", picture(48, 40, 1)), ("painting.png", picture(44, 52, 5))] {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
+    // As typed today: a recipe that names no format is one of before.
+    let mut with_format = recipe(iterations);
+    with_format["format"] = json!(impasto::recipe::FORMAT);
     let order = Order {
         content: Some(folder.join("photo.png")),
         styles: vec![folder.join("painting.png")],
-        recipe: Recipe::from_json(&recipe(iterations).to_string()).unwrap(),
+        recipe: Recipe::from_json(&with_format.to_string()).unwrap(),
         ..Order::default()
     };
     let files = Files { output: Some(output.to_owned().into()), ..Files::default() };
@@ -61,6 +64,10 @@ fn a_whole_job_gives_the_bytes_that_the_command_line_gives() {
     assert_eq!(detail["content"]["name"], "photo.png");
     assert_eq!(detail["styles"][0]["id"], workshop.painting.as_str());
     assert!(detail["controls"]["style_weight"].is_number(), "{}", detail["controls"]);
+    assert_eq!(
+        (&detail["controls"]["style_blend"], &detail["recipe"]["transparency"]),
+        (&json!([1.0]), &json!("keep"))
+    );
 
     let shown = client.get(&format!("/api/runs/{run}/preview/{}.jpg", preview["revision"]));
     assert_eq!((shown.status, shown.header("content-type")), (200, Some("image/jpeg")));

@@ -49,6 +49,7 @@ fn sixteen_wait_and_the_next_is_refused() {
     // The next begins when the first ends.
     assert_eq!(client.post(&format!("/api/runs/{first}/stop"), &json!({})).status, 202);
     workshop.wait(&waiting[0], &["painting"]);
+    events.find("iteration", |told| told["id"] == waiting[0].as_str());
     assert_eq!(workshop.wait(&first, &["stopped"])["state"], "stopped");
 
     // The server ends: what was painted is kept, and another server goes on with it.

@@ -17,6 +17,7 @@ use impasto_studio::{Options, Server, serve};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[allow(unused_imports, reason = "each test has its own use of it")]
 pub use client::{Answer, Client, chunked, read_answer};
 pub use stream::Stream;
 
@@ -39,6 +40,10 @@ impl Workshop {
         let mut workshop = Workshop { folder, server: None, photo: String::new(), painting: String::new() };
         workshop.open();
         let client = workshop.client();
+        // It looks around first: the shipped pictures are put on the shelf, then the devices are known.
+        while client.get("/api/studio").json()["devices"] == json!([]) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         workshop.photo = client.image("photo.png", &picture(48, 40, 1));
         workshop.painting = client.image("painting.png", &picture(44, 52, 5));
         workshop
