@@ -153,7 +153,8 @@ fn what_a_timeline_cannot_have_is_said_in_a_sentence() {
         workshop.complaints_about_refusal(command, 2, needle)
     };
     let mut complaints = refuse(r#"[{"before_evaluation": 3, "set": {"size": 64}}]"#, "\"size\", which cannot change");
-    complaints.extend(refuse(r#"[{"before_evaluation": 3, "set": {"tv_weight": -1}}]"#, "before evaluation 3: --tv-weight"));
+    complaints
+        .extend(refuse(r#"[{"before_evaluation": 3, "set": {"tv_weight": -1}}]"#, "before evaluation 3: --tv-weight"));
     let outside = r#"[{"before_evaluation": 3, "set": {"regions": [{"name": "a", "mask": "../left.png"}]}}]"#;
     complaints.extend(refuse(outside, "names the file ../left.png"));
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));

@@ -136,7 +136,8 @@ impl Changes<'_> {
         let sets = self.recipe.timeline.iter().map(|entry| &entry.set);
         let regions = sets.clone().flat_map(|set| set.regions.iter().flatten()).chain(&self.recipe.regions);
         let of_regions = regions.filter_map(|region| region.style_layers.as_ref());
-        let lists = sets.filter_map(|set| set.style_layers.as_ref()).chain(of_regions).chain([&self.recipe.style_layers]);
+        let lists =
+            sets.filter_map(|set| set.style_layers.as_ref()).chain(of_regions).chain([&self.recipe.style_layers]);
         let weighty = lists.flatten().filter(|(_, weight)| **weight > 0.0);
         let style_layers = weighty.map(|(&layer, _)| (layer, 1.0)).collect();
         ResolvedRecipe { style_weight: 1.0, style_layers, regions: Vec::new(), ..self.recipe.clone() }
