@@ -100,21 +100,26 @@ fn a_change_is_in_the_folder_before_it_counts_and_the_recipe_repeats_it() {
         let (handle, folder) = (job.handle(), workshop.path(run));
         let (mut applied, mut written) = (Vec::new(), Vec::new());
         let finished = job.perform(&mut |event| {
+            let done = match event {
+                JobEvent::Iteration { progress, .. } => progress.evaluations as u32,
+                JobEvent::Rejected { evaluations } => evaluations,
+                _ => 0,
+            };
+            match done {
+                1 => assert_eq!(handle.change(&weight(9.0)).unwrap(), 2),
+                4 => {
+                    assert_eq!(handle.change(&weight(3.0)).unwrap(), 5);
+                    assert_eq!(handle.change(&left(&drawn)).unwrap(), 5);
+                    assert_eq!(handle.change(&weight(77.0)).unwrap(), 5, "the last word counts");
+                    assert_eq!(handle.recipe().unwrap().at_evaluation(5).style_weight, 77.0);
+                }
+                7 => {
+                    let rest = ChangedFields { rest: Some(Rest::Photo), ..ChangedFields::default() };
+                    assert_eq!(handle.change(&rest.into()).unwrap(), 8);
+                }
+                _ => {}
+            }
             match event {
-                JobEvent::Iteration { progress, .. } => match progress.evaluations {
-                    1 => assert_eq!(handle.change(&weight(9.0)).unwrap(), 2),
-                    4 => {
-                        assert_eq!(handle.change(&weight(3.0)).unwrap(), 5);
-                        assert_eq!(handle.change(&left(&drawn)).unwrap(), 5);
-                        assert_eq!(handle.change(&weight(77.0)).unwrap(), 5, "the last word counts");
-                        assert_eq!(handle.recipe().unwrap().at_evaluation(5).style_weight, 77.0);
-                    }
-                    7 => {
-                        let rest = ChangedFields { rest: Some(Rest::Photo), ..ChangedFields::default() };
-                        assert_eq!(handle.change(&rest.into()).unwrap(), 8);
-                    }
-                    _ => {}
-                },
                 JobEvent::Applied { before_evaluation, set } => {
                     applied.push((before_evaluation, set.clone()));
                     written.push(read_record(&folder).unwrap().recipe.timeline.last().cloned().unwrap());
@@ -133,7 +138,7 @@ fn a_change_is_in_the_folder_before_it_counts_and_the_recipe_repeats_it() {
         }
         // The mask lies under its digest, and is named so.
         let record = read_record(&folder).unwrap();
-        let name = format!("{}", digest::sha256(&drawn));
+        let name = digest::sha256(&drawn);
         assert_eq!(std::fs::read(folder.join("inputs").join(&name)).unwrap(), drawn);
         let regions = record.recipe.timeline[1].set.regions.clone().unwrap();
         assert_eq!((regions[0].mask.as_ref(), record.recipe.timeline[1].set.style_weight), (Some(&name), Some(77.0)));
@@ -267,11 +272,11 @@ fn a_change_that_the_disk_refuses_does_not_count() {
     let mut refused = Vec::new();
     let finished = job.perform(&mut |event| {
         match event {
-            JobEvent::Iteration { progress, .. } if progress.evaluations == 3 => {
+            JobEvent::Iteration { progress, .. } if progress.iteration == 3 => {
                 // A folder of that name cannot be replaced by a file.
                 std::fs::rename(&record, &aside).unwrap();
                 std::fs::create_dir_all(record.join("in the way")).unwrap();
-                assert_eq!(handle.change(&weight(9.0)).unwrap(), 4);
+                handle.change(&weight(9.0)).unwrap();
             }
             JobEvent::Refused { failure, .. } => {
                 refused.push(failure.sentence.clone());
@@ -410,5 +415,37 @@ fn changes_of_a_balanced_run_are_repeated_too() {
                 .unwrap();
         }
     });
+    assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));
+}
+
+/// A region that comes later weighs what it would weigh had the run begun with it, also after the run was taken up again.
+#[test]
+fn regions_of_a_balanced_run_are_weighed_by_their_own_paintings() {
+    let workshop = Workshop::new();
+    let drawn = mask(&workshop, "drawn.png", 20);
+    let mut order = order(&workshop);
+    order.recipe.balance = Some(Balance::Painting);
+    let job = prepared(&workshop, &order, "run", "out.png");
+    let handle = job.handle();
+    perform(job, |evaluations| {
+        if evaluations == 3 {
+            handle.stop()
+        }
+    });
+    let job = resumed(&workshop.path("run"));
+    let handle = job.handle();
+    perform(job, |evaluations| {
+        if evaluations == 5 {
+            handle.change(&left(&drawn)).unwrap();
+        }
+    });
+    let record = read_record(&workshop.path("run")).unwrap();
+    let later = record.recipe.timeline[0].set.regions.clone().unwrap();
+
+    let mask = Some(workshop.path("drawn.png").to_string_lossy().into_owned());
+    order.recipe.regions = Some(vec![Region { mask, ..left(&drawn).set.regions.unwrap().remove(0) }]);
+    let begun = prepared(&workshop, &order, "begun", "out.png").recipe().clone();
+    assert_eq!(later[0].style_layers, begun.regions[0].style_layers);
+    assert_ne!(later[0].style_layers.as_ref(), Some(&record.recipe.style_layers), "it is another painting");
     assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));
 }

@@ -332,14 +332,12 @@ fn a_change_is_another_recipe_from_there_on() {
         let plain = recipe(optimizer);
         let begun = run(&plain.resolve().unwrap(), &[], &[], None, &engine).unwrap();
         for (name, changes) in timelines() {
-            let changes: Vec<Change> = changes.into_iter().filter(|change| change.guides.regions.is_none()).collect();
-            let Some(Change { set, guides, .. }) = changes.first().cloned() else { continue };
-            if guides.emphasis.is_some() {
-                continue;
-            }
+            // Those that bring masks are compared to a recipe with masks below.
+            let is_plain = |change: &Change| change.guides.regions.is_none() && change.guides.emphasis.is_none();
+            let Some(Change { set, .. }) = changes.first().filter(|change| is_plain(change)) else { continue };
             let single = [change(7, set.clone())];
             let changed = run(&with(&plain, &single), &single, &[], None, &engine).unwrap();
-            let (other, _) = plain.resolve().unwrap().changed(&set).unwrap();
+            let (other, _) = plain.resolve().unwrap().changed(set).unwrap();
             let mut checkpoint = decode(&begun.checkpoints[5]);
             checkpoint.recipe = other.clone();
             checkpoint.optimiser.take_other_loss();
@@ -534,4 +532,30 @@ fn a_timeline_is_a_recipe_again_and_is_varied_with_it() {
     let left = recipe.varied_by(&over).timeline.unwrap();
     assert_eq!(left[0].set, ChangedFields { tv_weight: Some(2.0), ..none() });
     assert_eq!(varied(Recipe { timeline: Some(Vec::new()), ..Recipe::default() }), 0);
+}
+
+/// Weights in proportion mean in a timeline what they mean in the recipe, whenever they come.
+#[test]
+fn a_timeline_in_proportion_is_measured_as_the_recipe_is() {
+    let engine = engine(2);
+    let (content, styles) = (waves(48, 40, 0.0), [waves(40, 50, 2.0), waves(36, 30, 4.0)]);
+    let in_proportion = Recipe { balance: Some(Balance::Painting), ..recipe(OptimizerKind::Lbfgs) };
+    let plain = |recipe: &ResolvedRecipe, regions: &[RegionImages], changed: &[ChangedGuides]| {
+        let guides = GuideImages { regions, changed, ..GuideImages::default() };
+        let images = Images { content: &content, styles: &styles, start: None, guides };
+        impasto::run::balanced(recipe, &engine, images, None).unwrap()
+    };
+    // A layer among them that the recipe does not begin with.
+    let style_layers = Some(parse_layers("", "conv1_1=2,conv2_1=0.5,conv3_1").unwrap());
+    let changes = [change(3, ChangedFields { style_layers: style_layers.clone(), ..none() }), regions(6, None)];
+    let guides: Vec<ChangedGuides> = changes.iter().map(|change| change.guides.clone()).collect();
+    let measured = plain(&with(&in_proportion, &changes), &[], &guides);
+    assert_eq!(measured.balance, Balance::Plain);
+
+    let begun = Recipe { style_layers, ..in_proportion.clone() }.resolve().unwrap();
+    assert_eq!(measured.timeline[0].set.style_layers, Some(plain(&begun, &[], &[]).style_layers));
+    let begun = ResolvedRecipe { regions: changes[1].set.regions.clone().unwrap(), ..begun };
+    let masks = changes[1].guides.regions.clone().unwrap();
+    assert_eq!(measured.timeline[1].set.regions, Some(plain(&begun, &masks, &[]).regions));
+    assert_eq!(measured.style_layers, plain(&in_proportion.resolve().unwrap(), &[], &[]).style_layers);
 }

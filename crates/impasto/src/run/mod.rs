@@ -38,7 +38,7 @@ use change::Now;
 use checkpoint::{Checkpoint, Snapshot};
 use colours::ShownColours;
 use course::Course;
-use stretch::{Ended, From, Middle, Stretch};
+use stretch::{Beginning, Ended, Middle, Stretch};
 
 pub use crate::control::Control;
 pub use balance::balanced;
@@ -148,14 +148,14 @@ pub fn paint_steered(
     let scales = scales(recipe, images.content.width, images.content.height);
     let full = scales[scales.len() - 1];
     let mut course = Course::new(observer, keeping.keep, steer, scales.len());
-    let mut from = From::Scale { index: 0, before: None };
+    let mut from = Beginning::Scale { index: 0, before: None };
     if let Some(checkpoint) = keeping.from {
         if !checkpoint.belongs_to(recipe, &scales) {
             return Err(PaintError::OtherRun);
         }
         (course.iterations, course.evaluations) = (checkpoint.place.iterations, checkpoint.place.evaluations);
         course.losses = checkpoint.losses.clone();
-        from = From::Middle(Box::new(Middle::of_checkpoint(checkpoint)));
+        from = Beginning::Middle(Box::new(Middle::of_checkpoint(checkpoint)));
     }
     let mut now = Now::after(recipe, images, course.evaluations)?;
     course.tell(Event::Started { scales: &scales });

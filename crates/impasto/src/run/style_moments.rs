@@ -3,8 +3,10 @@
 use impasto_vgg::{Layer, Moments};
 
 use super::PaintError;
-use super::regions::Masks;
+use super::regions::{Masks, Part};
+use super::scales::Scale;
 use super::stretch::Stretch;
+use crate::objective::RegionStyle;
 use crate::recipe::{Colours, StyleScale};
 
 /// What each part of a picture is painted after: style images' moments, with their shares.
@@ -22,7 +24,7 @@ pub(super) struct MomentsKey {
 
 /// What a part of a picture is painted after.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum PartKey {
+enum PartKey {
     /// All style images with these shares.
     Blend(Vec<f64>),
     /// One, or what of it lies in the mask of this number.
@@ -65,11 +67,59 @@ impl StyleMoments {
     }
 }
 
-impl MomentsKey {
-    /// The key of these parts.
-    pub fn new(stretch: &Stretch<'_>, parts: Vec<PartKey>) -> MomentsKey {
-        let layers = stretch.recipe.counted_style_layers().into_iter().map(|(layer, _)| layer).collect();
-        let has_photos_colours = stretch.recipe.colours == Colours::PhotoBefore;
-        MomentsKey { layers, style_scale: stretch.recipe.style_scale.clone(), has_photos_colours, parts }
+impl Stretch<'_> {
+    /// What the style images' moments at a scale with these masks are of.
+    pub fn moments_key(&self, masks: Option<&Masks>) -> MomentsKey {
+        let blend = || PartKey::Blend(self.shares.clone());
+        let numbers = self.now.painting_masks.iter().copied().chain([None]);
+        let key_of = |(part, number): (Part<'_>, Option<u32>)| match part {
+            Part::Region(region, _) => PartKey::Painting(region.style_index(), number),
+            Part::Rest => PartKey::Painting(0, None),
+            Part::Whole => blend(),
+        };
+        let parts = match masks {
+            Some(masks) => masks.parts(self.recipe, &self.images).into_iter().zip(numbers).map(key_of).collect(),
+            None => vec![blend()],
+        };
+        MomentsKey {
+            layers: self.recipe.counted_style_layers().into_iter().map(|(layer, _)| layer).collect(),
+            style_scale: self.recipe.style_scale.clone(),
+            has_photos_colours: self.recipe.colours == Colours::PhotoBefore,
+            parts,
+        }
+    }
+
+    /// What the style of a scale is compared to: each part's style images, or those of the whole picture.
+    fn moments_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<PartMoments, PaintError> {
+        let limit = self.memory_limit_bytes;
+        let Some(masks) = masks else { return Ok(vec![self.blend_at(scale)?]) };
+        let of_part = |part: Part<'_>| match part {
+            Part::Whole => self.blend_at(scale),
+            part => Ok(vec![(part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?, 1.0)]),
+        };
+        masks.parts(self.recipe, &self.images).into_iter().map(of_part).collect()
+    }
+
+    /// Each style image's moments at a scale, with its share.
+    fn blend_at(&self, scale: Scale) -> Result<Vec<(Vec<Moments>, f64)>, PaintError> {
+        let limit = self.memory_limit_bytes;
+        let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
+        let of_style = |(place, &share): (usize, &f64)| {
+            Ok((self.paintings.moments((self.recipe, self.engine), place, None, scale, limit)?, share))
+        };
+        counted.map(of_style).collect()
+    }
+
+    /// Moments with the weights of their parts; without moments the weights alone.
+    pub fn region_styles(&self, masks: Option<&Masks>, moments: PartMoments) -> Vec<RegionStyle> {
+        let mut moments = moments.into_iter();
+        let mut next = || moments.next().unwrap_or_default();
+        match masks {
+            Some(masks) => {
+                let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
+                parts.map(|(part, &area)| part.style(self.recipe, next(), area)).collect()
+            }
+            None => vec![RegionStyle { styles: next(), share: 1.0, layers: self.recipe.style_layers.clone() }],
+        }
     }
 }
