@@ -94,7 +94,7 @@ fn runs_with_regions_and_with_matches_end_near_the_cpus_objective() {
         ..short()
     };
     let of_matches = Recipe {
-        match_weight: Some(3e3),
+        match_weight: Some(1e5),
         match_layers: Some(parse_layers("", "conv1_2,conv2_1").unwrap()),
         match_every: Some(4),
         ..short()
