@@ -194,7 +194,7 @@ fn a_change_makes_anew_what_it_touches() {
     let noting = Noting { inner: engine(2), sessions: Mutex::default() };
     let plain = recipe(OptimizerKind::Lbfgs);
     // Sessions of pictures, and of paintings.
-    let mut counted = |changes: &[Change]| {
+    let counted = |changes: &[Change]| {
         run(&with(&plain, changes), changes, &[], None, &noting).unwrap();
         let sessions = std::mem::take(&mut *noting.sessions.lock().unwrap());
         let (of_pictures, of_paintings): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|request| request.way_back);
