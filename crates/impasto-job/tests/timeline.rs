@@ -230,17 +230,18 @@ fn a_job_waits_and_steps_and_goes_on() {
     let order = order(&workshop);
     perform(prepared(&workshop, &order, "plain", "plain.png"), |_| {});
 
-    let job = prepared(&workshop, &order, "run", "out.png");
+    // No checkpoint is due but for the pause.
+    let keep = KeepIn::folder(&workshop.path("run"));
+    let job = Job::new(&order, &workshop.files("out.png"), Some(&keep)).unwrap().prepare(&mut engines()).unwrap();
     job.handle().pause();
     let (handle, told, worker) = begin(job);
     assert_eq!(next(&told), Told::Paused(0));
     for done in 1..=3 {
         handle.step();
         assert_eq!([next(&told), next(&told), next(&told)], [Told::WentOn, Told::Evaluated(done), Told::Paused(done)]);
-        assert!(handle.is_paused());
+        assert!(handle.is_paused() && workshop.path("run/checkpoint-a").exists());
     }
     assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it waits");
-    assert!(workshop.path("run/checkpoint-a").exists());
     handle.keep();
     handle.go_on();
     assert_eq!([next(&told), next(&told), next(&told)], [Told::WentOn, Told::Evaluated(4), Told::Kept(4)]);
@@ -333,8 +334,8 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
     let mut made = Vec::new();
     let finished = perform(job, |evaluations| {
         match evaluations {
-            1 => drop(handle.change(&weight(9.0)).unwrap()),
-            3 => drop(handle.change(&left(&drawn)).unwrap()),
+            1 => assert_eq!(handle.change(&weight(9.0)).unwrap(), 2),
+            3 => assert_eq!(handle.change(&left(&drawn)).unwrap(), 4),
             // From the state of the evaluation before: this one's is not kept yet.
             7 => {
                 let change = Some(weight(60.0));
@@ -342,7 +343,7 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
                 made.push(branch(&parent, &workshop.path("newest"), &newest).unwrap());
                 let earlier = Branch { after_evaluation: Some(2), change, more_evaluations: 1 };
                 made.push(branch(&parent, &workshop.path("earlier"), &earlier).unwrap());
-                drop(handle.change(&weight(1.0)).unwrap());
+                assert_eq!(handle.change(&weight(1.0)).unwrap(), 8);
             }
             _ => {}
         }
@@ -358,7 +359,9 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
         let of = record.branch.clone().unwrap();
         assert_eq!(std::fs::canonicalize(&of.parent).unwrap(), std::fs::canonicalize(&parent).unwrap());
         let mut first = None;
-        let finished = perform(resumed(&workshop.path(name)), |evaluations| drop(first.get_or_insert(evaluations)));
+        let finished = perform(resumed(&workshop.path(name)), |evaluations| {
+            first.get_or_insert(evaluations);
+        });
         assert_eq!(finished.outcome.evaluations, evaluations, "{name}");
         assert_eq!(first, Some(if name == "newest" { 7 } else { 1 }));
         assert_eq!(repeated(&workshop, name), pixels(&workshop.path(name).join("result.png")), "{name}");

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use impasto_vgg::Layer;
 use serde_json::Value;
 
-use crate::recipe::changed::resolved_timeline;
 use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{RegionChoices, Rest, check_regions};
@@ -59,8 +58,7 @@ impl Recipe {
         })?;
         let resolved = self.over(preset)?;
         resolved.check()?;
-        let timeline = resolved_timeline(&resolved)?;
-        Ok(ResolvedRecipe { timeline, ..resolved })
+        resolved.with_resolved_timeline()
     }
 
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.

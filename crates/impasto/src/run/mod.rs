@@ -28,6 +28,7 @@ mod showing;
 pub mod start;
 mod stretch;
 mod style_moments;
+mod styles;
 
 use impasto_vgg::{Engine, EngineError};
 
@@ -161,7 +162,7 @@ pub fn paint_steered(
     course.tell(Event::Started { scales: &scales });
     // At the end of a scale no change reaches it any more.
     if !from.ends_scale(&scales) && course.is_changing(now.next_change()) {
-        course.change(&mut now, from.middle(&scales))?;
+        from.change(course.change(&mut now)?, &scales);
     }
     let painted = loop {
         let ended = Stretch::new(&now, engine, images, memory_limit_bytes, &scales)?.paint(&mut course, from)?;
@@ -169,7 +170,7 @@ pub fn paint_steered(
             Ended::Run(painted) => break painted,
             Ended::Changing(at) => from = at,
         }
-        course.change(&mut now, from.middle(&scales))?;
+        from.change(course.change(&mut now)?, &scales);
     };
     let (recipe, images) = (&now.recipe, now.images(images));
     let painted = painted.picture.resized(full.width, full.height)?;

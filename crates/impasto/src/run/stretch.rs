@@ -95,7 +95,7 @@ impl Middle {
     }
 
     /// Forgets what a change has made worthless.
-    pub fn change(&mut self, difference: Difference) {
+    fn change(&mut self, difference: Difference) {
         if difference.loss {
             self.optimiser.take_other_loss();
         }
@@ -107,8 +107,15 @@ impl Middle {
 }
 
 impl Beginning {
+    /// Takes a change in: in the middle of a scale, what was known of another loss is forgotten.
+    pub fn change(&mut self, difference: Difference, scales: &[Scale]) {
+        if let Some(middle) = self.middle(scales) {
+            middle.change(difference);
+        }
+    }
+
     /// The middle of the scale, where there is something left to do at it.
-    pub fn middle(&mut self, scales: &[Scale]) -> Option<&mut Middle> {
+    fn middle(&mut self, scales: &[Scale]) -> Option<&mut Middle> {
         match self {
             Beginning::Middle(middle) if middle.done < scales[middle.index].evaluations => Some(middle),
             _ => None,
@@ -328,7 +335,7 @@ impl<'a> Stretch<'a> {
             }
             losses => {
                 drop(losses);
-                let (key, moments) = course.moments.take(self, index, masks)?;
+                let (key, moments) = self.moments_of(&mut course.moments, index, masks)?;
                 (Objective::of_regions(self.recipe, &self.region_styles(masks, moments)).wrapped(wrap), key)
             }
         };

@@ -1,13 +1,9 @@
-//! The style images' moments at the scales of a run: computed when they are first needed, and anew where a change asks for others.
+//! The style images' moments at the scales of a run, from when they are computed (`styles.rs`) to when they are used; each by a key, so
+//! that a change finds those that it leaves as they are.
 
 use impasto_vgg::{Layer, Moments};
 
-use super::PaintError;
-use super::regions::{Masks, Part};
-use super::scales::Scale;
-use super::stretch::Stretch;
-use crate::objective::RegionStyle;
-use crate::recipe::{Colours, StyleScale};
+use crate::recipe::StyleScale;
 
 /// What each part of a picture is painted after: style images' moments, with their shares.
 pub(super) type PartMoments = Vec<Vec<(Vec<Moments>, f64)>>;
@@ -16,15 +12,16 @@ pub(super) type PartMoments = Vec<Vec<(Vec<Moments>, f64)>>;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MomentsKey {
     /// The style layers that count.
-    layers: Vec<Layer>,
-    style_scale: StyleScale,
-    has_photos_colours: bool,
-    parts: Vec<PartKey>,
+    pub layers: Vec<Layer>,
+    pub style_scale: StyleScale,
+    /// Whether the style images have the photo's colours.
+    pub has_photos_colours: bool,
+    pub parts: Vec<PartKey>,
 }
 
 /// What a part of a picture is painted after.
 #[derive(Clone, Debug, PartialEq)]
-enum PartKey {
+pub(super) enum PartKey {
     /// All style images with these shares.
     Blend(Vec<f64>),
     /// One, or what of it lies in the mask of this number.
@@ -42,84 +39,18 @@ impl StyleMoments {
         StyleMoments { scales: vec![None; scales] }
     }
 
-    /// The moments at a scale. A call that has to compute them computes those of all scales that follow too: they need other
-    /// weights than the picture does, which an engine would make anew for each scale.
-    pub fn take(
-        &mut self,
-        stretch: &Stretch<'_>,
-        index: usize,
-        masks: Option<&Masks>,
-    ) -> Result<(MomentsKey, PartMoments), PaintError> {
-        let key = stretch.moments_key(masks);
-        if let Some(found) = self.scales[index].take_if(|(found, _)| *found == key) {
-            return Ok(found);
-        }
-        let moments = stretch.moments_at(stretch.scales[index], masks)?;
-        for place in index + 1..stretch.scales.len() {
-            let scale = stretch.scales[place];
-            let masks = Masks::at(stretch.recipe, &stretch.images, scale)?;
-            let key = stretch.moments_key(masks.as_ref());
-            if self.scales[place].as_ref().is_none_or(|(found, _)| *found != key) {
-                self.scales[place] = Some((key, stretch.moments_at(scale, masks.as_ref())?));
-            }
-        }
-        Ok((key, moments))
-    }
-}
-
-impl Stretch<'_> {
-    /// What the style images' moments at a scale with these masks are of.
-    pub fn moments_key(&self, masks: Option<&Masks>) -> MomentsKey {
-        let blend = || PartKey::Blend(self.shares.clone());
-        let numbers = self.now.painting_masks.iter().copied().chain([None]);
-        let key_of = |(part, number): (Part<'_>, Option<u32>)| match part {
-            Part::Region(region, _) => PartKey::Painting(region.style_index(), number),
-            Part::Rest => PartKey::Painting(0, None),
-            Part::Whole => blend(),
-        };
-        let parts = match masks {
-            Some(masks) => masks.parts(self.recipe, &self.images).into_iter().zip(numbers).map(key_of).collect(),
-            None => vec![blend()],
-        };
-        MomentsKey {
-            layers: self.recipe.counted_style_layers().into_iter().map(|(layer, _)| layer).collect(),
-            style_scale: self.recipe.style_scale.clone(),
-            has_photos_colours: self.recipe.colours == Colours::PhotoBefore,
-            parts,
-        }
+    /// The moments of this key at a scale, which are then gone; `None` where there are none.
+    pub fn take(&mut self, index: usize, key: &MomentsKey) -> Option<PartMoments> {
+        self.scales[index].take_if(|(found, _)| found == key).map(|(_, moments)| moments)
     }
 
-    /// What the style of a scale is compared to: each part's style images, or those of the whole picture.
-    fn moments_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<PartMoments, PaintError> {
-        let limit = self.memory_limit_bytes;
-        let Some(masks) = masks else { return Ok(vec![self.blend_at(scale)?]) };
-        let of_part = |part: Part<'_>| match part {
-            Part::Whole => self.blend_at(scale),
-            part => Ok(vec![(part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?, 1.0)]),
-        };
-        masks.parts(self.recipe, &self.images).into_iter().map(of_part).collect()
+    /// Whether there are moments of this key at a scale.
+    pub fn has(&self, index: usize, key: &MomentsKey) -> bool {
+        self.scales[index].as_ref().is_some_and(|(found, _)| found == key)
     }
 
-    /// Each style image's moments at a scale, with its share.
-    fn blend_at(&self, scale: Scale) -> Result<Vec<(Vec<Moments>, f64)>, PaintError> {
-        let limit = self.memory_limit_bytes;
-        let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
-        let of_style = |(place, &share): (usize, &f64)| {
-            Ok((self.paintings.moments((self.recipe, self.engine), place, None, scale, limit)?, share))
-        };
-        counted.map(of_style).collect()
-    }
-
-    /// Moments with the weights of their parts; without moments the weights alone.
-    pub fn region_styles(&self, masks: Option<&Masks>, moments: PartMoments) -> Vec<RegionStyle> {
-        let mut moments = moments.into_iter();
-        let mut next = || moments.next().unwrap_or_default();
-        match masks {
-            Some(masks) => {
-                let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
-                parts.map(|(part, &area)| part.style(self.recipe, next(), area)).collect()
-            }
-            None => vec![RegionStyle { styles: next(), share: 1.0, layers: self.recipe.style_layers.clone() }],
-        }
+    /// Keeps moments of a scale in place of those that were there.
+    pub fn keep(&mut self, index: usize, key: MomentsKey, moments: PartMoments) {
+        self.scales[index] = Some((key, moments));
     }
 }
