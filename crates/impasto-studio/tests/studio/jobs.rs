@@ -101,6 +101,7 @@ fn every_format_holds_the_picture() {
     let export = |format: &str| client.get(&format!("/api/runs/{run}/export?format={format}"));
     let exact = decode_picture(&export("png16").body, Path::new("png16"), &ReadLimits::default()).unwrap();
     assert_eq!(exact.bits, 16);
+    assert!(exact.picture.values.iter().any(|value| value.fract() != 0.0), "the picture was kept with 8 bits");
     for (format, kind, bits, most) in [
         ("png8", "image/png", 8, 0.51),
         ("jpeg", "image/jpeg", 8, 40.0),
