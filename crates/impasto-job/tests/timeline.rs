@@ -100,21 +100,26 @@ fn a_change_is_in_the_folder_before_it_counts_and_the_recipe_repeats_it() {
         let (handle, folder) = (job.handle(), workshop.path(run));
         let (mut applied, mut written) = (Vec::new(), Vec::new());
         let finished = job.perform(&mut |event| {
+            let done = match event {
+                JobEvent::Iteration { progress, .. } => progress.evaluations as u32,
+                JobEvent::Rejected { evaluations } => evaluations,
+                _ => 0,
+            };
+            match done {
+                1 => assert_eq!(handle.change(&weight(9.0)).unwrap(), 2),
+                4 => {
+                    assert_eq!(handle.change(&weight(3.0)).unwrap(), 5);
+                    assert_eq!(handle.change(&left(&drawn)).unwrap(), 5);
+                    assert_eq!(handle.change(&weight(77.0)).unwrap(), 5, "the last word counts");
+                    assert_eq!(handle.recipe().unwrap().at_evaluation(5).style_weight, 77.0);
+                }
+                7 => {
+                    let rest = ChangedFields { rest: Some(Rest::Photo), ..ChangedFields::default() };
+                    assert_eq!(handle.change(&rest.into()).unwrap(), 8);
+                }
+                _ => {}
+            }
             match event {
-                JobEvent::Iteration { progress, .. } => match progress.evaluations {
-                    1 => assert_eq!(handle.change(&weight(9.0)).unwrap(), 2),
-                    4 => {
-                        assert_eq!(handle.change(&weight(3.0)).unwrap(), 5);
-                        assert_eq!(handle.change(&left(&drawn)).unwrap(), 5);
-                        assert_eq!(handle.change(&weight(77.0)).unwrap(), 5, "the last word counts");
-                        assert_eq!(handle.recipe().unwrap().at_evaluation(5).style_weight, 77.0);
-                    }
-                    7 => {
-                        let rest = ChangedFields { rest: Some(Rest::Photo), ..ChangedFields::default() };
-                        assert_eq!(handle.change(&rest.into()).unwrap(), 8);
-                    }
-                    _ => {}
-                },
                 JobEvent::Applied { before_evaluation, set } => {
                     applied.push((before_evaluation, set.clone()));
                     written.push(read_record(&folder).unwrap().recipe.timeline.last().cloned().unwrap());
@@ -133,7 +138,7 @@ fn a_change_is_in_the_folder_before_it_counts_and_the_recipe_repeats_it() {
         }
         // The mask lies under its digest, and is named so.
         let record = read_record(&folder).unwrap();
-        let name = format!("{}", digest::sha256(&drawn));
+        let name = digest::sha256(&drawn);
         assert_eq!(std::fs::read(folder.join("inputs").join(&name)).unwrap(), drawn);
         let regions = record.recipe.timeline[1].set.regions.clone().unwrap();
         assert_eq!((regions[0].mask.as_ref(), record.recipe.timeline[1].set.style_weight), (Some(&name), Some(77.0)));
@@ -225,17 +230,18 @@ fn a_job_waits_and_steps_and_goes_on() {
     let order = order(&workshop);
     perform(prepared(&workshop, &order, "plain", "plain.png"), |_| {});
 
-    let job = prepared(&workshop, &order, "run", "out.png");
+    // No checkpoint is due but for the pause.
+    let keep = KeepIn::folder(&workshop.path("run"));
+    let job = Job::new(&order, &workshop.files("out.png"), Some(&keep)).unwrap().prepare(&mut engines()).unwrap();
     job.handle().pause();
     let (handle, told, worker) = begin(job);
     assert_eq!(next(&told), Told::Paused(0));
     for done in 1..=3 {
         handle.step();
         assert_eq!([next(&told), next(&told), next(&told)], [Told::WentOn, Told::Evaluated(done), Told::Paused(done)]);
-        assert!(handle.is_paused());
+        assert!(handle.is_paused() && workshop.path("run/checkpoint-a").exists());
     }
     assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it waits");
-    assert!(workshop.path("run/checkpoint-a").exists());
     handle.keep();
     handle.go_on();
     assert_eq!([next(&told), next(&told), next(&told)], [Told::WentOn, Told::Evaluated(4), Told::Kept(4)]);
@@ -267,11 +273,11 @@ fn a_change_that_the_disk_refuses_does_not_count() {
     let mut refused = Vec::new();
     let finished = job.perform(&mut |event| {
         match event {
-            JobEvent::Iteration { progress, .. } if progress.evaluations == 3 => {
+            JobEvent::Iteration { progress, .. } if progress.iteration == 3 => {
                 // A folder of that name cannot be replaced by a file.
                 std::fs::rename(&record, &aside).unwrap();
                 std::fs::create_dir_all(record.join("in the way")).unwrap();
-                assert_eq!(handle.change(&weight(9.0)).unwrap(), 4);
+                handle.change(&weight(9.0)).unwrap();
             }
             JobEvent::Refused { failure, .. } => {
                 refused.push(failure.sentence.clone());
@@ -328,8 +334,8 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
     let mut made = Vec::new();
     let finished = perform(job, |evaluations| {
         match evaluations {
-            1 => drop(handle.change(&weight(9.0)).unwrap()),
-            3 => drop(handle.change(&left(&drawn)).unwrap()),
+            1 => assert_eq!(handle.change(&weight(9.0)).unwrap(), 2),
+            3 => assert_eq!(handle.change(&left(&drawn)).unwrap(), 4),
             // From the state of the evaluation before: this one's is not kept yet.
             7 => {
                 let change = Some(weight(60.0));
@@ -337,7 +343,7 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
                 made.push(branch(&parent, &workshop.path("newest"), &newest).unwrap());
                 let earlier = Branch { after_evaluation: Some(2), change, more_evaluations: 1 };
                 made.push(branch(&parent, &workshop.path("earlier"), &earlier).unwrap());
-                drop(handle.change(&weight(1.0)).unwrap());
+                assert_eq!(handle.change(&weight(1.0)).unwrap(), 8);
             }
             _ => {}
         }
@@ -353,7 +359,9 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
         let of = record.branch.clone().unwrap();
         assert_eq!(std::fs::canonicalize(&of.parent).unwrap(), std::fs::canonicalize(&parent).unwrap());
         let mut first = None;
-        let finished = perform(resumed(&workshop.path(name)), |evaluations| drop(first.get_or_insert(evaluations)));
+        let finished = perform(resumed(&workshop.path(name)), |evaluations| {
+            first.get_or_insert(evaluations);
+        });
         assert_eq!(finished.outcome.evaluations, evaluations, "{name}");
         assert_eq!(first, Some(if name == "newest" { 7 } else { 1 }));
         assert_eq!(repeated(&workshop, name), pixels(&workshop.path(name).join("result.png")), "{name}");
@@ -410,5 +418,37 @@ fn changes_of_a_balanced_run_are_repeated_too() {
                 .unwrap();
         }
     });
+    assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));
+}
+
+/// A region that comes later weighs what it would weigh had the run begun with it, also after the run was taken up again.
+#[test]
+fn regions_of_a_balanced_run_are_weighed_by_their_own_paintings() {
+    let workshop = Workshop::new();
+    let drawn = mask(&workshop, "drawn.png", 20);
+    let mut order = order(&workshop);
+    order.recipe.balance = Some(Balance::Painting);
+    let job = prepared(&workshop, &order, "run", "out.png");
+    let handle = job.handle();
+    perform(job, |evaluations| {
+        if evaluations == 3 {
+            handle.stop()
+        }
+    });
+    let job = resumed(&workshop.path("run"));
+    let handle = job.handle();
+    perform(job, |evaluations| {
+        if evaluations == 5 {
+            handle.change(&left(&drawn)).unwrap();
+        }
+    });
+    let record = read_record(&workshop.path("run")).unwrap();
+    let later = record.recipe.timeline[0].set.regions.clone().unwrap();
+
+    let mask = Some(workshop.path("drawn.png").to_string_lossy().into_owned());
+    order.recipe.regions = Some(vec![Region { mask, ..left(&drawn).set.regions.unwrap().remove(0) }]);
+    let begun = prepared(&workshop, &order, "begun", "out.png").recipe().clone();
+    assert_eq!(later[0].style_layers, begun.regions[0].style_layers);
+    assert_ne!(later[0].style_layers.as_ref(), Some(&record.recipe.style_layers), "it is another painting");
     assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));
 }

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Event::StepRejected { evaluations, loss, rejection } => {
                 println!("     of {evaluations:4} evaluations: {loss:.1} rejected: {rejection}");
             }
-            Event::Started { .. } | Event::ScaleStarted { .. } => {}
+            Event::Started { .. } | Event::ScaleStarted { .. } | Event::Changed { .. } => {}
         }
         Control::Continue
     };

@@ -45,6 +45,7 @@ fn run(recipe: &ResolvedRecipe, engine: &dyn Engine) -> Result<(Outcome, Vec<Str
                 format!("iteration {} of {}", iteration.iteration, iteration.evaluations)
             }
             Event::StepRejected { evaluations, .. } => format!("rejected {evaluations}"),
+            Event::Changed { before_evaluation, .. } => format!("changed {before_evaluation}"),
         });
         Control::Continue
     };

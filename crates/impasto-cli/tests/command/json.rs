@@ -40,8 +40,13 @@ fn every_field_of_every_command_is_documented() {
     let workshop = Workshop::new();
     let painted = workshop.paint("out.png", &["--run-dir", "run", "--json"]);
     let (iterations, done) = painted.trim_end().rsplit_once('\n').unwrap();
+    let timeline = r#"{"timeline": [{"before_evaluation": 2, "set": {"tv_weight": 1}}]}"#;
+    std::fs::write(workshop.path("timeline.json"), timeline).unwrap();
+    let changing = workshop.paint("changing.png", &["--recipe", "timeline.json", "--json"]);
+    let applied = changing.lines().find(|line| line.contains("applied")).unwrap();
     let mut printed = vec![
         ("iteration", iterations.to_owned()),
+        ("applied", applied.to_owned()),
         ("done, interrupted, failed", done.to_owned()),
         ("done, interrupted, failed", workshop.succeed(&["resume", "run", "--json"])),
     ];

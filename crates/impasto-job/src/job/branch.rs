@@ -18,7 +18,7 @@ use impasto::read::{ReadLimits, read_picture};
 use impasto::recipe::TimelineEntry;
 use impasto::recorder::begin_branch;
 use impasto::run::{changes_loss, check_regions};
-use impasto::run_folder::{BranchOf, INPUTS, Input, Inputs, LOCK, RunRecord, look, read_record};
+use impasto::run_folder::{BranchOf, Input, Inputs, LOCK, RunRecord, look, read_record};
 use impasto::{Recipe, ResolvedRecipe};
 
 use super::Job;

@@ -123,7 +123,9 @@ impl Desk {
         let before = {
             let state = self.lock();
             if state.next > evaluations {
-                return Err(Failure::usage("the run has begun its last evaluation; nothing can change any more"));
+                return Err(Failure::usage(
+                    "the run has begun its last evaluation or was stopped; nothing can change any more",
+                ));
             }
             (state.recipe.at_evaluation(state.next), state.masks.clone())
         };
@@ -133,7 +135,9 @@ impl Desk {
         let mut state = self.lock();
         let next = state.next;
         if next > evaluations {
-            return Err(Failure::usage("the run has begun its last evaluation; nothing can change any more"));
+            return Err(Failure::usage(
+                "the run has begun its last evaluation or was stopped; nothing can change any more",
+            ));
         }
         // Another change may have come meanwhile.
         let (_, set) = state.recipe.at_evaluation(next).changed(&set)?;
@@ -150,7 +154,7 @@ impl Desk {
         Ok(next)
     }
 
-    /// What has been taken, as one change, which is this evaluation's.
+    /// What has been taken, as one change, which is this evaluation's; after the largest number nothing is taken any more.
     pub fn hand_over(&self, evaluation: u32) -> Option<Taken> {
         let mut state = self.lock();
         state.next = evaluation.saturating_add(1);

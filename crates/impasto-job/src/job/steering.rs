@@ -48,19 +48,19 @@ impl<'run> Steering<'run> {
         if recording.is_stopping() {
             return Steer::Stop;
         }
-        Steer::GoOn(self.take(evaluation, recording).into_iter().collect())
+        Steer::GoOn(self.take(evaluation, false, recording).into_iter().collect())
     }
 
     /// The run has stopped after so many evaluations: what was taken and does not count yet is written down, so that it counts where
     /// the run goes on.
     pub fn stop(&mut self, evaluations: u32, recording: &mut Recording<'_>) {
-        drop(self.take(evaluations.saturating_add(1), recording));
+        drop(self.take(evaluations.saturating_add(1), true, recording));
     }
 
-    /// What has been taken, written down for this evaluation.
-    fn take(&mut self, evaluation: u32, recording: &mut Recording<'_>) -> Option<Steered> {
+    /// What has been taken, written down for this evaluation; where it is the last word, nothing is taken any more.
+    fn take(&mut self, evaluation: u32, is_last: bool, recording: &mut Recording<'_>) -> Option<Steered> {
         let desk = self.handle.desk()?;
-        let Taken { mut set, guides, inputs, copies } = desk.hand_over(evaluation)?;
+        let Taken { mut set, guides, inputs, copies } = desk.hand_over(if is_last { u32::MAX } else { evaluation })?;
         let mut whole = self.recipe.clone();
         let weighed = self.proportion.weigh(&whole, evaluation, &mut set, &guides);
         whole.add_change(TimelineEntry { before_evaluation: evaluation, set: set.clone() });

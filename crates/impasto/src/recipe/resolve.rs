@@ -13,7 +13,6 @@ use crate::recipe::nearest::nearest;
 use crate::recipe::presets::{PRESETS, Preset, preset};
 use crate::recipe::regions::{Region, RegionChoices, Rest, check_regions};
 use crate::recipe::strength::{strength_factor, three_digits};
-use crate::recipe::timeline::resolved_timeline;
 use crate::recipe::{
     Balance, BlendForm, Colours, ContentForm, FORMAT, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
     Size, Start, StyleFit, StyleForm, StyleLoss, TimelineEntry, TotalVariationForm, Transparency,
@@ -203,8 +202,7 @@ impl Recipe {
         })?;
         let resolved = self.over(preset)?;
         resolved.check()?;
-        let timeline = resolved_timeline(&resolved)?;
-        Ok(ResolvedRecipe { timeline, ..resolved })
+        resolved.with_resolved_timeline()
     }
 
     /// This recipe's fields, and the preset's where they are absent; nothing is checked yet.

@@ -237,6 +237,25 @@ impl ResolvedRecipe {
         Ok((changed, set))
     }
 
+    /// This recipe with weights in its timeline in place of dials.
+    ///
+    /// # Errors
+    /// The first error of the timeline.
+    pub(super) fn with_resolved_timeline(mut self) -> Result<ResolvedRecipe, RecipeError> {
+        let (mut counts, mut last) = (self.at_evaluation(0), 1);
+        for TimelineEntry { before_evaluation, set } in &mut self.timeline {
+            let before_evaluation = *before_evaluation;
+            if before_evaluation < last {
+                return Err(RecipeError::TimelineOrder { before_evaluation, last });
+            }
+            let changed = counts.changed(set);
+            let in_entry = |error| RecipeError::TimelineEntry { before_evaluation, error: Box::new(error) };
+            (counts, *set) = changed.map_err(in_entry)?;
+            last = before_evaluation;
+        }
+        Ok(self)
+    }
+
     /// Puts a change among the others: after those that count before this evaluation or an earlier one.
     pub fn add_change(&mut self, entry: TimelineEntry) {
         let after = |other: &TimelineEntry| other.before_evaluation <= entry.before_evaluation;
@@ -248,23 +267,6 @@ impl ResolvedRecipe {
     pub fn timeline_until(&self, evaluation: u32) -> &[TimelineEntry] {
         &self.timeline[..self.timeline.partition_point(|entry| entry.before_evaluation <= evaluation)]
     }
-}
-
-/// Says the first error of a recipe's timeline, and gives it with weights in place of dials.
-pub(super) fn resolved_timeline(recipe: &ResolvedRecipe) -> Result<Vec<TimelineEntry>, RecipeError> {
-    let mut counts = ResolvedRecipe { timeline: Vec::new(), ..recipe.clone() };
-    let (mut resolved, mut last) = (Vec::with_capacity(recipe.timeline.len()), 1);
-    for &TimelineEntry { before_evaluation, ref set } in &recipe.timeline {
-        if before_evaluation < last {
-            return Err(RecipeError::TimelineOrder { before_evaluation, last });
-        }
-        let changed = counts.changed(set);
-        let (changed, set) =
-            changed.map_err(|error| RecipeError::TimelineEntry { before_evaluation, error: Box::new(error) })?;
-        (counts, last) = (changed, before_evaluation);
-        resolved.push(TimelineEntry { before_evaluation, set });
-    }
-    Ok(resolved)
 }
 
 /// The entries of a timeline without what `over` has: who names a value now means it from the beginning to the end.

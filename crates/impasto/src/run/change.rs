@@ -131,7 +131,8 @@ impl<'a> Now<'a> {
     /// Lays every change of the timeline that counts by this evaluation; `tell` hears of each.
     pub fn lay_due(&mut self, evaluation: u32, tell: &mut dyn FnMut(&ChangedFields)) -> Result<Difference, PaintError> {
         let mut difference = Difference::default();
-        while let Some((entry, guides)) = self.ahead.pop_front_if(|(entry, _)| entry.before_evaluation <= evaluation) {
+        while self.next_change().is_some_and(|before| before <= evaluation) {
+            let Some((entry, guides)) = self.ahead.pop_front() else { break };
             let (regions, emphasis) = match guides {
                 Some(guides) => {
                     (guides.regions.as_deref().map(Cow::Borrowed), guides.emphasis.as_ref().map(Cow::Borrowed))

@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 use impasto_vgg::EngineError;
 
 use super::PaintError;
-use super::change::{Now, Steer, Steered};
+use super::change::{Difference, Now, Steer, Steered};
 use super::checkpoint::Snapshot;
 use super::event::{Event, Iteration, Shown};
 use super::scales::Scale;
-use super::stretch::Middle;
 use super::style_moments::StyleMoments;
 use crate::control::Control;
 use crate::objective::Losses;
@@ -75,8 +74,8 @@ impl<'a> Course<'a> {
         !self.stopped && (!self.steered.is_empty() || next_change.is_some_and(|change| change <= next))
     }
 
-    /// Lays every change before the next evaluation. In the middle of a scale, what was known of another loss is forgotten.
-    pub fn change(&mut self, now: &mut Now<'_>, middle: Option<&mut Middle>) -> Result<(), PaintError> {
+    /// Lays every change before the next evaluation; gives what is another by them.
+    pub fn change(&mut self, now: &mut Now<'_>) -> Result<Difference, PaintError> {
         let next = self.evaluations.saturating_add(1);
         let mut applied = Vec::new();
         let mut difference = now.lay_due(next, &mut |set| applied.push(set.clone()))?;
@@ -86,10 +85,7 @@ impl<'a> Course<'a> {
             applied.push(set);
         }
         applied.iter().for_each(|set| self.tell(Event::Changed { before_evaluation: next, set }));
-        if let Some(middle) = middle {
-            middle.change(difference);
-        }
-        Ok(())
+        Ok(difference)
     }
 
     /// Counts an evaluation and tells what became of it.

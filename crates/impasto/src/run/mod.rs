@@ -25,6 +25,7 @@ pub mod scales;
 pub mod start;
 mod stretch;
 mod style_moments;
+mod styles;
 
 use impasto_vgg::{Engine, EngineError};
 
@@ -35,7 +36,7 @@ use change::Now;
 use checkpoint::{Checkpoint, Snapshot};
 use colours::ShownColours;
 use course::Course;
-use stretch::{Ended, From, Middle, Stretch};
+use stretch::{Beginning, Ended, Middle, Stretch};
 
 pub use crate::control::Control;
 pub use balance::balanced;
@@ -145,20 +146,20 @@ pub fn paint_steered(
     let scales = scales(recipe, images.content.width, images.content.height);
     let full = scales[scales.len() - 1];
     let mut course = Course::new(observer, keeping.keep, steer, scales.len());
-    let mut from = From::Scale { index: 0, before: None };
+    let mut from = Beginning::Scale { index: 0, before: None };
     if let Some(checkpoint) = keeping.from {
         if !checkpoint.belongs_to(recipe, &scales) {
             return Err(PaintError::OtherRun);
         }
         (course.iterations, course.evaluations) = (checkpoint.place.iterations, checkpoint.place.evaluations);
         course.losses = checkpoint.losses.clone();
-        from = From::Middle(Middle::of_checkpoint(checkpoint));
+        from = Beginning::Middle(Box::new(Middle::of_checkpoint(checkpoint)));
     }
     let mut now = Now::after(recipe, images, course.evaluations)?;
     course.tell(Event::Started { scales: &scales });
     // At the end of a scale no change reaches it any more.
     if !from.ends_scale(&scales) && course.is_changing(now.next_change()) {
-        course.change(&mut now, from.middle(&scales))?;
+        from.change(course.change(&mut now)?, &scales);
     }
     let painted = loop {
         let ended = Stretch::new(&now, engine, images, memory_limit_bytes, &scales)?.paint(&mut course, from)?;
@@ -166,7 +167,7 @@ pub fn paint_steered(
             Ended::Run(painted) => break painted,
             Ended::Changing(at) => from = at,
         }
-        course.change(&mut now, from.middle(&scales))?;
+        from.change(course.change(&mut now)?, &scales);
     };
     let (recipe, images) = (&now.recipe, now.images(images));
     let painted = painted.picture.resized(full.width, full.height)?;

@@ -11,13 +11,13 @@ use super::colours::{Paintings, ShownColours};
 use super::course::Course;
 use super::event::{Event, Shown};
 use super::matching::Matching;
-use super::regions::{Held, Masks, Part, emphasis_at};
+use super::regions::{Held, Masks, emphasis_at};
 use super::scales::{Scale, content_at, style_size};
 use super::start::{StartImages, carried_up, start_picture};
-use super::style_moments::{MomentsKey, PartKey, PartMoments};
+use super::style_moments::MomentsKey;
 use super::{Images, PaintError};
 use crate::objective::matching::{add_to_banks, matched_taps};
-use crate::objective::{Losses, Objective, RegionStyle, request, style_moments};
+use crate::objective::{Losses, Objective, request};
 use crate::optimiser::{Optimiser, optimiser};
 use crate::picture::Picture;
 use crate::recipe::precision::precision_of;
@@ -34,11 +34,11 @@ pub(super) struct Painted {
 }
 
 /// Where a stretch begins.
-pub(super) enum From {
+pub(super) enum Beginning {
     /// At the beginning of a scale, after what the scale before has painted.
     Scale { index: usize, before: Option<Painted> },
     /// In the middle of one.
-    Middle(Middle),
+    Middle(Box<Middle>),
 }
 
 /// The middle of a scale.
@@ -68,13 +68,13 @@ pub(super) enum Ended {
     /// The run is at its end, was stopped, or cannot go on.
     Run(Painted),
     /// A change comes.
-    Changing(From),
+    Changing(Beginning),
 }
 
 /// How the work at a scale has ended.
 enum EndedScale {
     Painted(Painted),
-    Changing(Middle),
+    Changing(Box<Middle>),
 }
 
 impl Middle {
@@ -92,7 +92,7 @@ impl Middle {
     }
 
     /// Forgets what a change has made worthless.
-    pub fn change(&mut self, difference: Difference) {
+    fn change(&mut self, difference: Difference) {
         if difference.loss {
             self.optimiser.take_other_loss();
         }
@@ -103,31 +103,39 @@ impl Middle {
     }
 }
 
-impl From {
+impl Beginning {
+    /// Takes a change in: in the middle of a scale, what was known of another loss is forgotten.
+    pub fn change(&mut self, difference: Difference, scales: &[Scale]) {
+        if let Some(middle) = self.middle(scales) {
+            middle.change(difference);
+        }
+    }
+
     /// The middle of the scale, where there is something left to do at it.
-    pub fn middle(&mut self, scales: &[Scale]) -> Option<&mut Middle> {
+    fn middle(&mut self, scales: &[Scale]) -> Option<&mut Middle> {
         match self {
-            From::Middle(middle) if middle.done < scales[middle.index].evaluations => Some(middle),
+            Beginning::Middle(middle) if middle.done < scales[middle.index].evaluations => Some(middle),
             _ => None,
         }
     }
 
     /// Whether a scale is at its end that a change does not reach any more.
     pub fn ends_scale(&mut self, scales: &[Scale]) -> bool {
-        matches!(self, From::Middle(_)) && self.middle(scales).is_none()
+        matches!(self, Beginning::Middle(_)) && self.middle(scales).is_none()
     }
 }
 
 /// What stays the same between two changes.
 pub(super) struct Stretch<'a> {
-    now: &'a Now<'a>,
+    pub now: &'a Now<'a>,
     pub recipe: &'a ResolvedRecipe,
-    engine: &'a dyn Engine,
+    pub engine: &'a dyn Engine,
     pub images: Images<'a>,
     /// The style images, in the colours that count.
-    paintings: Paintings<'a>,
-    memory_limit_bytes: Option<u64>,
-    shares: Vec<f64>,
+    pub paintings: Paintings<'a>,
+    pub memory_limit_bytes: Option<u64>,
+    /// The style images' shares.
+    pub shares: Vec<f64>,
     pub scales: &'a [Scale],
 }
 
@@ -147,16 +155,16 @@ impl<'a> Stretch<'a> {
     }
 
     /// Paints until the end of the run or the next change.
-    pub fn paint(&self, course: &mut Course<'_>, from: From) -> Result<Ended, PaintError> {
+    pub fn paint(&self, course: &mut Course<'_>, from: Beginning) -> Result<Ended, PaintError> {
         let mut from = from;
         loop {
             let (index, mut before, middle) = match from {
-                From::Scale { index, before } => (index, before, None),
-                From::Middle(middle) => (middle.index, None, Some(middle)),
+                Beginning::Scale { index, before } => (index, before, None),
+                Beginning::Middle(middle) => (middle.index, None, Some(*middle)),
             };
             let painted = match (self.paint_scale(course, index, before.as_mut(), middle), before) {
                 (Ok(EndedScale::Painted(painted)), _) => painted,
-                (Ok(EndedScale::Changing(middle)), _) => return Ok(Ended::Changing(From::Middle(middle))),
+                (Ok(EndedScale::Changing(middle)), _) => return Ok(Ended::Changing(Beginning::Middle(middle))),
                 // The scale could not even begin: what the one before has painted is the picture so far.
                 (Err(PaintError::Engine(error)), Some(before)) => {
                     course.failure = Some(error);
@@ -171,7 +179,7 @@ impl<'a> Stretch<'a> {
             if course.stopped {
                 return Ok(Ended::Run(painted));
             }
-            from = From::Scale { index: index + 1, before: Some(painted) };
+            from = Beginning::Scale { index: index + 1, before: Some(painted) };
             if is_changing {
                 return Ok(Ended::Changing(from));
             }
@@ -234,7 +242,7 @@ impl<'a> Stretch<'a> {
                 let (done, matches) = (scale_evaluations - 1, matching.into_held());
                 let open = Some(open);
                 let middle = Middle { index, done, picture, optimiser, matches, open, has_banks: true };
-                return Ok(EndedScale::Changing(middle));
+                return Ok(EndedScale::Changing(Box::new(middle)));
             }
             if course.stopped {
                 break;
@@ -324,7 +332,7 @@ impl<'a> Stretch<'a> {
             }
             losses => {
                 drop(losses);
-                let (key, moments) = course.moments.take(self, index, masks)?;
+                let (key, moments) = self.moments_of(&mut course.moments, index, masks)?;
                 (Objective::of_regions(self.recipe, &self.region_styles(masks, moments)), key)
             }
         };
@@ -378,58 +386,6 @@ impl<'a> Stretch<'a> {
             }
         }
         Ok(banks)
-    }
-
-    /// What the style images' moments at a scale with these masks are of.
-    pub fn moments_key(&self, masks: Option<&Masks>) -> MomentsKey {
-        let blend = || PartKey::Blend(self.shares.clone());
-        let numbers = self.now.painting_masks.iter().copied().chain([None]);
-        let key_of = |(part, number): (Part<'_>, Option<u32>)| match part {
-            Part::Region(region, _) => PartKey::Painting(region.style_index(), number),
-            Part::Rest => PartKey::Painting(0, None),
-            Part::Whole => blend(),
-        };
-        let parts = match masks {
-            Some(masks) => masks.parts(self.recipe, &self.images).into_iter().zip(numbers).map(key_of).collect(),
-            None => vec![blend()],
-        };
-        MomentsKey::new(self, parts)
-    }
-
-    /// What the style of a scale is compared to: each part's style images, or those of the whole picture.
-    pub fn moments_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<PartMoments, PaintError> {
-        let limit = self.memory_limit_bytes;
-        let Some(masks) = masks else { return Ok(vec![self.blend_at(scale)?]) };
-        let of_part = |part: Part<'_>| match part {
-            Part::Whole => self.blend_at(scale),
-            part => Ok(vec![(part.moments(self.recipe, self.engine, &self.paintings, scale, limit)?, 1.0)]),
-        };
-        masks.parts(self.recipe, &self.images).into_iter().map(of_part).collect()
-    }
-
-    /// Each style image's moments at a scale, with its share.
-    fn blend_at(&self, scale: Scale) -> Result<Vec<(Vec<impasto_vgg::Moments>, f64)>, PaintError> {
-        let limit = self.memory_limit_bytes;
-        let counted = self.shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
-        let of_style = |(place, &share): (usize, &f64)| {
-            let style = self.paintings.at(place, scale)?;
-            let (width, height) = (style.width, style.height);
-            Ok((style_moments(self.recipe, self.engine, &style.values, width, height, limit)?, share))
-        };
-        counted.map(of_style).collect()
-    }
-
-    /// Moments with the weights of their parts; without moments the weights alone.
-    fn region_styles(&self, masks: Option<&Masks>, moments: PartMoments) -> Vec<RegionStyle> {
-        let mut moments = moments.into_iter();
-        let mut next = || moments.next().unwrap_or_default();
-        match masks {
-            Some(masks) => {
-                let parts = masks.parts(self.recipe, &self.images).into_iter().zip(&masks.areas);
-                parts.map(|(part, &area)| part.style(self.recipe, next(), area)).collect()
-            }
-            None => vec![RegionStyle { styles: next(), share: 1.0, layers: self.recipe.style_layers.clone() }],
-        }
     }
 
     /// What is left of a scale. The optimiser itself goes, since its memory is as large as many pictures.

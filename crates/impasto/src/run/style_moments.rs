@@ -1,11 +1,7 @@
-//! The style images' moments at the scales of a run: computed when they are first needed, and anew where a change asks for others.
+//! The style images' moments at the scales of a run, from when they are computed (`styles.rs`) to when they are used; each by a key, so
+//! that a change finds those that it leaves as they are.
 
 use impasto_vgg::{Layer, Moments};
-
-use super::PaintError;
-use super::regions::Masks;
-use super::stretch::Stretch;
-use crate::recipe::Colours;
 
 /// What each part of a picture is painted after: style images' moments, with their shares.
 pub(super) type PartMoments = Vec<Vec<(Vec<Moments>, f64)>>;
@@ -14,10 +10,11 @@ pub(super) type PartMoments = Vec<Vec<(Vec<Moments>, f64)>>;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MomentsKey {
     /// The style layers that count.
-    layers: Vec<Layer>,
-    style_scale: f64,
-    has_photos_colours: bool,
-    parts: Vec<PartKey>,
+    pub layers: Vec<Layer>,
+    pub style_scale: f64,
+    /// Whether the style images have the photo's colours.
+    pub has_photos_colours: bool,
+    pub parts: Vec<PartKey>,
 }
 
 /// What a part of a picture is painted after.
@@ -40,36 +37,18 @@ impl StyleMoments {
         StyleMoments { scales: vec![None; scales] }
     }
 
-    /// The moments at a scale. A call that has to compute them computes those of all scales that follow too: they need other
-    /// weights than the picture does, which an engine would make anew for each scale.
-    pub fn take(
-        &mut self,
-        stretch: &Stretch<'_>,
-        index: usize,
-        masks: Option<&Masks>,
-    ) -> Result<(MomentsKey, PartMoments), PaintError> {
-        let key = stretch.moments_key(masks);
-        if let Some(found) = self.scales[index].take_if(|(found, _)| *found == key) {
-            return Ok(found);
-        }
-        let moments = stretch.moments_at(stretch.scales[index], masks)?;
-        for place in index + 1..stretch.scales.len() {
-            let scale = stretch.scales[place];
-            let masks = Masks::at(stretch.recipe, &stretch.images, scale)?;
-            let key = stretch.moments_key(masks.as_ref());
-            if self.scales[place].as_ref().is_none_or(|(found, _)| *found != key) {
-                self.scales[place] = Some((key, stretch.moments_at(scale, masks.as_ref())?));
-            }
-        }
-        Ok((key, moments))
+    /// The moments of this key at a scale, which are then gone; `None` where there are none.
+    pub fn take(&mut self, index: usize, key: &MomentsKey) -> Option<PartMoments> {
+        self.scales[index].take_if(|(found, _)| found == key).map(|(_, moments)| moments)
     }
-}
 
-impl MomentsKey {
-    /// The key of these parts.
-    pub fn new(stretch: &Stretch<'_>, parts: Vec<PartKey>) -> MomentsKey {
-        let layers = stretch.recipe.counted_style_layers().into_iter().map(|(layer, _)| layer).collect();
-        let has_photos_colours = stretch.recipe.colours == Colours::PhotoBefore;
-        MomentsKey { layers, style_scale: stretch.recipe.style_scale, has_photos_colours, parts }
+    /// Whether there are moments of this key at a scale.
+    pub fn has(&self, index: usize, key: &MomentsKey) -> bool {
+        self.scales[index].as_ref().is_some_and(|(found, _)| found == key)
+    }
+
+    /// Keeps moments of a scale in place of those that were there.
+    pub fn keep(&mut self, index: usize, key: MomentsKey, moments: PartMoments) {
+        self.scales[index] = Some((key, moments));
     }
 }
