@@ -81,13 +81,16 @@ fn a_whole_job_gives_the_bytes_that_the_command_line_gives() {
     let exported = client.get(&format!("/api/runs/{run}/export?format=png8"));
     assert_eq!(exported.body, std::fs::read(&alone).unwrap(), "the studio's picture is another");
     assert!(
-        exported.header("content-disposition").unwrap().starts_with("attachment; filename*=UTF-8''photo%2Dpainting")
+        exported
+            .header("content-disposition")
+            .unwrap()
+            .starts_with("attachment; filename*=UTF-8''photo%2Dafter%2Dpainting")
     );
 
     let command = client.get(&format!("/api/runs/{run}/command")).json();
     assert_eq!(
         command["command"],
-        "impasto paint photo.png painting.png --recipe photo-painting.recipe.json --output photo-painting.png --device cpu"
+        "impasto paint photo.png painting.png --recipe photo-after-painting.recipe.json --output photo-after-painting.png --device cpu"
     );
     assert_eq!(command["recipe"], serde_json::from_str::<Value>(&read_recipe(&alone).unwrap()).unwrap());
 }
