@@ -14,11 +14,11 @@ use super::kept::Kept;
 use super::live::Live;
 use super::order::Ordered;
 use super::{Studio, WAITING};
-use crate::names::{RunId, no_run};
+use crate::names::{RunId, no_run, plain_stem};
 use crate::problem::Problem;
 use crate::shelf::limits;
 use crate::shown::aside;
-use crate::wire::{NewRun, RunInfo, Stage};
+use crate::wire::{ImageInfo, NewRun, RunInfo, Stage};
 
 /// Whence a new run comes.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,12 @@ impl Studio {
         let folder = self.new_folder(&content, &styles, is_taken);
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let about = About {
-            name: origin.name.as_deref().map(short).filter(|name| !name.is_empty()).unwrap_or_else(|| name.clone()),
+            name: origin
+                .name
+                .as_deref()
+                .map(short)
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| called(&content, &styles)),
             parent: origin.parent,
             branched_at: origin.branched_at,
             device: Some(device.to_string()),
@@ -170,6 +175,15 @@ impl Studio {
             impasto::disk::DiskError::InUse { .. } => is_painted(),
             error => Problem::failed(error),
         })
+    }
+}
+
+/// What a run is called that nobody has named.
+fn called(content: &ImageInfo, styles: &[ImageInfo]) -> String {
+    let stem = |image: &ImageInfo| plain_stem(&image.name, "image");
+    match styles.first() {
+        Some(style) => format!("{} after {}", stem(content), stem(style)),
+        None => stem(content),
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Live {
     pub newest: Option<(u32, Arc<Picture>)>,
     /// Losses since this process paints it.
     pub lines: Vec<Figures>,
+    /// That of the newest picture, which may be on the disk alone.
+    revision: u32,
     size: Extent,
     painted: Extent,
     evaluation: u32,
@@ -87,6 +89,7 @@ impl Live {
             steering: Steering::default(),
             newest: None,
             lines: Vec::new(),
+            revision: 0,
             size: Extent::default(),
             painted: Extent::default(),
             evaluation: 0,
@@ -125,7 +128,7 @@ impl Live {
             seconds_left: self.seconds_left.filter(|_| self.stage.is_alive()),
             memory_mib: peak_mib().map(|mib| mib.round() as u64).filter(|_| self.stage.is_alive()),
             device: self.device.to_string(),
-            revision: self.newest.as_ref().map_or(0, |(revision, _)| *revision),
+            revision: self.newest.as_ref().map_or(self.revision, |(revision, _)| *revision),
             loss: self.loss.clone(),
             place_in_line: place,
             created_s: self.about.created_s.unwrap_or_default(),
@@ -141,6 +144,7 @@ impl Live {
     pub fn resembles(&mut self, info: &RunInfo) {
         (self.size, self.painted) = (info.size, info.painted);
         (self.evaluation, self.evaluations) = (info.evaluation, info.evaluations);
+        self.revision = info.revision;
         (self.seconds, self.loss) = (info.seconds, info.loss.clone());
     }
 
@@ -234,6 +238,7 @@ impl Live {
             }
         };
         self.evaluation = outcome.evaluations;
+        self.revision = revision_of_result(outcome.iterations);
         self.newest = Some((revision_of_result(outcome.iterations), Arc::new(outcome.picture.clone())));
         self.at_rest();
     }

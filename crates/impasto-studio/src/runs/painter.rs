@@ -57,8 +57,10 @@ impl Studio {
 
     /// Paints a run from its order, or from where its folder has it. `None` where it was stopped before it began.
     fn paint(&self, turn: &Turn) -> Result<Option<Finished>, Failure> {
+        // A branch of the finished run begins where that ended.
+        let keep = KeepIn { keeps_last_state: true, ..KeepIn::folder(&turn.folder) };
         let job = match (&turn.order, turn.folder.join(RECORD).is_file()) {
-            (Some(order), false) => Job::new(order, &files(), Some(&KeepIn::folder(&turn.folder)))?,
+            (Some(order), false) => Job::new(order, &files(), Some(&keep))?,
             _ => match Job::resume(&turn.folder, None)? {
                 Resumed::Job(job) => *job,
                 Resumed::Finished(_) => {

@@ -81,13 +81,16 @@ fn a_whole_job_gives_the_bytes_that_the_command_line_gives() {
     let exported = client.get(&format!("/api/runs/{run}/export?format=png8"));
     assert_eq!(exported.body, std::fs::read(&alone).unwrap(), "the studio's picture is another");
     assert!(
-        exported.header("content-disposition").unwrap().starts_with("attachment; filename*=UTF-8''photo%2Dpainting")
+        exported
+            .header("content-disposition")
+            .unwrap()
+            .starts_with("attachment; filename*=UTF-8''photo%2Dafter%2Dpainting")
     );
 
     let command = client.get(&format!("/api/runs/{run}/command")).json();
     assert_eq!(
         command["command"],
-        "impasto paint photo.png painting.png --recipe photo-painting.recipe.json --output photo-painting.png --device cpu"
+        "impasto paint photo.png painting.png --recipe photo-after-painting.recipe.json --output photo-after-painting.png --device cpu"
     );
     assert_eq!(command["recipe"], serde_json::from_str::<Value>(&read_recipe(&alone).unwrap()).unwrap());
 }
@@ -101,6 +104,7 @@ fn every_format_holds_the_picture() {
     let export = |format: &str| client.get(&format!("/api/runs/{run}/export?format={format}"));
     let exact = decode_picture(&export("png16").body, Path::new("png16"), &ReadLimits::default()).unwrap();
     assert_eq!(exact.bits, 16);
+    assert!(exact.picture.values.iter().any(|value| value.fract() != 0.0), "the picture was kept with 8 bits");
     for (format, kind, bits, most) in [
         ("png8", "image/png", 8, 0.51),
         ("jpeg", "image/jpeg", 8, 40.0),

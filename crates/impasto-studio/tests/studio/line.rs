@@ -57,7 +57,8 @@ fn sixteen_wait_and_the_next_is_refused() {
     workshop.open();
     let detail = workshop.wait(&waiting[0], &["stopped"]);
     assert!(detail["evaluation"].as_u64().unwrap() > 0, "{detail}");
-    assert_eq!(detail["name"], "photo-painting-2");
+    assert_eq!(detail["name"], "photo after painting");
+    assert!(detail["revision"].as_u64().unwrap() > 0, "its picture is on the disk: {detail}");
     let said = workshop.client().post(&format!("/api/runs/{}/resume", waiting[0]), &json!({}));
     assert_eq!(said.status, 202, "{}", said.text());
     workshop.wait(&waiting[0], &["painting"]);
