@@ -41,7 +41,7 @@ const put = (id) => (image, detail) => {
   image.alt = id === 'photo' ? 'The photo' : 'The picture so far';
   image.draggable = false;
   old.replaceWith(image);
-  if (id === 'picture') sheet.dataset.revision = detail.revision;
+  if (id === 'picture') sheet.dataset.revision = Math.max(1, detail.revision);
   showWipe();
 };
 const photos = new Pictures(put('photo'));
