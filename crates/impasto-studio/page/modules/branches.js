@@ -1,7 +1,7 @@
 // The tree of branches: each node a kept run, with its picture. It is the history.
 import { previewAddress } from './api.js';
 import { byId, digits, el } from './elements.js';
-import { family, on, state } from './store.js';
+import { family, hasPicture, on, state } from './store.js';
 
 const STEP_X = 124;
 const STEP_Y = 66;
@@ -74,7 +74,7 @@ function thumbnails(members) {
   for (const { run } of members) {
     const image = place.querySelector(`[data-run="${run.id}"] img`);
     const isDue = !image.dataset.revision || (run.state !== 'painting' && image.dataset.revision !== String(run.revision));
-    if (!run.revision || !isDue) continue;
+    if (!hasPicture(run) || !isDue) continue;
     image.dataset.revision = run.revision;
     image.src = previewAddress(run, 128);
   }

@@ -135,9 +135,8 @@ export const SMOOTHNESS = { name: 'tv_weight', label: 'Smoothness', hint: 'Again
 
 // Dials for the weights of layers, folded away. moved(layer, value, isDone).
 export function layersFold(usual, values, moved) {
-  const most = Math.max(...Object.values(usual), 0.01);
   const dials = Object.keys(usual).sort().map((layer) => {
-    const dial = new Dial({ name: `layer-${layer}`, label: layer, scale: fromZero(most / 2), value: values[layer] ?? 0, moved: (value, isDone) => moved(layer, value, isDone) });
+    const dial = new Dial({ name: `layer-${layer}`, label: layer, scale: fromZero(usual[layer]), value: values[layer] ?? 0, moved: (value, isDone) => moved(layer, value, isDone) });
     dial.mark(usual[layer]);
     return { layer, dial };
   });
@@ -147,8 +146,9 @@ export function layersFold(usual, values, moved) {
 // A dial for each painting's share.
 export function shareDials(styles, shares, moved) {
   const values = styles.map((_, at) => shares?.[at] ?? 1);
+  const scale = linear(0, 2 * Math.max(...values), Math.max(...values) / 50);
   return styles.map((style, at) => new Dial({
-    name: `share-${at + 1}`, label: style.name.replace(/\.\w+$/, ''), scale: linear(0, 2, 0.05), value: values[at],
+    name: `share-${at + 1}`, label: style.name.replace(/\.\w+$/, ''), scale, value: values[at],
     moved: (value, isDone) => {
       values[at] = value;
       if (values.some((each) => each > 0)) moved([...values], isDone);

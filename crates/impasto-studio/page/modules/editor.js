@@ -9,7 +9,7 @@ import { emit } from './store.js';
 
 const LONG_EDGE = 1536;
 const SEND_MS = 700;
-const settings = { tool: 'brush', isErasing: false, size: 60, soft: 0.3, tolerance: 12, isEverywhere: false, ...recall('brush', {}) };
+const settings = { tool: 'brush', isErasing: false, size: 60, soft: 0.3, tolerance: 18, isEverywhere: false, ...recall('brush', {}) };
 let now = null;
 
 export const isOpen = () => Boolean(now);
@@ -80,6 +80,8 @@ async function loadPixels({ width, height }) {
   try {
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext('2d', { willReadFrequently: true });
+    // Grain of the photo is no edge.
+    context.filter = 'blur(1.2px)';
     context.drawImage(await loadImage(imageAddress(mine.image.id, Math.max(width, height))), 0, 0, width, height);
     mine.pixels = context.getImageData(0, 0, width, height);
   } catch (error) {

@@ -27,7 +27,8 @@ on('panel select', drawPanel);
 // A run has its dials once it is prepared; then, and where it gets others, the panel is made anew.
 let dialNames = '';
 on('controls', () => {
-  const names = Object.keys(state.run.controls).sort().join();
+  const { style_layers: layers, style_blend: shares } = state.run.recipe ?? {};
+  const names = JSON.stringify([Object.keys(state.run.controls).sort(), layers, shares]);
   if (names === dialNames && panel.dataset.run === state.id) return;
   dialNames = names;
   panel.dataset.run = state.id;

@@ -3,7 +3,7 @@ import { get, previewAddress, remove } from './api.js';
 import { byId, complain, digits, dimensions, duration, el, icon, iconButton, notice } from './elements.js';
 import { again } from './setup.js';
 import { exportPart } from './transport.js';
-import { isOver, on, state } from './store.js';
+import { hasPicture, isOver, on, state } from './store.js';
 
 const dialog = byId('runs-dialog');
 let filter = '';
@@ -24,6 +24,8 @@ function dated(seconds) {
   return new Date(seconds * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+const noPicture = () => el('span', { class: 'no-picture' }, icon('painting'));
+
 function item(run) {
   const details = () => get(`/api/runs/${run.id}`);
   const menu = el('div', { popover: 'auto', class: 'run-menu', id: `menu-${run.id}` });
@@ -43,7 +45,7 @@ function item(run) {
   curve.hidden = true;
   return el('li', { 'data-state': run.state, 'data-run': run.id },
     el('a', { href: `#run=${run.id}`, onclick: () => dialog.close() },
-      run.revision ? el('img', { src: previewAddress(run, 384), alt: `Picture of ${run.name}`, loading: 'lazy' }) : el('span', { class: 'no-picture' }, icon('painting')),
+      hasPicture(run) ? el('img', { src: previewAddress(run, 384), alt: `Picture of ${run.name}`, loading: 'lazy', onerror: (event) => event.target.replaceWith(noPicture()) }) : noPicture(),
       el('strong', {}, run.name), el('small', {}, words.join(' · ')), el('small', {}, dated(run.created_s), run.loss ? ` · loss ${digits(run.loss.total)}` : '')),
     el('div', { class: 'buttons' },
       el('button', { type: 'button', class: 'quiet', onclick: async () => {
@@ -54,7 +56,7 @@ function item(run) {
           complain(error);
         }
       } }, icon('again'), 'Again with…'),
-      run.revision > 0 && iconButton('download', `Export ${run.name}`, (event) => {
+      hasPicture(run) && iconButton('download', `Export ${run.name}`, (event) => {
         menu.replaceChildren(exportPart(run, () => menu.hidePopover()));
         menu.showPopover();
         const { left, bottom } = event.target.closest('button').getBoundingClientRect();

@@ -163,11 +163,13 @@ function card(kind) {
 export function setupPanel(regionsPart) {
   const { studio } = state;
   const preset = el('select', { id: 'preset', onchange: () => {
+    const was = String(valuesOf().size);
     setup.preset = preset.value;
     // What is the preset's own is the new one's now; what was chosen beside it stays.
     setup.recipe = Object.fromEntries(Object.entries(setup.recipe).filter(([name]) => CHOSEN.includes(name)));
     setup.from = null;
-    if (valuesOf().size) setup.size = String(valuesOf().size);
+    // A size of one's own stays.
+    if (valuesOf().size && setup.size === was) setup.size = String(valuesOf().size);
     saveSetup();
     emit('panel');
   } }, ...presets().map(({ name }) => el('option', { value: name }, name)));

@@ -2,7 +2,7 @@
 import { imageAddress, previewAddress } from './api.js';
 import { byId, dimensions, el, iconButton } from './elements.js';
 import { Pictures } from './pictures.js';
-import { on, sizeOf, state } from './store.js';
+import { hasPicture, on, sizeOf, state } from './store.js';
 import { View } from './view.js';
 
 const sheet = byId('sheet');
@@ -41,7 +41,7 @@ const put = (id) => (image, detail) => {
   image.alt = id === 'photo' ? 'The photo' : 'The picture so far';
   image.draggable = false;
   old.replaceWith(image);
-  if (id === 'picture') sheet.dataset.revision = detail.revision;
+  if (id === 'picture') sheet.dataset.revision = Math.max(1, detail.revision);
   showWipe();
 };
 const photos = new Pictures(put('photo'));
@@ -64,16 +64,16 @@ function fetchPictures() {
   const run = state.run;
   const photo = drawnOn ?? run?.content;
   if (photo) photos.want(imageAddress(photo.id, longEdge(photo)), {});
-  if (run?.revision && !drawnOn) pictures.want(previewAddress(run, longEdge(sizeOf(run))), { revision: run.revision });
+  if (hasPicture(run) && !drawnOn) pictures.want(previewAddress(run, longEdge(sizeOf(run))), { revision: run.revision });
 }
 
 export function showWipe() {
   const picture = byId('picture');
   const photo = byId('photo');
-  const hasPicture = Boolean(picture.src && state.run?.revision) && !drawnOn;
-  picture.hidden = !hasPicture;
+  const isShown = Boolean(picture.src) && hasPicture(state.run) && !drawnOn;
+  picture.hidden = !isShown;
   photo.hidden = !photo.src;
-  wipe.hidden = !hasPicture || !photo.src;
+  wipe.hidden = !isShown || !photo.src;
   picture.style.clipPath = wiped > 0 ? `inset(0 0 0 ${wiped * 100}%)` : 'none';
   const bounds = view.bounds();
   const at = view.x + wiped * view.width * view.scale;

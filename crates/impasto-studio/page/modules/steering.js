@@ -91,7 +91,7 @@ export function steeringSection() {
     });
     parts.push(el('fieldset', { class: 'shares tight' }, el('legend', {}, 'Shares of the paintings'), ...shares.map(({ element }) => element)));
   }
-  if (controls.style_layers) parts.push(layersPart(controls.style_layers));
+  if (controls.style_layers) parts.push(layersPart(begun('style_layers')));
   const section = el('section', { class: 'dials', 'aria-label': 'Steering' }, ...parts);
   setEnabled(section);
   return section;

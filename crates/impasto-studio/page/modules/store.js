@@ -116,6 +116,9 @@ export function setDraft(set) {
   emit('run');
 }
 
+// Whether there is a picture to ask for. One that is over has its last in its folder, whatever revision that was.
+export const hasPicture = (run) => run?.revision > 0 || (isOver(run) && run.evaluation > 0);
+
 // A picture's size is known once its photo is read; until then the photo's own stands for it.
 export function sizeOf(run) {
   if (run?.size?.width > 0) return run.size;

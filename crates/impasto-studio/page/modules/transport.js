@@ -2,7 +2,7 @@
 import { get, post } from './api.js';
 import { about, byId, complain, debounce, dimensions, duration, el, icon, iconButton, memory, notice, say } from './elements.js';
 import { again } from './setup.js';
-import { isLive, isOver, on, setDraft, state } from './store.js';
+import { hasPicture, isLive, isOver, on, setDraft, state } from './store.js';
 
 const WORDS = { waiting: 'Waits in line', preparing: 'Getting ready', painting: 'Painting', paused: 'Paused', stopping: 'Stopping', stopped: 'Stopped', finished: 'Finished', failed: 'Failed' };
 const FORMATS = [['png8', 'PNG'], ['png16', 'PNG, 16 bits'], ['jpeg', 'JPEG'], ['webp', 'WebP'], ['tiff', 'TIFF']];
@@ -182,7 +182,7 @@ function drawButtons() {
   set('branch', run.evaluation > 0 || isOver(run));
   set('larger', run.state === 'finished', run.state === 'finished');
   set('again', Boolean(run.content));
-  set('export', run.revision > 0 || run.state === 'finished');
+  set('export', hasPicture(run));
   buttons.larger.classList.toggle('main', run.state === 'finished');
   draftBar.hidden = !Object.keys(state.draft).length || isLive(run);
 }

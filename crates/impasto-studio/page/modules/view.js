@@ -82,7 +82,8 @@ export class View {
     this.x = Math.min(width - margin, Math.max(margin - w, this.x));
     this.y = Math.min(height - margin, Math.max(margin - h, this.y));
     this.sheet.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
-    this.sheet.classList.toggle('pixels', this.zoom >= 3);
+    // Who has come close wants to see pixels; a small picture as a whole is smooth.
+    this.sheet.classList.toggle('pixels', !this.isFitted && this.zoom >= 3);
     this.changed();
   }
 

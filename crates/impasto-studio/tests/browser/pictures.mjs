@@ -13,7 +13,7 @@ const root = path.join(here, '../../../..');
 const folder = path.join(root, 'docs/studio');
 const [address] = process.argv.slice(2);
 const api = new Api(address);
-const recipe = { size: '384', preset: 'quick' };
+const recipe = { size: '224', preset: 'quick' };
 mkdirSync(folder, { recursive: true });
 
 const browser = await Browser.start({ width: 1060, height: 660, isTouch: true });
@@ -45,7 +45,7 @@ try {
   await browser.run('document.activeElement.blur();');
   await take('ready');
 
-  const rocket = await begin('rocket', ['whirls'], { preset: 'default' });
+  const rocket = await begin('rocket', ['whirls']);
   await openAt(browser, address, `#run=${rocket}`);
   await api.until(rocket, (run) => run.evaluation > run.evaluations * 0.75, 'most of it is painted', 900000);
   await browser.until(`${revision} > 0`);
@@ -87,7 +87,7 @@ try {
   await take('regions');
   await browser.click('#draw-done');
 
-  await finished(await begin('astronaut', ['waves']));
+  await finished(await begin('rocket', ['marbled']));
   const coffee = await begin('coffee', ['waves']);
   await finished(coffee);
   await openAt(browser, address, `#run=${rocket}`);

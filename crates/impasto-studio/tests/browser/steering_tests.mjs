@@ -106,7 +106,8 @@ export const steering = {
     await api.until(id, (run) => run.evaluation > 0, 'it paints');
     await browser.run("document.querySelector('[data-dial=colours][value=photo]').click();");
     await api.until(id, (run) => run.controls.colours === 'photo', "the photo's colours");
-    await browser.fill('[data-field=share-2]', '0.5\uE007');
+    const first = Number(await browser.run("return document.querySelector('[data-field=share-1]').value;"));
+    await browser.fill('[data-field=share-2]', `${first / 2}\uE007`);
     const { controls: { style_blend: [one, two] } } = await api.until(id, (run) => close(run.controls.style_blend?.[1] / run.controls.style_blend?.[0], 0.5), 'shares 1 to 0.5');
     assert.ok(one > two);
     await browser.click('.dials summary');
