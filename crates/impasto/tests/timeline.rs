@@ -6,7 +6,7 @@ mod waves;
 
 use std::sync::Mutex;
 
-use impasto::recipe::{ChangedFields, Colours, OptimizerKind, parse_layers};
+use impasto::recipe::{ChangedFields, Colours, OptimizerKind, StyleScale, parse_layers};
 use impasto::{ChangedGuides, Control, GuideImages, Images, PaintError};
 use impasto_vgg::{CpuEngine, Engine, EngineDescription, EngineError, Session, SessionRequest};
 
