@@ -24,7 +24,7 @@ use impasto::{Recipe, ResolvedRecipe};
 use super::Job;
 use super::change::Change;
 use super::changed_masks::{MaskReader, Naming};
-use super::images::demand_same;
+use super::inputs::demand_same;
 use super::keeping::folder_failure;
 use crate::failure::Failure;
 use crate::machine::now;

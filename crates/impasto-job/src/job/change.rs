@@ -14,12 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use impasto::forecast::memory_need;
 use impasto::read::ReadLimits;
 use impasto::recipe::{ChangedFields, RECIPE_LIMIT_BYTES, RecipeError, TimelineEntry};
-use impasto::run::ChangedGuides;
+use impasto::run::{ChangedGuides, check_regions};
 use impasto::run_folder::Input;
 use impasto::{Recipe, ResolvedRecipe, Scale};
 use impasto_vgg::Engine;
 
-use super::changed_masks::{ReadChange, read_change};
+use super::changed_masks::{MaskReader, Naming};
 use crate::failure::Failure;
 use crate::order::{HeldFiles, MaskFiles};
 
@@ -203,4 +203,34 @@ impl fmt::Debug for Desk {
             .field("waiting", &state.waiting.len())
             .finish_non_exhaustive()
     }
+}
+
+/// A change whose masks are read.
+struct ReadChange {
+    /// With weights in place of dials, and masks by their digests.
+    set: ChangedFields,
+    /// The files of all masks that count after it.
+    masks: MaskFiles,
+    /// The images.
+    guides: ChangedGuides,
+    /// What `run.json` says of the files.
+    inputs: Vec<Input>,
+    /// Where copies go in the run's folder, and their bytes.
+    copies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// Reads a change that comes while the recipe `before` and these masks count.
+///
+/// # Errors
+/// Every error of the change and of its masks.
+fn read_change(change: &Change, before: &ResolvedRecipe, masks: MaskFiles, fits: &Fits) -> Result<ReadChange, Failure> {
+    let (changed, mut set) = before.changed(&change.set)?;
+    let masks = masks.changed_by(&set, &mut |name| Ok(PathBuf::from(name)))?;
+    let mut reader = MaskReader::new(&change.held, fits.limits, Naming::Digests);
+    let guides = reader.read(&mut set, &changed, &masks)?;
+    if let Some(regions) = &guides.regions {
+        check_regions(&changed, fits.content_px, &fits.style_sizes, regions)?;
+    }
+    let MaskReader { inputs, copies, .. } = reader;
+    Ok(ReadChange { set, masks, guides, inputs, copies })
 }

@@ -10,49 +10,13 @@ use impasto::picture::Picture;
 use impasto::picture::labels::masks_of_labels;
 use impasto::read::{ReadLimits, decode_picture};
 use impasto::recipe::{ChangedFields, Region};
-use impasto::run::{ChangedGuides, RegionImages, check_regions};
+use impasto::run::{ChangedGuides, RegionImages};
 use impasto::run_folder::{INPUTS, Input};
 use impasto::{PaintError, ResolvedRecipe};
 
-use super::change::{Change, Fits};
-use super::images::{check_drawing, copy_name, demand_same};
+use super::inputs::{check_drawing, copy_name, demand_same};
 use crate::failure::Failure;
 use crate::order::{HeldFiles, MaskFiles};
-
-/// A change whose masks are read.
-pub(super) struct ReadChange {
-    /// With weights in place of dials, and masks by their digests.
-    pub set: ChangedFields,
-    /// The files of all masks that count after it.
-    pub masks: MaskFiles,
-    /// The images.
-    pub guides: ChangedGuides,
-    /// What `run.json` says of the files.
-    pub inputs: Vec<Input>,
-    /// Where copies go in the run's folder, and their bytes.
-    pub copies: Vec<(PathBuf, Vec<u8>)>,
-}
-
-/// Reads a change that comes while the recipe `before` and these masks count.
-///
-/// # Errors
-/// Every error of the change and of its masks.
-pub(super) fn read_change(
-    change: &Change,
-    before: &ResolvedRecipe,
-    masks: MaskFiles,
-    fits: &Fits,
-) -> Result<ReadChange, Failure> {
-    let (changed, mut set) = before.changed(&change.set)?;
-    let masks = masks.changed_by(&set, &mut |name| Ok(PathBuf::from(name)))?;
-    let mut reader = MaskReader::new(&change.held, fits.limits, Naming::Digests);
-    let guides = reader.read(&mut set, &changed, &masks)?;
-    if let Some(regions) = &guides.regions {
-        check_regions(&changed, fits.content_px, &fits.style_sizes, regions)?;
-    }
-    let MaskReader { inputs, copies, .. } = reader;
-    Ok(ReadChange { set, masks, guides, inputs, copies })
-}
 
 /// What a recipe calls a mask of its timeline.
 #[derive(Clone, Copy)]

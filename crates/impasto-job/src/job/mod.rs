@@ -17,6 +17,7 @@ mod finished;
 mod forecast;
 mod handle;
 mod images;
+mod inputs;
 mod keeping;
 mod perform;
 mod prepared;
