@@ -223,15 +223,18 @@ mod tests {
         }
         let address = serving(Router::new().route("/slow", get(slow)).route("/fine", get(async || "fine")));
         let mut idle = std::net::TcpStream::connect(address).unwrap();
-        let workers: Vec<_> = (0..super::super::slots::CONNECTIONS - 1)
-            .map(|_| {
-                std::thread::spawn(move || ask(&mut std::net::TcpStream::connect(address).unwrap(), address, "/slow"))
-            })
-            .collect();
-        std::thread::sleep(Duration::from_millis(500));
+        let work =
+            || std::thread::spawn(move || ask(&mut std::net::TcpStream::connect(address).unwrap(), address, "/slow"));
+        let mut workers: Vec<_> = (0..super::super::slots::CONNECTIONS - 1).map(|_| work()).collect();
+        std::thread::sleep(Duration::from_millis(300));
         // The place of the idle one is this one's.
-        assert_eq!(ask(&mut std::net::TcpStream::connect(address).unwrap(), address, "/fine"), 200);
+        workers.push(work());
+        std::thread::sleep(Duration::from_millis(300));
         assert!(matches!(idle.read(&mut [0]), Ok(0) | Err(_)));
+        // Now all are at work: who comes is turned away, and nobody else.
+        let mut turned_away = std::net::TcpStream::connect(address).unwrap();
+        assert!(matches!(turned_away.read(&mut [0]), Ok(0) | Err(_)));
         assert!(workers.into_iter().all(|worker| worker.join().unwrap() == 200));
+        assert_eq!(ask(&mut std::net::TcpStream::connect(address).unwrap(), address, "/fine"), 200);
     }
 }

@@ -185,12 +185,14 @@ mod tests {
     #[test]
     fn what_is_written_has_to_be_taken() {
         run(async {
-            let (mut client, server) = duplex(4);
+            let (_client, server) = duplex(4);
             let mut timed = Timed::new(server, Arc::default());
             let begun = Instant::now();
             assert_eq!(timed.write_all(b"more than four").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
             assert_eq!(begun.elapsed().as_secs(), 30);
             // Slowly taken, it is taken.
+            let (mut client, server) = duplex(4);
+            let mut timed = Timed::new(server, Arc::default());
             let slow = tokio::spawn(async move {
                 while client.read(&mut [0]).await.is_ok_and(|count| count > 0) {
                     sleep(Duration::from_secs(20)).await;
