@@ -15,9 +15,9 @@ use super::{
     StyleFit, StyleForm, StyleLoss, StyleScale, TotalVariationForm, Transparency,
 };
 
-/// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`].
+/// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`](super::Recipe).
 ///
-/// Fields are those of [`Recipe`], where they are explained.
+/// Fields are those of [`Recipe`](super::Recipe), where they are explained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
 #[expect(missing_docs, reason = "each field is documented once, in Recipe")]
