@@ -114,7 +114,9 @@ fn each_painting_has_its_own_scale() {
     };
     let all = run(StyleScale::All(0.5)).unwrap();
     assert_eq!(run(StyleScale::Each(vec![0.5, 0.5])).unwrap(), all);
-    assert_ne!(run(StyleScale::Each(vec![1.0, 0.5])).unwrap().picture, all.picture);
+    for other in [vec![1.0, 0.5], vec![0.5, 1.0]] {
+        assert_ne!(run(StyleScale::Each(other)).unwrap().picture, all.picture);
+    }
     let refused = run(StyleScale::Each(vec![1.0, 0.5, 2.0])).unwrap_err().to_string();
     assert!(refused.contains("--style-scale has 3 scales for 2 style images"), "{refused}");
     for text in [r#"{"style_scale": 1}"#, r#"{"style_scale": [1, 0.5]}"#] {
