@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_evaluation_is_counted_once_by_what_counts_for_it() {
-        let text = r#"{"timeline": [
+        let text = r#"{"format": 5, "timeline": [
             {"before_evaluation": 1, "set": {"style_weight": 3}},
             {"before_evaluation": 3, "set": {"style_layers": {"conv1_1": 1}}},
             {"before_evaluation": 7, "set": {"style_weight": 7}},
