@@ -182,7 +182,7 @@ fn recipes() {
     write("type.json", r#"{"iterations": "many"}"#);
     write("broken.json", r#"{"iterations": 3"#);
     write("list.json", "[1, 2]");
-    write("long.json", &format!(r#"{{"preset": "{}"}}"#, "a".repeat(100_000)));
+    write("long.json", &format!(r#"{{"preset": "{}"}}"#, "a".repeat(300_000)));
     write("layer.json", r#"{"style_layers": {"conv9_1": 1}}"#);
     write("zero.json", r#"{"size": "0"}"#);
     std::fs::write(workshop.path("bytes.json"), [0xff, 0xfe, 0x00]).unwrap();
