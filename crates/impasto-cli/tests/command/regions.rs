@@ -128,7 +128,9 @@ fn what_cannot_be_is_one_sentence() {
         (&["--regions", "labels.png", "--region", "name=a,colour=#00ff00"], 1, "region a: its mask is black"),
         (&["--rest", "photo"], 2, "--rest photo says something of regions"),
         (&["--emphasis", "nowhere.png"], 1, "nowhere.png does not exist"),
-        (&["--region", LEFT, "--preset", "matched"], 2, "--match-weight 0"),
+        (&["--style-masks", "left.png,none"], 2, "--style-masks has 2 masks for 1 style images"),
+        (&["--style-masks", "black.png"], 1, "--style-masks: the mask of painting 1 is black"),
+        (&["--style-masks", "nowhere.png"], 1, "nowhere.png does not exist"),
     ] {
         let command = workshop.command(&paint_arguments("out.png", more));
         complaints.extend(workshop.complaints_about_refusal(command, status, needle));
