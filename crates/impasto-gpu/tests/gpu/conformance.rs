@@ -1,12 +1,7 @@
 //! What every engine has to do, checked on the GPU's.
 
-use crate::engine;
+use crate::subjects;
 use crate::support::conformance;
-use crate::support::subjects::Subject;
-
-fn subjects() -> Vec<Subject> {
-    engine().into_iter().map(|engine| Subject::new("gpu", |_| Box::new(engine.clone()))).collect()
-}
 
 #[test]
 fn every_layer_tapped_at_once() {

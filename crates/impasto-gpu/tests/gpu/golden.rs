@@ -1,13 +1,13 @@
 //! The golden files: features of every kind of layer, means, Gram matrices, losses and gradients.
 
-use crate::engine;
 use crate::support::errors::errors;
 use crate::support::golden::{self, Golden};
+use crate::{cases, engine};
 
 #[test]
 fn the_bounds_of_every_file() {
     let Some(engine) = engine() else { return };
-    for path in golden::files() {
+    for path in cases(2, golden::files()) {
         let golden = Golden::read(&path);
         let errors = errors(engine, &golden);
         assert!(errors.keep_bounds(&golden), "{}: {errors:?}", golden.name);

@@ -22,8 +22,10 @@ mod tiles;
 
 use std::sync::OnceLock;
 
-use impasto_gpu::{Device, GpuChoice, GpuEngine, adapters, choose};
+use impasto_gpu::{AdapterKind, Device, GpuChoice, GpuEngine, adapters, choose};
 use impasto_vgg::Weights;
+
+use support::subjects::Subject;
 
 /// A device of its own; `None`, with a word about it, where there is no adapter.
 pub fn device() -> Option<Device> {
@@ -43,4 +45,28 @@ pub fn engine() -> Option<&'static GpuEngine> {
     static ENGINE: OnceLock<Option<GpuEngine>> = OnceLock::new();
     let engine = ENGINE.get_or_init(|| Some(GpuEngine::new(device()?, Weights::embedded())));
     engine.as_ref()
+}
+
+/// Whether every case is tried. On software Vulkan each takes seconds, so there it is only where `IMPASTO_GPU_SERIES` is set, as
+/// `scripts/gpu_series.sh` does.
+fn is_whole() -> bool {
+    static WHOLE: OnceLock<bool> = OnceLock::new();
+    *WHOLE.get_or_init(|| {
+        let adapters = adapters();
+        let is_software =
+            choose(&adapters, GpuChoice::Best).is_ok_and(|adapter| adapter.kind() == AdapterKind::Software);
+        !is_software || std::env::var_os("IMPASTO_GPU_SERIES").is_some()
+    })
+}
+
+/// All of these cases; each `step`-th, the first among them, where not every case is tried.
+pub fn cases<T>(step: usize, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    all.into_iter().step_by(if is_whole() { 1 } else { step })
+}
+
+/// The engine under test, for what every engine has to do; none where there is no adapter.
+pub fn subjects() -> Vec<Subject> {
+    let subject = |engine: &'static GpuEngine| Subject::new("gpu", |_| Box::new(engine.clone()));
+    let engines = engine().into_iter().map(subject);
+    engines.map(|subject| if is_whole() { subject } else { subject.in_part() }).collect()
 }

@@ -11,13 +11,8 @@ use impasto_vgg::{
 use crate::support::conformance::{KINDS, named, request};
 use crate::support::matching::{self, banks, evaluate, matched_request};
 use crate::support::random::Random;
-use crate::support::subjects::Subject;
 use crate::support::widen;
-use crate::{device, engine};
-
-fn subjects() -> Vec<Subject> {
-    engine().into_iter().map(|engine| Subject::new("gpu", |_| Box::new(engine.clone()))).collect()
-}
+use crate::{cases, device, engine, subjects};
 
 #[test]
 fn matches_distances_and_gradients() {
@@ -109,10 +104,10 @@ fn bands_change_nothing() {
         Strategy { computed_again: LAYER_COUNT, band_rows: 4, chunk_tiles: 1 },
     ];
     let taps = [("conv1_1", 65, true), ("conv2_1", 50, false), ("pool3", 20, true), ("conv4_1", 70, true)];
-    for precision in [Precision::F32, Precision::F16] {
+    for precision in cases(2, [Precision::F32, Precision::F16]) {
         let request = SessionRequest { precision, ..matched_request((69, 75), 0, &taps) };
         let (expected, _) = answers(&engine.with_strategy(whole), &request);
-        for strategy in others {
+        for strategy in cases(2, others) {
             let (ours, _) = answers(&engine.with_strategy(strategy), &request);
             assert!(ours.0 == expected.0, "{precision:?} {strategy:?}: other samples");
             assert!(ours.1.0 == expected.1.0, "{precision:?} {strategy:?}: other matches");

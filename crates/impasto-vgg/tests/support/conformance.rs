@@ -13,7 +13,7 @@ use impasto_vgg::{
 
 use super::guides::Maps;
 use super::random::{Random, all_layers};
-use super::subjects::Subject;
+use super::subjects::{Subject, cases};
 use super::{relative_l2, relative_max, widen};
 
 /// Features, means and second moments (design: within 2e-5 of the largest).
@@ -184,17 +184,17 @@ pub fn check_pictures(subjects: &[Subject], request: &SessionRequest, pictures: 
 }
 
 pub fn every_layer_tapped_at_once(subjects: &[Subject]) {
-    for (index, size) in SIZES.into_iter().enumerate() {
-        // Every size with both poolings, every size with one of the borders.
-        for kind in [KINDS[index % 4], KINDS[(index + 3) % 4]] {
-            check_case(subjects, &request(size, kind, &all_layers(), &all_layers()), index as u64);
-        }
+    // Every size with both poolings, every size with one of the borders.
+    let all =
+        SIZES.into_iter().enumerate().flat_map(|(index, size)| [index, index + 3].map(|kind| (index, size, kind)));
+    for (index, size, kind) in cases(subjects, 4, all) {
+        check_case(subjects, &request(size, KINDS[kind % 4], &all_layers(), &all_layers()), index as u64);
     }
 }
 
 /// Layers before a pooling, poolings themselves, the deepest layer: each as the only tap there is.
 pub fn each_layer_as_the_only_tap(subjects: &[Subject]) {
-    for layer in Layer::all() {
+    for layer in cases(subjects, 3, Layer::all()) {
         let (kind, other) = (KINDS[layer.index() % 4], KINDS[(layer.index() + 1) % 4]);
         check_case(subjects, &request((7, 9), kind, &[layer], &[]), 100 + layer.index() as u64);
         check_case(subjects, &request((6, 5), other, &[], &[layer]), 200 + layer.index() as u64);
@@ -234,7 +234,7 @@ pub fn feature_maps_of_every_layer(subjects: &[Subject]) {
 pub fn same_bytes_for_any_threads_and_any_history(subjects: &[Subject]) {
     let style = ["conv1_1", "conv2_1", "pool2", "conv3_3", "conv4_1", "conv5_1"].map(named);
     for subject in subjects {
-        for kind in KINDS {
+        for kind in cases(subjects, 3, KINDS) {
             let request = request((37, 45), kind, &style, &[named("conv4_2")]);
             let mut random = Random(5);
             let [content, image, other] = [(); 3].map(|()| random.picture(request.height, request.width));
@@ -258,7 +258,7 @@ pub fn same_bytes_for_any_threads_and_any_history(subjects: &[Subject]) {
                 (seen, pixels)
             };
             let first = run(1, false);
-            for (threads, history) in [(1, true), (2, false), (3, true), (5, false)] {
+            for (threads, history) in cases(subjects, 3, [(1, true), (2, false), (3, true), (5, false)]) {
                 let again = run(threads, history);
                 assert!(first == again, "{} {kind:?} {threads} threads, history {history}", subject.name);
             }

@@ -8,7 +8,7 @@ use impasto_vgg::{
 use super::conformance::{KINDS, check_pictures, evaluate, guided_pictures, named, none_for, pictures, request};
 use super::random::{Random, all_layers};
 use super::relative_max;
-use super::subjects::Subject;
+use super::subjects::{Subject, cases};
 
 /// What a guided session is given.
 #[derive(Clone, Default)]
@@ -132,14 +132,14 @@ fn without_guides(request: &SessionRequest) -> SessionRequest {
 /// Masks of every kind, one to four regions, all odd sizes.
 pub fn masks_of_every_kind(subjects: &[Subject]) {
     let sizes = [(1, 1), (5, 4), (7, 9), (9, 1), (18, 21), (33, 19)];
-    for (index, kind) in ALL_KINDS.into_iter().enumerate() {
-        for (place, size) in sizes.into_iter().enumerate() {
-            let guides = Guides { regions: 1 + (index + place) % 4, emphasis: (index + place) % 2 == 0 };
-            let request = guided(size, index + place, guides);
-            let maps = Maps::new(&request, kind, 40 + index as u64);
-            println!("{kind:?} {size:?} {guides:?}");
-            check_pictures(subjects, &request, &guided_pictures(&request, maps, (500 + 10 * index + place) as u64));
-        }
+    let kinds = ALL_KINDS.into_iter().enumerate();
+    let all = kinds.flat_map(|kind| sizes.into_iter().enumerate().map(move |size| (kind, size)));
+    for ((index, kind), (place, size)) in cases(subjects, 5, all) {
+        let guides = Guides { regions: 1 + (index + place) % 4, emphasis: (index + place) % 2 == 0 };
+        let request = guided(size, index + place, guides);
+        let maps = Maps::new(&request, kind, 40 + index as u64);
+        println!("{kind:?} {size:?} {guides:?}");
+        check_pictures(subjects, &request, &guided_pictures(&request, maps, (500 + 10 * index + place) as u64));
     }
 }
 
@@ -175,7 +175,7 @@ pub fn ones_change_no_byte(subjects: &[Subject], sizes: &[(usize, usize)]) {
 
 /// Regions that share each position out add up to the whole: the sum of their moments by their shares of the area.
 pub fn shared_out_regions_add_up(subjects: &[Subject]) {
-    for (index, kind) in [Kind::Stripes, Kind::Rows, Kind::Soft].into_iter().enumerate() {
+    for (index, kind) in cases(subjects, 2, [Kind::Stripes, Kind::Rows, Kind::Soft].into_iter().enumerate()) {
         let with = guided((23, 40), index, Guides { regions: 2, emphasis: false });
         let mut maps = Maps::new(&with, kind, 1);
         let (first, second) = maps.masks.split_at_mut(23 * 40);
@@ -255,7 +255,7 @@ pub fn same_bytes_for_any_threads_and_any_masks_before(subjects: &[Subject]) {
             (seen, pixels)
         };
         let first = run(1, false);
-        for (threads, before) in [(1, true), (2, false), (3, true), (5, false)] {
+        for (threads, before) in cases(subjects, 3, [(1, true), (2, false), (3, true), (5, false)]) {
             assert!(run(threads, before) == first, "{} {threads} threads, {before}", subject.name);
         }
     }

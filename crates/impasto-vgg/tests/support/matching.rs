@@ -10,7 +10,7 @@ use impasto_vgg::{
 
 use super::conformance::{KINDS, decided_picture, named, request};
 use super::random::Random;
-use super::subjects::Subject;
+use super::subjects::{Subject, cases};
 use super::{relative_l2, relative_max, widen};
 
 /// Cosines of the two best entries nearer than this may be taken for each other.
@@ -130,7 +130,7 @@ pub fn matches_distances_and_gradients(subjects: &[Subject]) {
 
 /// The gradient of matched distances alone, which others do not drown.
 pub fn the_gradient_of_matched_distances_alone(subjects: &[Subject]) {
-    for (index, layer) in Layer::all().enumerate() {
+    for (index, layer) in cases(subjects, 4, Layer::all().enumerate()) {
         let tap = MatchedTap { layer, entries: 40, centred: index % 2 == 0 };
         let request = SessionRequest { matched_taps: vec![tap], ..request((7, 9), KINDS[index % 4], &[], &[]) };
         let mut random = Random(600 + index as u64);
@@ -217,7 +217,7 @@ pub fn same_matches_for_any_threads(subjects: &[Subject]) {
             evaluate(session.as_mut(), &banks, &pictures, held)
         };
         let first = run(1, None);
-        for threads in [1, 2, 3] {
+        for threads in cases(subjects, 3, [1, 2, 3]) {
             assert!(run(threads, Some(&first.0)) == first, "{} on {threads} threads", subject.name);
         }
     }

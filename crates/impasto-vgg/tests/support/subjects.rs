@@ -9,16 +9,28 @@ use impasto_vgg::{CpuEngine, CpuOptions, Engine, ReferenceEngine, Weights};
 pub struct Subject {
     pub name: String,
     make: Box<dyn Fn(usize) -> Box<dyn Engine>>,
+    is_in_part: bool,
 }
 
 impl Subject {
     pub fn new(name: &str, make: impl Fn(usize) -> Box<dyn Engine> + 'static) -> Subject {
-        Subject { name: name.to_owned(), make: Box::new(make) }
+        Subject { name: name.to_owned(), make: Box::new(make), is_in_part: false }
+    }
+
+    /// One that takes seconds for what others do in no time: of many cases of one kind a part is tried.
+    pub fn in_part(self) -> Subject {
+        Subject { is_in_part: true, ..self }
     }
 
     pub fn engine(&self, threads: usize) -> Box<dyn Engine> {
         (self.make)(threads)
     }
+}
+
+/// All of these cases; each `step`-th, the first among them, where every subject is tried in part.
+pub fn cases<T>(subjects: &[Subject], step: usize, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    let is_in_part = subjects.iter().all(|subject| subject.is_in_part);
+    all.into_iter().step_by(if is_in_part { step } else { 1 })
 }
 
 /// The CPU engine on every instruction set of this processor, the best first; made once, so that weights are
