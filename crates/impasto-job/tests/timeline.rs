@@ -340,9 +340,9 @@ fn a_branch_has_its_parents_past_and_is_repeated_by_its_recipe() {
             7 => {
                 let change = Some(weight(60.0));
                 let newest = Branch { change: change.clone(), ..Branch::default() };
-                made.push(branch(&parent, &workshop.path("newest"), &newest).unwrap());
+                made.push(branch(&parent, &workshop.path("newest"), &newest, &mut engines()).unwrap());
                 let earlier = Branch { after_evaluation: Some(2), change, more_evaluations: 1 };
-                made.push(branch(&parent, &workshop.path("earlier"), &earlier).unwrap());
+                made.push(branch(&parent, &workshop.path("earlier"), &earlier, &mut engines()).unwrap());
                 assert_eq!(handle.change(&weight(1.0)).unwrap(), 8);
             }
             _ => {}
@@ -382,14 +382,15 @@ fn a_branch_of_a_finished_run_begins_at_its_last_state() {
         let job = Job::new(&order, &Files::default(), Some(&keep)).unwrap();
         perform(job.prepare(&mut engines()).unwrap(), |_| {});
         assert!(parent.join("last-state").exists() && !parent.join("checkpoint-a").exists());
-        let sentence = branch(&parent, &workshop.path("none"), &Branch::default()).unwrap_err().sentence;
+        let sentence =
+            branch(&parent, &workshop.path("none"), &Branch::default(), &mut engines()).unwrap_err().sentence;
         assert!(sentence.contains("more evaluations"), "{sentence}");
         let changed = Branch { change: Some(weight(200.0)), more_evaluations: 4, after_evaluation: None };
-        let made = branch(&parent, &workshop.path(&name("changed")), &changed).unwrap();
+        let made = branch(&parent, &workshop.path(&name("changed")), &changed, &mut engines()).unwrap();
         assert_eq!(made, Branched { after_evaluation: ALL, goes_on_after: ALL });
         // Without a change of the loss, what was known of it would count still: it is painted anew.
         let longer = Branch { change: None, ..changed };
-        let made = branch(&parent, &workshop.path(&name("longer")), &longer).unwrap();
+        let made = branch(&parent, &workshop.path(&name("longer")), &longer, &mut engines()).unwrap();
         assert_eq!(made, Branched { after_evaluation: ALL, goes_on_after: 0 });
         for what in ["changed", "longer"] {
             let finished = perform(resumed(&workshop.path(&name(what))), |_| {});
@@ -450,5 +451,34 @@ fn regions_of_a_balanced_run_are_weighed_by_their_own_paintings() {
     let begun = prepared(&workshop, &order, "begun", "out.png").recipe().clone();
     assert_eq!(later[0].style_layers, begun.regions[0].style_layers);
     assert_ne!(later[0].style_layers.as_ref(), Some(&record.recipe.style_layers), "it is another painting");
+    assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));
+}
+
+/// And so does one that a branch brings.
+#[test]
+fn regions_of_a_branch_are_weighed_by_their_own_paintings() {
+    let workshop = Workshop::new();
+    let drawn = mask(&workshop, "drawn.png", 20);
+    let mut order = order(&workshop);
+    order.recipe.balance = Some(Balance::Painting);
+    let job = prepared(&workshop, &order, "parent", "out.png");
+    let handle = job.handle();
+    perform(job, |evaluations| {
+        if evaluations == 5 {
+            handle.stop()
+        }
+    });
+    let asked = Branch { change: Some(left(&drawn)), ..Branch::default() };
+    let made = branch(&workshop.path("parent"), &workshop.path("run"), &asked, &mut engines()).unwrap();
+    assert_eq!(made, Branched { after_evaluation: 5, goes_on_after: 5 });
+    let record = read_record(&workshop.path("run")).unwrap();
+    let later = record.recipe.timeline[0].set.regions.clone().unwrap();
+
+    let mask = Some(workshop.path("drawn.png").to_string_lossy().into_owned());
+    order.recipe.regions = Some(vec![Region { mask, ..left(&drawn).set.regions.unwrap().remove(0) }]);
+    let begun = prepared(&workshop, &order, "begun", "again.png").recipe().clone();
+    assert_eq!(later[0].style_layers, begun.regions[0].style_layers);
+    assert!(later[0].style_layers.is_some());
+    perform(resumed(&workshop.path("run")), |_| {});
     assert_eq!(repeated(&workshop, "run"), pixels(&workshop.path("run/result.png")));
 }

@@ -21,10 +21,20 @@ pub struct Listing {
 /// # Errors
 /// IMPASTO_ISA asks for what is not there.
 pub fn list() -> Result<Listing, Failure> {
-    let cpu = open_cpu(Weights::embedded(), None)?.describe();
     let auto_takes_gpu = gpu::is_taken_by_auto();
     let takes_gpu = matches!(auto_takes_gpu, Ok(true));
-    let mut rows = vec![Row {
+    let mut rows = vec![processor(!takes_gpu)?];
+    rows.extend(gpu::rows(takes_gpu));
+    Ok(Listing { rows, auto_takes_gpu })
+}
+
+/// The processor, where no driver of a GPU is to be woken.
+///
+/// # Errors
+/// IMPASTO_ISA asks for what is not there.
+pub fn processor(auto: bool) -> Result<Row, Failure> {
+    let cpu = open_cpu(Weights::embedded(), None)?.describe();
+    Ok(Row {
         device: "cpu".into(),
         name: cpu.isa,
         kind: "processor".into(),
@@ -36,8 +46,6 @@ pub fn list() -> Result<Listing, Failure> {
         f16: false,
         subgroups: None,
         timestamps: false,
-        auto: !takes_gpu,
-    }];
-    rows.extend(gpu::rows(takes_gpu));
-    Ok(Listing { rows, auto_takes_gpu })
+        auto,
+    })
 }

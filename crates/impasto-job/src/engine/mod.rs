@@ -13,7 +13,7 @@ mod weights;
 mod words;
 
 pub use device::DeviceChoice;
-pub use listing::{Listing, list};
+pub use listing::{Listing, list, processor};
 pub use open::{Engines, Voice, open_cpu, open_engine};
 pub use remembered::{MomentsMemory, RememberingEngine};
 pub use row::Row;

@@ -15,9 +15,9 @@ use impasto::checkpoint::{Checkpoint, LAST_STATE, NAMES, read_checkpoint};
 use impasto::digest;
 use impasto::disk::{Lock, RealDisk, create_folder, read_file};
 use impasto::read::{ReadLimits, read_picture};
-use impasto::recipe::TimelineEntry;
+use impasto::recipe::{ChangedFields, TimelineEntry};
 use impasto::recorder::begin_branch;
-use impasto::run::{changes_loss, check_regions};
+use impasto::run::{ChangedGuides, changes_loss, check_regions};
 use impasto::run_folder::{BranchOf, Input, Inputs, LOCK, RunRecord, look, read_record};
 use impasto::{Recipe, ResolvedRecipe};
 
@@ -26,6 +26,8 @@ use super::change::Change;
 use super::changed_masks::{MaskReader, Naming};
 use super::inputs::demand_same;
 use super::keeping::folder_failure;
+use super::proportion::Proportion;
+use crate::engine::Engines;
 use crate::failure::Failure;
 use crate::machine::now;
 
@@ -49,11 +51,12 @@ pub struct Branched {
     pub goes_on_after: u32,
 }
 
-/// Makes the folder of a branch of the run in the folder `parent`, which may be painting.
+/// Makes the folder of a branch of the run in the folder `parent`, which may be painting. The engine looks at the paintings where
+/// regions come to a run whose weights were ordered in proportion to them.
 ///
 /// # Errors
 /// A folder that is no run, or that is not free; a branch without evaluations of its own; every error of its change.
-pub fn branch(parent: &Path, folder: &Path, branch: &Branch) -> Result<Branched, Failure> {
+pub fn branch(parent: &Path, folder: &Path, branch: &Branch, engines: &mut Engines) -> Result<Branched, Failure> {
     let record = read_record(parent).map_err(folder_failure)?;
     if look(folder).map_err(folder_failure)?.is_some() {
         return Err(Failure::usage(format_args!(
@@ -84,7 +87,8 @@ pub fn branch(parent: &Path, folder: &Path, branch: &Branch) -> Result<Branched,
     let mut copies = Vec::new();
     let mut inputs = copied(parent, &record.inputs, &recipe, &mut copies)?;
     if let Some(change) = &branch.change {
-        let (set, more) = read(parent, &record, &recipe, change, &mut copies)?;
+        let (set, more) =
+            read(parent, &RunRecord { recipe: recipe.clone(), ..record.clone() }, after, change, engines, &mut copies)?;
         inputs.changed_masks.extend(more.into_iter().filter(|input| !record.inputs.changed_masks.contains(input)));
         recipe.add_change(TimelineEntry { before_evaluation: after.saturating_add(1), set });
         // Its text may have become too long.
@@ -144,16 +148,17 @@ fn bytes_of(parent: &Path, input: &Input) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A branch's change, and its masks.
+/// A branch's change after so many evaluations of what the record says, and its masks.
 fn read(
     parent: &Path,
     record: &RunRecord,
-    recipe: &ResolvedRecipe,
+    after: u32,
     change: &Change,
+    engines: &mut Engines,
     copies: &mut Vec<(PathBuf, Vec<u8>)>,
-) -> Result<(impasto::recipe::ChangedFields, Vec<Input>), Failure> {
-    let order = Job::order_of_run(parent, &RunRecord { recipe: recipe.clone(), ..record.clone() })?;
-    let (changed, mut set) = recipe.at_evaluation(u32::MAX).changed(&change.set)?;
+) -> Result<(ChangedFields, Vec<Input>), Failure> {
+    let order = Job::order_of_run(parent, record)?;
+    let (changed, mut set) = record.recipe.at_evaluation(u32::MAX).changed(&change.set)?;
     let masks = order.timeline_masks.last().unwrap_or(&order.masks).clone();
     let masks = masks.changed_by(&set, &mut |name| Ok(PathBuf::from(name)))?;
     let limits =
@@ -166,7 +171,31 @@ fn read(
         };
         let styles_px = order.styles.iter().map(size).collect::<Result<Vec<_>, _>>()?;
         check_regions(&changed, size(&order.content)?, &styles_px, regions)?;
+        weigh(parent, record, after, engines, &mut set, &guides)?;
     }
     copies.append(&mut reader.copies);
     Ok((set, reader.inputs))
+}
+
+/// Weighs a change's regions by their paintings, where the run's weights were ordered in proportion.
+fn weigh(
+    parent: &Path,
+    record: &RunRecord,
+    after: u32,
+    engines: &mut Engines,
+    set: &mut ChangedFields,
+    guides: &ChangedGuides,
+) -> Result<(), Failure> {
+    let Some(ordered) = record.in_proportion.clone() else { return Ok(()) };
+    // Prepared like the run itself, which is not begun: nothing is written.
+    let record = RunRecord { output: None, outcome: None, ..record.clone() };
+    let recipe = record.recipe.clone();
+    let prepared = Job::of_run(parent, record, None)?.prepare(engines)?;
+    let proportion = Proportion {
+        ordered: Some(ordered),
+        engine: &*prepared.engine,
+        images: prepared.images.shown(),
+        memory_limit: prepared.memory_limit,
+    };
+    proportion.weigh(&recipe, after.saturating_add(1), set, guides)
 }

@@ -76,7 +76,7 @@ impl Job {
     }
 
     /// What the run of this record has still to do.
-    fn of_run(folder: &Path, record: RunRecord, output: Option<Destination>) -> Result<Job, Failure> {
+    pub(super) fn of_run(folder: &Path, record: RunRecord, output: Option<Destination>) -> Result<Job, Failure> {
         let order = Job::order_of_run(folder, &record)?;
         let given = output.or_else(|| record.output.clone().map(Destination::File));
         let options = WriteOptions { bits: record.depth, jpeg_quality: record.quality };

@@ -140,7 +140,9 @@ impl Studio {
         let folder = self.branch_folder(&kept.folder);
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let asked = impasto_job::Branch { after_evaluation: wanted.from, change, more_evaluations };
-        let Branched { after_evaluation, .. } = impasto_job::branch(&kept.folder, &folder, &asked)?;
+        let device = self.chosen(kept.about.device.as_deref())?;
+        let Branched { after_evaluation, .. } =
+            self.engines.with(device, |engines| impasto_job::branch(&kept.folder, &folder, &asked, engines))?;
         let about = About {
             name: short(&format!("{}, branched", info.name)),
             parent: Some(id.clone()),
