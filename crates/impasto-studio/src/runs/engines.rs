@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use impasto_job::engine::list;
+use impasto_job::engine::{Row, list, processor};
 use impasto_job::{DeviceChoice, Engines, Voice};
 
 use crate::wire::DeviceInfo;
@@ -46,13 +46,18 @@ impl std::fmt::Debug for EnginePool {
     }
 }
 
-/// What can paint here; the processor alone where the others cannot be asked.
-pub fn devices() -> Vec<DeviceInfo> {
+/// What can paint here; the processor alone where the others cannot be asked, and where it is what was chosen: whoever says
+/// `--device cpu` may have a driver that does no good.
+pub fn devices(chosen: DeviceChoice) -> Vec<DeviceInfo> {
+    if chosen == DeviceChoice::Cpu {
+        return processor(true).into_iter().map(named).collect();
+    }
     let auto = DeviceInfo { id: "auto".to_owned(), name: "the best there is".to_owned() };
     let rows = list().map(|listing| listing.rows).unwrap_or_default();
-    let named = rows.into_iter().map(|row| DeviceInfo {
-        name: if row.device == "cpu" { format!("processor ({})", row.name) } else { row.name },
-        id: row.device,
-    });
-    [auto].into_iter().chain(named).collect()
+    [auto].into_iter().chain(rows.into_iter().map(named)).collect()
+}
+
+fn named(row: Row) -> DeviceInfo {
+    let name = if row.device == "cpu" { format!("processor ({})", row.name) } else { row.name };
+    DeviceInfo { name, id: row.device }
 }

@@ -145,7 +145,7 @@ impl Studio {
         if let Ok(examples) = self.shelf.bring_examples() {
             *self.examples.lock().unwrap_or_else(PoisonError::into_inner) = examples;
         }
-        let devices = engines::devices();
+        let devices = engines::devices(self.device);
         *self.devices.lock().unwrap_or_else(PoisonError::into_inner) = devices;
     }
 

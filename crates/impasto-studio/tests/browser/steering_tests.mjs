@@ -1,8 +1,10 @@
 // From two images to a picture, and what can be done with it on the way.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { readPng } from './png.mjs';
 import { KEY, sleep } from './webdriver.mjs';
 
 export const ready = "document.body.dataset.ready === 'yes'";
@@ -86,6 +88,35 @@ export const steering = {
     const run = await api.until(id, (run) => run.timeline.length > before.timeline.length && close(run.controls.strength, typed), `strength ${typed}`);
     assert.ok(run.timeline.at(-1).before_evaluation > before.evaluation);
     assert.ok(run.timeline.length - before.timeline.length <= 4, `one move became ${run.timeline.length} changes`);
+  },
+
+  // The command that the page copies, in a folder with the images, on the program that serves the page.
+  async 'what was steered is repeated by the command line'(context) {
+    const { browser, api, program, shipped } = context;
+    if (!program) return;
+    const id = await openRun(context, { size: '64', iterations: 30, levels: 1 });
+    await api.until(id, (run) => run.evaluation > 2, 'it paints');
+    await api.post(`/api/runs/${id}/pause`);
+    await browser.fill('[data-field=strength]', '1.7\uE007');
+    await browser.fill('[data-field=tv_weight]', '9\uE007');
+    await api.until(id, (run) => run.controls.tv_weight === 9 && close(run.controls.strength, 1.7), 'two changes are taken');
+    await api.post(`/api/runs/${id}/resume`);
+    const run = await api.until(id, (run) => run.state === 'finished', 'it is finished', 240000);
+    assert.ok(run.timeline.length >= 1 && run.timeline[0].before_evaluation > 2, JSON.stringify(run.timeline));
+    const { command, recipe, recipe_file } = await api.get(`/api/runs/${id}/command`);
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'impasto-again-'));
+    try {
+      for (const name of ['chelsea.jpg', 'waves.jpg']) copyFileSync(path.join(shipped, name), path.join(folder, name));
+      writeFileSync(path.join(folder, recipe_file), JSON.stringify(recipe));
+      assert.match(command, /^impasto paint /);
+      execFileSync('sh', ['-c', `"$IMPASTO" ${command.slice('impasto '.length)} --quiet`], { cwd: folder, env: { ...process.env, IMPASTO: program } });
+      const painted = readPng(readFileSync(path.join(folder, readdirSync(folder).find((name) => name.endsWith('.png')))));
+      const exported = readPng(await api.get(`/api/runs/${id}/export?format=png8`));
+      assert.deepEqual([painted.width, painted.height], [exported.width, exported.height]);
+      assert.ok(painted.pixels.equals(exported.pixels), 'the same pixels');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   },
 
   async 'a number typed counts'(context) {

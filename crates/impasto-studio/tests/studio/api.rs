@@ -1,8 +1,10 @@
 //! The interface itself: its documentation, its errors, its page.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use impasto_studio::routes;
+use impasto_job::DeviceChoice;
+use impasto_studio::{Options, routes, serve};
 use serde_json::{Value, json};
 
 use crate::support::{Client, TOKEN, Workshop, picture};
@@ -41,21 +43,28 @@ fn the_documentation_lists_every_route_and_every_type() {
     assert!(run["evaluation"]["description"].is_string() && run["place_in_line"].is_object(), "{run}");
 }
 
+/// What a studio has to choose from, once it has looked around.
+fn choices(client: &Client) -> Value {
+    let begun = std::time::Instant::now();
+    loop {
+        let studio = client.get("/api/studio").json();
+        if studio["devices"] != json!([]) {
+            return studio;
+        }
+        assert!(begun.elapsed() < crate::support::LONG, "{studio}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn what_there_is_to_choose_from() {
     let workshop = Workshop::new();
     let client = workshop.client();
-    let begun = std::time::Instant::now();
-    let studio = loop {
-        let studio = client.get("/api/studio").json();
-        if studio["devices"].as_array().unwrap().len() > 1 {
-            break studio;
-        }
-        assert!(begun.elapsed() < crate::support::LONG, "{studio}");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    };
+    let studio = choices(&client);
     assert_eq!(studio["limits"], json!({ "upload_mib": 64, "megapixels": 50, "waiting": 16 }));
-    assert_eq!((&studio["devices"][0]["id"], &studio["devices"][1]["id"]), (&json!("auto"), &json!("cpu")));
+    // The processor was chosen, so no driver of a GPU is asked.
+    assert_eq!(studio["devices"].as_array().unwrap().len(), 1);
+    assert_eq!(studio["devices"][0]["id"], json!("cpu"));
     assert_eq!(studio["presets"][0]["name"], "default");
     assert!(studio["presets"][0]["values"]["size"].is_string(), "{}", studio["presets"][0]);
     let example = &studio["examples"][0];
@@ -64,6 +73,21 @@ fn what_there_is_to_choose_from() {
         assert_eq!(client.get(&format!("/api/images/{id}?long_edge=64")).header("content-type"), Some("image/jpeg"));
     }
     assert_eq!(client.get("/api/health").json()["ok"], true);
+}
+
+#[test]
+fn where_nothing_was_chosen_there_is_the_best_and_the_processor() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        port: Some(0),
+        token: Some(TOKEN.to_owned()),
+        device: DeviceChoice::Auto,
+        ..Options::of(folder.path().join("runs"), Arc::new(|_: &str| {}))
+    };
+    let server = serve(options).unwrap();
+    let devices = choices(&Client::script(server.address(), TOKEN))["devices"].clone();
+    assert_eq!((&devices[0]["id"], &devices[1]["id"]), (&json!("auto"), &json!("cpu")));
+    server.stop();
 }
 
 #[test]
