@@ -36,6 +36,8 @@ mod runs;
 mod signals;
 #[cfg(unix)]
 mod stopped_sweep;
+#[cfg(unix)]
+mod studio;
 #[cfg(target_os = "linux")]
 mod system_calls;
 #[cfg(unix)]
