@@ -167,3 +167,50 @@ impl hyper::body::Body for Told {
         self.get_mut().0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use impasto_job::DeviceChoice;
+
+    use super::*;
+    use crate::guard::Guard;
+    use crate::runs::Studio;
+
+    /// What the painter tells goes on and comes to who listens, whatever others leave unread: those get a snapshot in its place.
+    #[test]
+    fn a_stream_that_nobody_takes_from_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let silence = Arc::new(|_: &str| {});
+        let studio = Arc::new(Studio::open(&folder.path().join("runs"), DeviceChoice::Cpu, Some(1), silence).unwrap());
+        let address = "127.0.0.1:1".parse().unwrap();
+        let app = App::new(Arc::clone(&studio), Arc::new(Guard::new(address, "0123456789abcdef".to_owned())));
+        let run = RunId::of("a-run");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let stream = || {
+                let (sender, receiver) = mpsc::channel(8);
+                tokio::spawn(tell(app.clone(), None, app.streams.count(&Caller::Script), sender));
+                receiver
+            };
+            let (mut deaf, mut heard) = (stream(), stream());
+            // Retry and snapshot.
+            for receiver in [&mut deaf, &mut heard] {
+                while !receiver.recv().await.unwrap().starts_with(b"event: snapshot") {}
+            }
+            for number in 1..2000 {
+                studio.tell_preview(&run, number, 1, 1);
+                let said = timeout(Duration::from_secs(60), heard.recv()).await.expect("it is heard at once").unwrap();
+                assert!(said.starts_with(b"event: preview") && said.ends_with(b"\n\n"));
+                assert!(String::from_utf8_lossy(&said).contains(&format!("\"revision\":{number},")));
+            }
+            // One that takes up reading: what its own channel held, and the one that waited to be taken. Nothing else was kept for
+            // it; it learns how all stands.
+            for taken in 1..10 {
+                let said = timeout(Duration::from_secs(10), deaf.recv()).await.expect("it is written").unwrap();
+                assert!(said.starts_with(b"event: preview"), "{taken}");
+            }
+            let said = timeout(Duration::from_secs(10), deaf.recv()).await.expect("it is written").unwrap();
+            assert!(said.starts_with(b"event: snapshot"), "{said:?}");
+        });
+    }
+}

@@ -68,7 +68,7 @@ impl Studio {
         self.tell(run, "removed", &json!({ "id": run }));
     }
 
-    pub(super) fn tell_preview(&self, run: &RunId, revision: u32, width: usize, height: usize) {
+    pub(crate) fn tell_preview(&self, run: &RunId, revision: u32, width: usize, height: usize) {
         self.tell(run, "preview", &json!({ "id": run, "revision": revision, "width": width, "height": height }));
     }
 
