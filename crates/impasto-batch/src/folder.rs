@@ -54,7 +54,12 @@ impl BatchFolder {
         if !root.exists() || folder.tasks().is_file() {
             return Ok(folder);
         }
-        let unreadable = |error| Failure::file(root, format_args!("is no folder that can be looked into ({error})"));
+        let unreadable = |_| {
+            Failure::usage(format_args!(
+                "--out {} is no folder that can be looked into; give a new one",
+                root.display()
+            ))
+        };
         let names = fs::read_dir(root).map_err(unreadable)?.flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let is_ours = |name: &String| {

@@ -1,6 +1,6 @@
 //! The file of tasks: looked through once, of which only the places of lines are kept, then read a line at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use impasto::disk::{RealDisk, replace_file};
 use impasto::recipe::RECIPE_LIMIT_BYTES;
 use impasto_job::Failure;
 
+use crate::folder::PICTURES;
 use crate::task::Task;
 
 /// The most tasks of a batch.
@@ -51,7 +52,7 @@ impl TaskList {
             Failure::failed(format_args!("{} could not be read ({reason}); check the disk", path.display()))
         };
         let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
-        let (mut entries, mut outputs) = (Vec::new(), BTreeMap::new());
+        let (mut entries, mut outputs, mut read) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
         let (mut offset, mut line) = (0, 0);
         loop {
             line += 1;
@@ -63,9 +64,11 @@ impl TaskList {
             if task.number <= last {
                 return Err(wrong(format!("has task {} behind task {last}; numbers rise", task.number)));
             }
-            if let Some(other) = outputs.insert(task.output.to_lowercase(), task.number) {
+            if let Some((other, _)) = outputs.insert(task.output.to_lowercase(), (task.number, line)) {
                 return Err(wrong(format!("has task {} write {}, as task {other} does", task.number, task.output)));
             }
+            let of_batch = task.inputs().map(|input| input.file.to_lowercase());
+            read.extend(of_batch.filter(|file| file.starts_with(PICTURES)));
             if let Some(after) = task.after
                 && entries.binary_search_by_key(&after, |entry: &Entry| entry.number).is_err()
             {
@@ -76,6 +79,12 @@ impl TaskList {
             }
             entries.push(Entry { number: task.number, after: task.after, seconds: task.seconds, line, offset });
             offset += bytes;
+        }
+        if let Some((output, (number, line))) = outputs.iter().find(|(output, _)| read.contains(*output)) {
+            return Err(Failure::usage(format_args!(
+                "{}, line {line}, has task {number} that would overwrite the input {output}; give it another name",
+                path.display()
+            )));
         }
         match entries.is_empty() {
             true => Err(Failure::usage(format_args!("{} has no task; plan the batch anew", path.display()))),

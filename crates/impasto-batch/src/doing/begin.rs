@@ -113,7 +113,8 @@ impl Doing<'_, '_, '_, '_> {
             Ok(record) => {
                 let now = standing::inputs(self.folder, task, &mut self.digests);
                 let begun = as_painted(self.folder, task, &record, &mut self.digests);
-                let is_same = now.iter().zip(&begun).all(|(now, begun)| now.as_ref() == Some(begun));
+                // The run has copies of its own: that one is gone is no change.
+                let is_same = now.iter().zip(&begun).all(|(now, begun)| now.as_ref().is_none_or(|now| now == begun));
                 if !is_same {
                     "its images have changed since it was begun".to_owned()
                 } else if record.outcome.is_none() && is_damaged(run) {

@@ -63,6 +63,12 @@ struct BegunLine<'run> {
 }
 
 #[derive(Serialize)]
+struct StandsLine {
+    event: &'static str,
+    number: u32,
+}
+
+#[derive(Serialize)]
 struct PaintedLine<'run> {
     event: &'static str,
     number: u32,
@@ -150,6 +156,9 @@ impl BatchShow {
             BatchEvent::Stands { number } => {
                 self.stood += 1;
                 self.settle(number);
+                if let How::Json(output) = &mut self.how {
+                    output.json(&StandsLine { event: "stands", number });
+                }
             }
             BatchEvent::Begun { task, goes_on } => self.begin(task, goes_on),
             BatchEvent::Iteration { progress, of, .. } => self.progress(progress, of),
