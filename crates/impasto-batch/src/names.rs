@@ -1,6 +1,6 @@
 //! Names of pictures: of a photo and its paintings, such that no two are one on any disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a name that are kept, so that a number and an extension have room in the 255 of most file systems.
 const LIMIT_BYTES: usize = 200;
@@ -9,6 +9,8 @@ const LIMIT_BYTES: usize = 200;
 #[derive(Debug, Default)]
 pub struct Names {
     taken: BTreeSet<String>,
+    /// The number that a stem had last.
+    numbers: BTreeMap<String, u64>,
 }
 
 impl Names {
@@ -21,11 +23,12 @@ impl Names {
     pub fn give(&mut self, stem: &str) -> String {
         let stem = fit(stem);
         let mut name = format!("{stem}.png");
-        let mut number = 1_u64;
+        let mut number = self.numbers.get(&stem).copied().unwrap_or(1);
         while !self.take(&name) {
             number += 1;
             name = format!("{stem}-{number}.png");
         }
+        self.numbers.insert(stem, number);
         name
     }
 }

@@ -86,6 +86,8 @@ pub fn plan(
     engines: &mut Engines,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Planned, Failure> {
+    // Complained of by the name that was typed.
+    BatchFolder::to_be(root)?;
     let root = real_folder(root);
     let folder = BatchFolder::to_be(&root)?;
     let pairs = without_unreadable(intent, tell)?;

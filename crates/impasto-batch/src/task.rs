@@ -207,8 +207,8 @@ impl Task {
             () if self.engine.as_ref().is_some_and(|engine| engine.is_empty() || engine.len() > 100) => {
                 Err("has a task whose engine has no name".to_owned())
             }
-            () => match ResolvedOrder::of_files(&self.recipe, &self.files(Path::new(""))) {
-                Ok(_) => Ok(()),
+            () => match self.files(Path::new("")).check(&self.recipe) {
+                Ok(()) => Ok(()),
                 Err(failure) => Err(format!("has a task that cannot be done ({failure})")),
             },
         }

@@ -58,28 +58,11 @@ impl ResolvedOrder {
     /// # Errors
     /// A recipe that cannot be; files that are more or fewer than it names.
     pub fn of_files(recipe: &ResolvedRecipe, files: &OrderFiles) -> Result<ResolvedOrder, Failure> {
-        let others = || Failure::usage("the recipe names other files than there are beside it; plan it anew");
-        let carried = |recipe: &ResolvedRecipe| Recipe::from_json(&recipe.to_json());
-        let masks = |recipe: &ResolvedRecipe, masks: &[PathBuf]| {
-            MaskFiles::of_files(&carried(recipe)?, masks.iter().cloned()).ok_or_else(others)
-        };
-        let recipe = carried(recipe)?.resolve()?;
-        let is_file = weights_file(&recipe.weights).is_some() && release(&recipe.weights).is_none();
-        let has_start = matches!(recipe.init, impasto::recipe::Start::File(_));
-        let styles = recipe.styles.as_ref().map_or(0, Vec::len);
-        let counts = (styles, recipe.timeline.len(), has_start, is_file);
-        let found = (files.styles.len(), files.timeline_masks.len(), files.start.is_some(), files.weights.is_some());
-        if counts != found {
-            return Err(others());
-        }
-        let (mut timeline_masks, mut then) = (Vec::new(), recipe.at_evaluation(0));
-        for (entry, files) in recipe.timeline.iter().zip(&files.timeline_masks) {
-            then = then.changed(&entry.set)?.0;
-            timeline_masks.push(masks(&then, files)?);
-        }
+        let recipe = Recipe::from_json(&recipe.to_json())?.resolve()?;
+        let (masks, timeline_masks) = files.fit(&recipe)?;
         let weights = files.weights.as_deref().map(Path::to_string_lossy).map(Into::into);
         Ok(ResolvedOrder {
-            masks: masks(&recipe.at_evaluation(0), &files.masks)?,
+            masks,
             timeline_masks,
             weights: weights.unwrap_or_else(|| recipe.weights.clone()),
             recipe,
@@ -93,41 +76,41 @@ impl ResolvedOrder {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use impasto::recipe::{ChangedFields, Region, Start, TimelineEntry, parse_layers};
+impl OrderFiles {
+    /// Whether these are as many as the recipe names.
+    ///
+    /// # Errors
+    /// They are more or fewer.
+    pub fn check(&self, recipe: &ResolvedRecipe) -> Result<(), Failure> {
+        self.fit(recipe).map(drop)
+    }
 
-    use super::*;
-    use crate::order::Order;
-
-    #[test]
-    fn an_order_is_made_again_of_its_recipe_and_files() {
-        let region = |mask: &str| Region { mask: Some(mask.to_owned()), ..Region::default() };
-        let set = ChangedFields { regions: Some(vec![region("b/later.png")]), ..ChangedFields::default() };
-        let recipe = Recipe {
-            init: Some(Start::File(PathBuf::from("b/start.png"))),
-            regions: Some(vec![region("b/sky.png")]),
-            emphasis: Some("b/face.png".to_owned()),
-            style_masks: Some(vec![None, Some("b/part.png".to_owned())]),
-            style_layers: Some(parse_layers("--style-layers", "conv1_1").unwrap()),
-            timeline: Some(vec![TimelineEntry { before_evaluation: 2, set }]),
-            ..Recipe::default()
+    /// The masks at the beginning, and after each change of the timeline.
+    fn fit(&self, recipe: &ResolvedRecipe) -> Result<(MaskFiles, Vec<MaskFiles>), Failure> {
+        let others = || Failure::usage("the recipe names other files than there are beside it; plan it anew");
+        let masks = |recipe: &ResolvedRecipe, masks: &[PathBuf]| {
+            let named = Recipe {
+                regions: Some(recipe.regions.clone()),
+                region_labels: recipe.region_labels.clone(),
+                emphasis: recipe.emphasis.clone(),
+                style_masks: Some(recipe.style_masks.clone()),
+                ..Recipe::default()
+            };
+            MaskFiles::of_files(&named, masks.iter().cloned()).ok_or_else(others)
         };
-        let styles = vec![PathBuf::from("b/one.png"), PathBuf::from("b/two.png")];
-        let order = Order { content: Some("a/photo.png".into()), styles, recipe, ..Order::default() };
-        let resolved = order.resolve().unwrap();
-        let files = resolved.files();
-        assert_eq!(files.all().count(), 1 + 2 + 1 + 3 + 3);
-        let again = ResolvedOrder::of_files(&resolved.recipe, &files).unwrap();
-        assert_eq!((again.files(), &again.recipe), (files.clone(), &resolved.recipe));
-        for wrong in [
-            OrderFiles { styles: Vec::new(), ..files.clone() },
-            OrderFiles { start: None, ..files.clone() },
-            OrderFiles { masks: Vec::new(), ..files.clone() },
-            OrderFiles { timeline_masks: Vec::new(), ..files.clone() },
-            OrderFiles { weights: Some("w.safetensors".into()), ..files },
-        ] {
-            assert!(ResolvedOrder::of_files(&resolved.recipe, &wrong).is_err(), "{wrong:?}");
+        let is_file = weights_file(&recipe.weights).is_some() && release(&recipe.weights).is_none();
+        let has_start = matches!(recipe.init, impasto::recipe::Start::File(_));
+        let styles = recipe.styles.as_ref().map_or(0, Vec::len);
+        let counts = (styles, recipe.timeline.len(), has_start, is_file);
+        let found = (self.styles.len(), self.timeline_masks.len(), self.start.is_some(), self.weights.is_some());
+        if counts != found {
+            return Err(others());
         }
+        let (mut timeline_masks, mut then) = (Vec::new(), recipe.at_evaluation(0));
+        for (entry, files) in recipe.timeline.iter().zip(&self.timeline_masks) {
+            then = then.changed(&entry.set)?.0;
+            timeline_masks.push(masks(&then, files)?);
+        }
+        Ok((masks(&recipe.at_evaluation(0), &self.masks)?, timeline_masks))
     }
 }

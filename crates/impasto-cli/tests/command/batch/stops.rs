@@ -7,12 +7,12 @@ use super::{demand_done, gallery, numbers, pictures, plan, run};
 #[test]
 fn a_batch_that_is_stopped_goes_on_within_its_picture() {
     let workshop = gallery(2, 1);
-    plan(&workshop, &["--iterations", "300"]);
+    plan(&workshop, &["--iterations", "150"]);
     assert_eq!(run(&workshop, "batch", &[]).0, Some(0));
     let whole = pictures(&workshop, "batch");
     for (signal, status) in [("TERM", 143), ("INT", 130)] {
         std::fs::remove_dir_all(workshop.path("batch")).unwrap();
-        plan(&workshop, &["--iterations", "300"]);
+        plan(&workshop, &["--iterations", "150"]);
         let mut command = workshop.command(&["batch", "run", "batch", "--json"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let metrics = || {
