@@ -34,7 +34,7 @@ seed profile fuzz/seeds/profile/*
 seed checkpoint fuzz/seeds/checkpoint/*
 
 if [ $# = 0 ]; then
-    set -- weights_safetensors weights_mat weights_pth weights_pth_legacy weights_hdf5 checkpoint recipe image profile
+    set -- weights_safetensors weights_mat weights_pth weights_pth_legacy weights_hdf5 checkpoint recipe image profile task
 fi
 for target in "$@"; do
     printf '\n== %s\n' "$target"

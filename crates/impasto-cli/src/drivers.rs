@@ -7,7 +7,7 @@
 
 use impasto_job::DeviceChoice;
 
-use crate::args::Command;
+use crate::args::{BatchCommand, Command};
 
 /// An absolute path at which nobody offers a Wayland display.
 #[cfg(target_os = "linux")]
@@ -44,13 +44,16 @@ fn asks_for_gpu(command: &Command) -> bool {
         Command::Texture(arguments) => arguments.running.device,
         Command::Reconstruct(arguments) => arguments.running.device,
         Command::Sweep(arguments) => arguments.running.device,
+        Command::Batch(BatchCommand::Plan(arguments)) => arguments.device,
+        Command::Batch(BatchCommand::Run(arguments)) => arguments.device,
         Command::Resume(arguments) => arguments.running.device,
         Command::Plan(arguments) => arguments.device,
         #[cfg(feature = "studio")]
         Command::Studio(_) => return true,
         Command::Selftest(arguments) => arguments.device,
         Command::Bench(arguments) => arguments.device,
-        Command::Runs(_)
+        Command::Batch(BatchCommand::Status(_) | BatchCommand::Report(_))
+        | Command::Runs(_)
         | Command::Report(_)
         | Command::Recipe { .. }
         | Command::Weights(_)

@@ -133,7 +133,7 @@ fn only_the_command_line_knows_terminals_and_signals() {
     let linked_with = |ours| packages(&["--package", ours, "--edges", "normal"]);
     let Some(command_line) = linked_with("impasto-cli") else { return };
     assert!(command_line.contains_key("clap") && command_line.contains_key("impasto-job"), "{command_line:?}");
-    for ours in ["impasto-studio", "impasto-job", "impasto", "impasto-gpu", "impasto-vgg"] {
+    for ours in ["impasto-studio", "impasto-batch", "impasto-job", "impasto", "impasto-gpu", "impasto-vgg"] {
         let linked = linked_with(ours).unwrap();
         assert!(linked.len() > 5, "{ours}: {linked:?}");
         let found: Vec<_> = COMMAND_LINE_ALONE.iter().filter(|name| linked.contains_key(**name)).collect();

@@ -3,6 +3,7 @@
 //! One definition: `--help`, the man page and the shell completions are all made from it. It says only what may be
 //! typed; what a choice means, and whether it makes sense, is said by the recipe when it is resolved.
 
+mod batch;
 mod device;
 mod figures;
 mod recipe;
@@ -25,6 +26,7 @@ use impasto_vgg::Precision;
 use recipe::{choice, preset_of};
 use running::parse_memory;
 
+pub use batch::{BatchCommand, BatchPlanArguments, BatchReportArguments, BatchRunArguments, BatchStatusArguments};
 pub use device::DeviceArguments;
 pub use figures::{
     RECONSTRUCT_PRESET, ReconstructArguments, SWEEP_PRESET, SweepArguments, TEXTURE_PRESET, TextureArguments, Variation,
@@ -84,6 +86,11 @@ pub enum Command {
     /// that is asked for, are not painted again: a sweep that was stopped is gone on with by the same command.
     #[command(allow_negative_numbers = true, mut_arg("preset", |option| preset_of(option, SWEEP_PRESET)))]
     Sweep(Box<SweepArguments>),
+    /// Paint many photos after many paintings: plan, run, status, report
+    ///
+    /// A picture is a task that can be painted anywhere, twice, in any order, and gives the same bytes.
+    #[command(subcommand)]
+    Batch(BatchCommand),
     /// Go on with a run that was interrupted or killed; it ends in the same bytes as one that was never stopped
     Resume(ResumeArguments),
     /// List runs: which are finished, which can be gone on with

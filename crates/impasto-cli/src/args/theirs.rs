@@ -27,12 +27,17 @@ const THEIRS: [(&[&str], &str); 9] = [
 /// Dashes that word processors and pages make of two.
 const TYPESET_DASHES: [char; 3] = ['\u{2013}', '\u{2014}', '\u{2212}'];
 
+/// Those of them that `batch plan` has of its own.
+const OURS_IN_BATCH: [&str; 2] = ["out", "styles"];
+
 /// What to say of the first of the words that another program knows and this one does not, as a sentence.
 pub fn answer<'word>(words: impl Iterator<Item = &'word str>) -> Option<String> {
-    words.take_while(|word| *word != "--").find_map(|word| of_word(word).filter(|_| !Path::new(word).exists()))
+    let mut words = words.take_while(|word| *word != "--").peekable();
+    let is_batch = words.peek() == Some(&"batch");
+    words.find_map(|word| of_word(word, is_batch).filter(|_| !Path::new(word).exists()))
 }
 
-fn of_word(word: &str) -> Option<String> {
+fn of_word(word: &str, is_batch: bool) -> Option<String> {
     if let Some(rest) =
         word.strip_prefix(TYPESET_DASHES).or_else(|| word.strip_prefix('-')?.strip_prefix(TYPESET_DASHES))
     {
@@ -42,6 +47,9 @@ fn of_word(word: &str) -> Option<String> {
     }
     if let Some(name) = word.strip_prefix('-') {
         let name = name.strip_prefix('-').unwrap_or(name).split('=').next().unwrap_or_default().replace('_', "-");
+        if is_batch && OURS_IN_BATCH.contains(&name.as_str()) {
+            return None;
+        }
         let (_, said) = THEIRS.iter().find(|(names, _)| names.contains(&name.as_str()))?;
         return Some(format!("{word} is another program's option; {said}"));
     }
@@ -72,10 +80,11 @@ mod tests {
         }
         assert!(ours.len() > 100 && ours.contains(&"weights-input".to_owned()));
         for option in ours {
-            assert_eq!(of_word(&format!("--{option}")), None);
+            let is_batch = OURS_IN_BATCH.contains(&option.as_str());
+            assert_eq!(of_word(&format!("--{option}"), is_batch), None);
         }
         for word in ["photo.png", "-o", "-", "-1", "-0.5", "-oout.png", "conv1_1=1,conv2_1", "1,2", "-h", ""] {
-            assert_eq!(of_word(word), None, "{word}");
+            assert_eq!(of_word(word, false), None, "{word}");
         }
     }
 
@@ -93,6 +102,8 @@ mod tests {
             assert!(said.starts_with(word) && said.contains(answer), "{word}: {said}");
         }
         assert_eq!(said(&["paint", "--", "-gpu"]), None);
+        assert_eq!(said(&["batch", "plan", "--styles", "a.png", "--out", "b"]), None);
+        assert!(said(&["paint", "--styles"]).is_some() && said(&["batch", "run", "-gpu"]).is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Each command, from its options to its end, in a file that reads from above.
 
+mod batch;
 mod bench;
 mod destination;
 mod devices;
@@ -34,6 +35,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Texture(arguments) => texture::texture(arguments),
         Command::Reconstruct(arguments) => texture::reconstruct(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Batch(command) => batch::batch(command, output),
         Command::Resume(arguments) => paint::resume(arguments, output),
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
         #[cfg(feature = "studio")]

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// # Errors
 /// The address cannot be listened on; the folder cannot be made.
 pub fn studio(arguments: &StudioArguments, output: &mut Output) -> Result<(), Failure> {
-    interrupt::catch_for_studio()?;
+    interrupt::catch_kept()?;
     let options = Options {
         listen: arguments.listen,
         port: arguments.port,

@@ -42,12 +42,11 @@ pub fn catch() -> Result<(), Failure> {
     })
 }
 
-/// As [`catch`], for a server, which stops what it paints and ends.
+/// As [`catch`], for what keeps its runs: a batch, and a server, which stops what it paints and ends.
 ///
 /// # Errors
 /// Where the system does not let a program catch it.
-#[cfg(feature = "studio")]
-pub fn catch_for_studio() -> Result<(), Failure> {
+pub fn catch_kept() -> Result<(), Failure> {
     catch_with(|is_first| {
         say(match is_first {
             true => "stopping after the running evaluation; what is painted is kept and can be gone on with",

@@ -3,6 +3,7 @@
 //! Standard output is for what was asked for (a recipe, JSON lines, a report); standard error is for people.
 
 mod bar;
+mod batch;
 mod json;
 mod output;
 mod preview;
@@ -21,11 +22,12 @@ use json::{AppliedLine, IterationLine};
 use words::describe;
 
 pub use bar::Bar;
+pub use batch::BatchShow;
 pub use json::DoneLine;
 pub use output::Output;
 pub use preview::Preview;
 pub use say::{Voice, say};
-pub use words::{forecast_sentence, mib};
+pub use words::{batch_forecast, forecast_sentence, mib};
 
 /// How often a log that is no terminal gets a line.
 const LINE_EVERY: Duration = Duration::from_secs(10);

@@ -20,6 +20,17 @@ pub fn forecast_sentence(forecast: &Forecast) -> String {
     format!("about {}{on_device}, about {}", memory(forecast.memory.bytes), time(forecast.seconds))
 }
 
+/// `about 1.9 GiB each, about 3.5 hours for all of them on this machine`.
+pub fn batch_forecast(memory_mib: f64, device_mib: f64, seconds: f64) -> String {
+    let bytes = |mib: f64| (mib * f64::from(1 << 20)) as u64;
+    let on_device = match device_mib {
+        mib if mib > 0.0 => format!(" and {} on the GPU", memory(bytes(mib))),
+        _ => String::new(),
+    };
+    let memory = memory(bytes(memory_mib));
+    format!("at most about {memory}{on_device} at once, about {} for what is left, on this machine", time(seconds))
+}
+
 /// Bytes in MiB.
 pub fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)

@@ -62,6 +62,7 @@ fn every_field_of_every_command_is_documented() {
         let words: Vec<&str> = words.split(' ').chain(["--json"]).collect();
         printed.push((heading, workshop.succeed(&words)));
     }
+    printed.extend(of_batches(&workshop));
     let sketch =
         ["texture", "painting.png", "-o", "t.png", "--size", "32", "--iterations", "2", "--weights", "embedded"];
     let texture = workshop.succeed(&[&sketch, ["--style-layers", "conv1_1", "--json"].as_slice()].concat());
@@ -75,6 +76,33 @@ fn every_field_of_every_command_is_documented() {
         }
     }
     assert_eq!(seen, documented.keys().cloned().collect(), "every heading is a command that was run");
+}
+
+/// The lines of a batch of three pictures: one is damaged, and one had been done.
+fn of_batches(workshop: &Workshop) -> Vec<(&'static str, String)> {
+    std::fs::copy(workshop.path("photo.png"), workshop.path("other.png")).unwrap();
+    std::fs::copy(workshop.path("photo.png"), workshop.path("third.png")).unwrap();
+    let words =
+        "batch plan photo.png other.png third.png --styles painting.png --out batch --size 16 --iterations 1 --json";
+    let planned = workshop.succeed(&words.split(' ').collect::<Vec<_>>());
+    workshop.succeed(&["batch", "run", "batch", "--index", "1", "--quiet"]);
+    std::fs::write(workshop.path("other.png"), "damaged").unwrap();
+    let ran = workshop.run(&["batch", "run", "batch", "--json"]);
+    let lines = String::from_utf8(ran.stdout).unwrap();
+    let of =
+        |event: &str| lines.lines().find(|line| line.contains(&format!("\"event\":\"{event}\""))).unwrap().to_owned();
+    let status = workshop.succeed(&["batch", "status", "batch", "--json"]);
+    let (tasks, all) = status.trim_end().rsplit_once('\n').unwrap();
+    vec![
+        ("batch plan", planned),
+        ("batch run: begun", of("begun")),
+        ("batch run: painted", of("painted")),
+        ("batch run: stands", of("stands")),
+        ("batch run: unpainted", of("unpainted")),
+        ("batch run: batch", of("batch")),
+        ("batch status: task", tasks.to_owned()),
+        ("batch status: batch", all.to_owned()),
+    ]
 }
 
 #[test]

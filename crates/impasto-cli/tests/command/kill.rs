@@ -71,11 +71,12 @@ pub fn traces(folder: &Path) -> Traces {
     Traces { files, lines: lines.collect(), outcome: (outcome.iterations, outcome.evaluations, outcome.loss) }
 }
 
-struct Random(u64);
+/// Numbers by chance, of a seed.
+pub struct Random(pub u64);
 
 impl Random {
     /// splitmix64, below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,6 +1,7 @@
 //! The program as a user runs it: arguments, environment and files in; exit status, output and files out.
 
 mod bad_input;
+mod batch;
 mod colours;
 mod devices;
 mod documents;

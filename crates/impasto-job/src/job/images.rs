@@ -1,6 +1,7 @@
 //! The images of a job: read, and for a run that is kept copied and compared with what it began with.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use impasto::Images;
@@ -75,12 +76,34 @@ impl ReadImages {
     }
 }
 
+impl fmt::Debug for ReadImages {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (width, height) = (self.content.width, self.content.height);
+        formatter.debug_struct("ReadImages").field("content", &(width, height)).finish_non_exhaustive()
+    }
+}
+
 impl Job {
+    /// Reads and decodes the images now, so that [`Job::prepare`] need not: on another thread, while the job before is painted.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
+    pub fn read_ahead(&mut self) -> Result<(), Failure> {
+        self.read_ahead = Some(self.read_all()?);
+        Ok(())
+    }
+
+    /// The images, and what is to be said of them.
+    pub(super) fn read_all(&mut self) -> Result<(ReadImages, Vec<String>), Failure> {
+        let mut notes = Vec::new();
+        self.read_images(&mut notes).map(|images| (images, notes))
+    }
+
     /// Reads the images; those of a run have to be what they were.
     ///
     /// # Errors
     /// An image that cannot be read or has changed.
-    pub(super) fn read_images(&mut self, notes: &mut Vec<String>) -> Result<ReadImages, Failure> {
+    fn read_images(&mut self, notes: &mut Vec<String>) -> Result<ReadImages, Failure> {
         let (changed, changed_masks, mask_copies) = self.read_timeline(notes)?;
         let mut reader = Reader { job: self, notes, copies: mask_copies };
         let expected = self.keeping.as_ref().and_then(|keeping| keeping.begun.as_ref()).map(|begun| &begun.inputs);

@@ -19,6 +19,7 @@ mod handle;
 mod images;
 mod inputs;
 mod keeping;
+mod painted;
 mod perform;
 mod prepared;
 mod proportion;
@@ -35,6 +36,7 @@ use impasto::write::WriteOptions;
 
 use crate::failure::Failure;
 use crate::order::{Order, ResolvedOrder};
+use images::ReadImages;
 use keeping::Keeping;
 use writing::Writing;
 
@@ -45,6 +47,7 @@ pub use event::{JobEvent, Observer};
 pub use finished::{Ending, Finished};
 pub use handle::{Handle, NewestPicture};
 pub use keeping::{KeepIn, folder_failure};
+pub use painted::Painted;
 
 pub use prepared::Prepared;
 pub use resume::{FinishedRun, Resumed};
@@ -79,6 +82,8 @@ pub struct Job {
     pub memory_limit_bytes: Option<u64>,
     /// Folder for TensorBoard's event files.
     pub log_dir: Option<PathBuf>,
+    /// The images, and what is to be said of them, where they were read ahead.
+    read_ahead: Option<(ReadImages, Vec<String>)>,
 }
 
 impl Job {
@@ -87,14 +92,29 @@ impl Job {
     /// # Errors
     /// Everything about the choices and the output that can be said before any work.
     pub fn new(order: &Order, files: &Files, keep: Option<&KeepIn>) -> Result<Job, Failure> {
-        let order = order.resolve()?;
+        Job::of_resolved(order.resolve()?, files, keep)
+    }
+
+    /// As [`Job::new`], of an order that is resolved.
+    ///
+    /// # Errors
+    /// As [`Job::new`].
+    pub fn of_resolved(order: ResolvedOrder, files: &Files, keep: Option<&KeepIn>) -> Result<Job, Failure> {
         let keeping = keep.map(|keep| Keeping::of_options(keep, &order.recipe.preset)).transpose()?;
         let run = keep.map(|keep| keep.folder.clone());
         let (given, made_of) = (files.output.clone(), files.has_made_name.then(|| order.picture_stem()));
         let (has_photos_bits, exif) = (files.has_photos_bits, files.exif);
         let writing = Writing { given, made_of, run, options: files.write, has_photos_bits, exif };
         writing.check(&order)?;
-        Ok(Job { order, limits: files.read, writing, keeping, memory_limit_bytes: None, log_dir: None })
+        Ok(Job {
+            order,
+            limits: files.read,
+            writing,
+            keeping,
+            memory_limit_bytes: None,
+            log_dir: None,
+            read_ahead: None,
+        })
     }
 
     /// The resolved recipe and its files.

@@ -1,4 +1,4 @@
-//! The job is done: the run's folder is taken, the picture painted, recorded on the way, and written.
+//! The job is done: the run's folder is taken and the picture painted, recorded on the way; `painted.rs` writes it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,8 +8,8 @@ use impasto::recipe::Balance;
 use impasto::run::paintings::Paintings;
 use impasto::run::{alpha_at, content_at};
 use impasto::run_folder::{FORMAT, INPUTS, Inputs, LAYOUT, Reading, RunRecord, Saving};
-use impasto::write::{Carried, OutputFormat, WriteOptions, encode_picture};
-use impasto::{Keeping, Outcome, ResolvedRecipe, Scale, paint_steered};
+use impasto::write::{OutputFormat, WriteOptions, encode_picture};
+use impasto::{Keeping, ResolvedRecipe, Scale, paint_steered};
 use impasto_vgg::Layer;
 
 use super::Job;
@@ -19,6 +19,7 @@ use super::finished::Finished;
 use super::handle::Handle;
 use super::images::ReadImages;
 use super::keeping::Kept;
+use super::painted::Painted;
 use super::prepared::Prepared;
 use super::proportion::Proportion;
 use super::recording::Recording;
@@ -44,7 +45,16 @@ impl Prepared {
     ///
     /// # Errors
     /// What keeps it from having a picture, or from writing it.
-    pub fn perform(mut self, observer: &mut Observer<'_>) -> Result<Finished, Failure> {
+    pub fn perform(self, observer: &mut Observer<'_>) -> Result<Finished, Failure> {
+        self.paint(observer)?.write()
+    }
+
+    /// The first half of [`Prepared::perform`]: paints and keeps the run. The picture is still to be written, which another thread may
+    /// do while the next job is painted.
+    ///
+    /// # Errors
+    /// What keeps it from having a picture.
+    pub fn paint(mut self, observer: &mut Observer<'_>) -> Result<Painted, Failure> {
         let end = EndOf(self.handle.clone());
         let mut kept = self.take_folder()?;
         let goes_on = kept.as_ref().is_some_and(Kept::goes_on);
@@ -91,27 +101,9 @@ impl Prepared {
             observer(JobEvent::Note(&sentence));
         }
         let alpha = images.alpha.as_ref().map(|alpha| alpha_at(&recipe, alpha, full));
-        let (alpha, exif) = (alpha.transpose().map_err(Failure::failed)?, job.writing.exif.of(&images.exif));
-        let text = recipe.to_json();
-        let carried = Carried { recipe: Some(&text), alpha: alpha.as_ref(), exif: exif.as_ref() };
-        let written = job.writing.write(&outcome.picture, &carried).map_err(|failure| match &kept {
-            Some(kept) => Failure::failed(format_args!(
-                "{failure}; then {} goes on from the last checkpoint",
-                resume(kept.folder())
-            )),
-            None => failure,
-        })?;
-        let is_done = !outcome.interrupted && outcome.failure.is_none();
-        let is_in_place = written.trouble.as_ref().is_none_or(|trouble| trouble.is_in_run);
-        let way_on = match kept {
-            Some(kept) if is_done && is_in_place => kept.finish(&outcome, seconds).map(|()| None)?,
-            Some(kept) if is_done => Some(format!("{} goes on from the last checkpoint", resume(kept.folder()))),
-            Some(kept) => Some(way_on(kept.folder(), is_kept, &outcome)),
-            None => None,
-        };
-        let unwritten = written.trouble.map(|trouble| trouble.error.to_string());
-        let (output, seconds) = (written.place, started.elapsed().as_secs_f64());
-        Ok(Finished { outcome, recipe, output, unwritten, seconds, way_on })
+        let alpha = alpha.transpose().map_err(Failure::failed)?;
+        let (writing, exif) = (job.writing, images.exif);
+        Ok(Painted { outcome, recipe, writing, alpha, exif, kept, is_kept, worked_s: seconds, started })
     }
 
     /// Takes the folder that the run is kept in, if it is.
@@ -173,24 +165,4 @@ fn keep_resized(read: &mut ReadImages, inputs: &Inputs, recipe: &ResolvedRecipe,
         read.copies.push((path, bytes.map_err(Failure::failed)?));
     }
     Ok(())
-}
-
-/// The command that goes on with a run.
-fn resume(folder: &Path) -> String {
-    format!("`impasto resume {}`", folder.display())
-}
-
-/// How a run that has stopped is gone on with.
-fn way_on(folder: &Path, is_kept: bool, outcome: &Outcome) -> String {
-    let resume = resume(folder);
-    if is_kept {
-        return format!("{resume} goes on");
-    }
-    match outcome.failure {
-        // Only who stops it asks for a checkpoint there and then.
-        Some(_) => format!("{resume} goes on from the last checkpoint"),
-        None => {
-            format!("its checkpoint could not be written, so {resume} goes on from an earlier one, if there is one")
-        }
-    }
 }

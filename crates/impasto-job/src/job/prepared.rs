@@ -42,7 +42,11 @@ impl Job {
     pub fn prepare(mut self, engines: &mut Engines) -> Result<Prepared, Failure> {
         let started = Instant::now();
         let (engine, mut notes) = engines.open(&self.order.weights, self.order.recipe.weights_input)?;
-        let images = self.read_images(&mut notes)?;
+        let (images, of_images) = match self.read_ahead.take() {
+            Some(read) => read,
+            None => self.read_all()?,
+        };
+        notes.extend(of_images);
         self.writing.heed_photos_bits(images.bits);
         notes.extend(self.writing.exif_note(&self.order, &images.exif));
         let scales = impasto::scales(&self.order.recipe, images.content.width, images.content.height);

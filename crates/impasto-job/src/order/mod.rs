@@ -3,6 +3,7 @@
 
 mod carried;
 mod file;
+mod files;
 mod held;
 mod masks;
 mod name;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use impasto::recipe::Recipe;
 
 pub use file::{file_name, same_file};
+pub use files::OrderFiles;
 pub use held::HeldFiles;
 pub(crate) use masks::MaskFiles;
 pub use resolved::ResolvedOrder;

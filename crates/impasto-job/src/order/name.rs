@@ -16,7 +16,8 @@ impl ResolvedOrder {
     }
 
     /// `photo-painting`, of the photo's and the paintings' names.
-    pub(crate) fn picture_stem(&self) -> String {
+    #[must_use]
+    pub fn picture_stem(&self) -> String {
         let images = std::iter::once(&self.content).chain(&self.styles);
         images.map(|image| stem(&self.held.name(image))).collect::<Vec<_>>().join("-")
     }

@@ -19,7 +19,7 @@ pub struct ResolvedOrder {
     /// Every choice has its value; files are named without their folders.
     pub recipe: ResolvedRecipe,
     /// Whether the history of L-BFGS was named; the preset's is cut for large pictures.
-    history_is_given: bool,
+    pub(super) history_is_given: bool,
     /// The photo.
     pub content: PathBuf,
     /// The paintings.
@@ -33,7 +33,7 @@ pub struct ResolvedOrder {
     /// The weights: a name, or a path.
     pub weights: String,
     /// The file that the recipe was read from.
-    recipe_file: Option<PathBuf>,
+    pub(super) recipe_file: Option<PathBuf>,
     /// Those of the files whose bytes are here already.
     pub(crate) held: HeldFiles,
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-pub use page::{WrittenPage, write_page};
+pub use page::{POLICY, STYLE, WrittenPage, check_name, escaped, show_picture, write_page};
 
 /// A run, in short.
 #[derive(Clone, Debug, PartialEq, Serialize)]

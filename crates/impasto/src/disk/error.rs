@@ -141,6 +141,15 @@ pub enum DiskError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The file system has no locks, so that two programs would not see each other.
+    #[error("{} cannot be locked ({}), so two programs would do the same work; give each a share of its own with --shard",
+        path.display(), reason(source))]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The new file is in place, but the disk did not confirm that it will stay.
     #[error("{} is written, but the disk did not confirm it ({}); check the disk before you rely on it",
         path.display(), reason(source))]

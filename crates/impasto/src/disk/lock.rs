@@ -37,10 +37,66 @@ impl Lock {
         Ok(Lock { _held: file })
     }
 
+    /// Takes the lock that this file stands for, where nobody holds it; the file is created where it is not there. Whoever holds it may
+    /// remove the file: then those who wait for it wait for a new one.
+    ///
+    /// # Errors
+    /// [`DiskError::NoLocks`] where the file system has none, so that nobody would be kept out; [`DiskError::Unwritten`] where there can
+    /// be no such file.
+    pub fn claim(path: &Path) -> Result<Option<Lock>, DiskError> {
+        let unwritten = |source| DiskError::Unwritten { path: path.to_owned(), source };
+        loop {
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+            let file = file.map_err(unwritten)?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(source)) => return Err(DiskError::NoLocks { path: path.to_owned(), source }),
+                // Its last holder may have removed the file meanwhile, and another have made it anew.
+                Ok(()) if is_at(&file, path) => return Ok(Some(Lock { _held: file })),
+                Ok(()) => {}
+            }
+        }
+    }
+
     /// Whether some program holds it now.
     #[must_use]
-    pub(crate) fn is_held(path: &Path) -> bool {
+    pub fn is_held(path: &Path) -> bool {
         // Shared, so that two who only ask do not see each other.
         File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+/// Whether the file is the one of this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |found: &std::fs::Metadata| (found.dev(), found.ino());
+    matches!((file.metadata(), std::fs::metadata(path)), (Ok(held), Ok(named)) if place(&held) == place(&named))
+}
+
+/// Where an open file cannot be replaced, it is.
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_one_s_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1.claim");
+        let held = Lock::claim(&path).unwrap();
+        assert!(held.is_some() && Lock::claim(&path).unwrap().is_none() && Lock::is_held(&path));
+        // A claim on a file that was removed is no claim on the new one of its name.
+        std::fs::remove_file(&path).unwrap();
+        let next = Lock::claim(&path).unwrap();
+        assert!(next.is_some());
+        drop(held);
+        assert!(Lock::claim(&path).unwrap().is_none());
+        drop(next);
+        assert!(Lock::claim(&path).unwrap().is_some() && !Lock::is_held(&path));
     }
 }

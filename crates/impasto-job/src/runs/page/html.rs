@@ -11,11 +11,12 @@ use super::pictures::{Pictures, Shown};
 use super::text::{escaped, json_in_script, number};
 use crate::pace::duration;
 
-const STYLE: &str = include_str!("page.css");
+/// How pages look.
+pub const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Nothing is fetched from anywhere, whatever the page holds.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+pub const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// More points than this are more than a line shows.
 const MOST_POINTS: usize = 800;

@@ -20,6 +20,10 @@ use crate::failure::Failure;
 use html::Run;
 use pictures::Pictures;
 
+pub use html::{POLICY, STYLE};
+pub use pictures::show as show_picture;
+pub use text::escaped;
+
 /// A page that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenPage {
@@ -56,7 +60,10 @@ pub fn write_page(folder: &Path, output: &Path, most_pictures: usize, edge_px: u
 }
 
 /// A page is a page by its name, and so overwrites no file of the run.
-fn check_name(output: &Path) -> Result<(), Failure> {
+///
+/// # Errors
+/// A name that does not end in `.html`.
+pub fn check_name(output: &Path) -> Result<(), Failure> {
     let extension = output.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
         Some("html" | "htm") => Ok(()),

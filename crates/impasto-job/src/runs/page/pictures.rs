@@ -88,7 +88,11 @@ fn evenly<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     (0..count).map(move |place| &all[step(place)])
 }
 
-fn show(path: &Path, edge_px: usize) -> Result<(usize, usize, String), String> {
+/// A picture as it stands in a page: width and height, at most `edge_px` at the long edge, and its address, which holds its bytes.
+///
+/// # Errors
+/// What cannot be read, as a sentence.
+pub fn show(path: &Path, edge_px: usize) -> Result<(usize, usize, String), String> {
     let picture = read_picture(path, &ReadLimits::default()).map_err(|error| error.to_string())?.picture;
     let (mut width, mut height) = (picture.width, picture.height);
     if width.max(height) > edge_px {

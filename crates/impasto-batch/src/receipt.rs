@@ -1,0 +1,84 @@
+//! What is left of a task: the receipt of a picture, or the sentence why there is none.
+
+use std::path::Path;
+
+use impasto::disk::{RealDisk, read_file, replace_file};
+use impasto_job::Failure;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The format of both files.
+pub const FORMAT: u32 = 1;
+
+/// The longest of them that is read, in MiB.
+const LIMIT_MIB: u64 = 1;
+
+/// `done/000012.json`: what was painted, of what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The task's number.
+    pub number: u32,
+    /// The task's digest ([`Task::digest`](crate::Task::digest)).
+    pub task: String,
+    /// SHA-256 of the files as they were painted, in the order of [`Task::inputs`](crate::Task::inputs).
+    pub inputs: Vec<String>,
+    /// The picture: a path from the batch's folder.
+    pub output: String,
+    /// The SHA-256 of its bytes.
+    pub output_sha256: String,
+    /// How many they are.
+    pub output_bytes: u64,
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Evaluations.
+    pub evaluations: u32,
+    /// The loss of the picture.
+    pub loss: Option<f64>,
+    /// The engine that painted it to its end.
+    pub engine: String,
+    /// The engine that began it, where that was another: then it is the picture of neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_on: Option<String>,
+    /// Seconds of work, over all the times that it was gone on with.
+    pub seconds: f64,
+    /// When it was done, in UTC.
+    pub finished: String,
+    /// The version of impasto.
+    pub program: String,
+}
+
+/// `failed/000012.json`: why there is no picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureRecord {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The task's number.
+    pub number: u32,
+    /// The task's digest.
+    pub task: String,
+    /// The sentence.
+    pub sentence: String,
+    /// SHA-256 of the files, in the order of [`Task::inputs`](crate::Task::inputs); null for those that cannot be read.
+    pub inputs: Vec<Option<String>>,
+    /// When it failed, in UTC.
+    pub failed: String,
+}
+
+/// Reads one of the two; `None` where it is not there, or is not one.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&read_file(path, LIMIT_MIB).ok()?).ok()
+}
+
+/// Writes one of the two.
+///
+/// # Errors
+/// What the disk refuses.
+pub fn write(path: &Path, what: &impl Serialize) -> Result<(), Failure> {
+    // Texts and numbers: this cannot fail.
+    let text = serde_json::to_string_pretty(what).unwrap_or_default() + "\n";
+    replace_file(&RealDisk, path, text.as_bytes()).map_err(Failure::failed)
+}

@@ -1,0 +1,412 @@
+//! A task: everything that a picture depends on, on one line of JSON.
+
+use std::path::{Path, PathBuf};
+
+use impasto::ResolvedRecipe;
+use impasto::digest::sha256;
+use impasto::image_file::exif::KeptExif;
+use impasto::read::ReadLimits;
+use impasto::write::WriteOptions;
+use impasto_job::order::{OrderFiles, ResolvedOrder};
+use impasto_job::{Failure, Files, Job, KeepIn};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::folder::PICTURES;
+use crate::paths;
+
+/// The format of tasks that this program writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The largest number of a task, of which names have six digits.
+pub const LARGEST_NUMBER: u32 = 999_999;
+
+/// Bits a channel of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Depth {
+    /// 8.
+    #[default]
+    #[serde(rename = "8")]
+    Eight,
+    /// 16.
+    #[serde(rename = "16")]
+    Sixteen,
+    /// 16 where the photo has more than 8.
+    #[serde(rename = "auto")]
+    Photos,
+}
+
+/// A file that a picture is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskInput {
+    /// Where it lies: from the batch's folder, or absolute; with `/`.
+    pub file: String,
+    /// The SHA-256 that it had when the task was planned, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A picture that is to be painted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Its number, from 1; it stays when the batch is planned anew.
+    pub number: u32,
+    /// The photo.
+    pub content: TaskInput,
+    /// The paintings, in their order.
+    pub styles: Vec<TaskInput>,
+    /// The picture to start from, where the recipe names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<TaskInput>,
+    /// Masks, in the order of [`OrderFiles::masks`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masks: Vec<TaskInput>,
+    /// Masks after each change of the recipe's timeline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline_masks: Vec<Vec<TaskInput>>,
+    /// The weights, where they are a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<TaskInput>,
+    /// The picture: `pictures/NAME.png`.
+    pub output: String,
+    /// Bits a channel.
+    pub depth: Depth,
+    /// What of the photo's EXIF data the picture has.
+    pub exif: KeptExif,
+    /// The most megapixels of an image that is read.
+    pub megapixels: u64,
+    /// Whether what is left of a damaged image is read.
+    pub lenient: bool,
+    /// The only engine that may do it, as in `cpu avx2`; none where any may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The number of a task that has to be done before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u32>,
+    /// Memory that it takes at once, in MiB, as it was forecast.
+    pub memory_mib: f64,
+    /// Threads that the forecast is for.
+    pub threads: usize,
+    /// Seconds that it takes, as they were forecast on the machine that planned it.
+    pub seconds: f64,
+    /// The whole recipe; its images are named without their folders.
+    pub recipe: ResolvedRecipe,
+}
+
+impl Task {
+    /// Reads a line, and gives its digest too.
+    ///
+    /// # Errors
+    /// What is wrong with it, as half a sentence with the way out.
+    pub fn parse(line: &str) -> Result<(Task, String), String> {
+        let value: Value = serde_json::from_str(line).map_err(|error| format!("is no task in JSON ({error})"))?;
+        match value.get("format").and_then(Value::as_u64) {
+            Some(found) if found > u64::from(FORMAT) => {
+                return Err(format!(
+                    "has a task of format {found}, and this impasto reads formats up to {FORMAT}; use a newer one"
+                ));
+            }
+            Some(1..) => {}
+            _ => return Err("has no task with a format".to_owned()),
+        }
+        let digest = digest(&value);
+        let task: Task = serde_json::from_value(value).map_err(|error| format!("has a wrong task ({error})"))?;
+        task.check()?;
+        Ok((task, digest))
+    }
+
+    /// The line, without its end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        // Texts, finite numbers and maps keyed by names: this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What the picture depends on, as one digest: not what was forecast, nor the number, nor what the files' bytes were.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(&serde_json::to_value(self).unwrap_or_default())
+    }
+
+    /// The files, in a fixed order.
+    pub fn inputs(&self) -> impl Iterator<Item = &TaskInput> {
+        let images = [&self.content].into_iter().chain(&self.styles).chain(&self.start).chain(&self.masks);
+        images.chain(self.timeline_masks.iter().flatten()).chain(&self.weights)
+    }
+
+    /// Where the files lie, for the batch in `root`.
+    #[must_use]
+    pub fn files(&self, root: &Path) -> OrderFiles {
+        let path = |input: &TaskInput| paths::from_text(root, &input.file);
+        let all = |inputs: &Vec<TaskInput>| inputs.iter().map(path).collect();
+        OrderFiles {
+            content: path(&self.content),
+            styles: all(&self.styles),
+            start: self.start.as_ref().map(path),
+            masks: all(&self.masks),
+            timeline_masks: self.timeline_masks.iter().map(all).collect(),
+            weights: self.weights.as_ref().map(path),
+        }
+    }
+
+    /// The job, begun in this folder; the picture is that of the run.
+    ///
+    /// # Errors
+    /// As [`Job::new`].
+    pub fn job(&self, root: &Path, run: &Path) -> Result<Job, Failure> {
+        let order = ResolvedOrder::of_files(&self.recipe, &self.files(root))?;
+        let write = WriteOptions { bits: if self.depth == Depth::Sixteen { 16 } else { 8 }, ..WriteOptions::default() };
+        let read = ReadLimits { megapixels: self.megapixels, lenient: self.lenient, ..ReadLimits::default() };
+        let (has_photos_bits, exif) = (self.depth == Depth::Photos, self.exif);
+        let files = Files { output: None, has_made_name: false, write, has_photos_bits, exif, read };
+        Job::of_resolved(order, &files, Some(&KeepIn::folder(run)))
+    }
+
+    /// The photo and the paintings by their names, as people say it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = |input: &TaskInput| input.file.rsplit('/').next().unwrap_or_default().to_owned();
+        let styles: Vec<String> = self.styles.iter().map(name).collect();
+        match styles.is_empty() {
+            true => name(&self.content),
+            false => format!("{} after {}", name(&self.content), styles.join(", ")),
+        }
+    }
+
+    /// What of it is wrong, as half a sentence.
+    fn check(&self) -> Result<(), String> {
+        let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+        let is_time = |number: f64| number.is_finite() && number >= 0.0;
+        let is_named = |input: &TaskInput| !input.file.is_empty() && !input.file.contains('\0');
+        let (number, after) = (self.number, self.after.unwrap_or(1));
+        match () {
+            () if !(1..=LARGEST_NUMBER).contains(&number) => {
+                Err(format!("has a task of number {number}; numbers go from 1 to {LARGEST_NUMBER}"))
+            }
+            () if self.after.is_some() && !(1..number).contains(&after) => {
+                Err(format!("has task {number} wait for task {after}; a task waits for one of a lower number"))
+            }
+            () if !is_output(&self.output) => Err(format!(
+                "has a task that would write {:?}; a picture is {PICTURES}/NAME.png",
+                self.output.chars().take(200).collect::<String>()
+            )),
+            () if !self.inputs().all(is_named) => Err("has a task with a file of no name".to_owned()),
+            () if !self.inputs().all(|input| is_digest(&input.sha256)) => {
+                Err("has a task with a sha256 that is no 64 hexadecimal digits".to_owned())
+            }
+            () if !is_time(self.memory_mib) || !is_time(self.seconds) => {
+                Err("has a task whose memory_mib or seconds are no numbers from 0 on".to_owned())
+            }
+            () if self.threads == 0 || self.threads > 1024 => {
+                Err("has a task whose threads are not 1 to 1024".to_owned())
+            }
+            () if self.megapixels == 0 => Err("has a task whose megapixels are 0".to_owned()),
+            () if self.engine.as_ref().is_some_and(|engine| engine.is_empty() || engine.len() > 100) => {
+                Err("has a task whose engine has no name".to_owned())
+            }
+            () => match self.files(Path::new("")).check(&self.recipe) {
+                Ok(()) => Ok(()),
+                Err(failure) => Err(format!("has a task that cannot be done ({failure})")),
+            },
+        }
+    }
+}
+
+/// A picture lies in its folder, whoever wrote the line.
+fn is_output(output: &str) -> bool {
+    let Some(name) = output.strip_prefix(PICTURES).and_then(|rest| rest.strip_prefix('/')) else { return false };
+    let is_plain = |letter: char| !letter.is_control() && !"/\\:*?\"<>|".contains(letter);
+    name.len() <= 255
+        && name.len() > 4
+        && name.ends_with(".png")
+        && !name.starts_with('.')
+        && name.chars().all(is_plain)
+}
+
+/// See [`Task::digest`]: of the line's own fields, so that it is the same for every version that reads them.
+fn digest(line: &Value) -> String {
+    let mut line = line.clone();
+    if let Some(fields) = line.as_object_mut() {
+        for name in ["number", "after", "memory_mib", "threads", "seconds"] {
+            fields.remove(name);
+        }
+        if let Some(recipe) = fields.get_mut("recipe").and_then(Value::as_object_mut) {
+            recipe.remove("version");
+            recipe.remove("engine");
+        }
+        for name in ["content", "styles", "start", "masks", "timeline_masks", "weights"] {
+            fields.get_mut(name).into_iter().for_each(forget_bytes);
+        }
+    }
+    // Keys are in the order of their letters.
+    sha256(line.to_string().as_bytes())
+}
+
+/// Takes the digests out of files.
+fn forget_bytes(files: &mut Value) {
+    match files {
+        Value::Object(file) => drop(file.remove("sha256")),
+        Value::Array(files) => files.iter_mut().for_each(forget_bytes),
+        _ => {}
+    }
+}
+
+/// A file as a task has it.
+///
+/// # Errors
+/// As [`paths::to_text`].
+pub fn input(root: &Path, path: &Path, sha256: String) -> Result<TaskInput, Failure> {
+    Ok(TaskInput { file: paths::to_text(root, &paths::real(path))?, sha256 })
+}
+
+/// Where the picture of a task lies.
+pub fn output_path(root: &Path, task: &Task) -> PathBuf {
+    paths::from_text(root, &task.output)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use impasto::Recipe;
+    use impasto::recipe::{Start, parse_layers};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A task of a photo and a painting.
+    pub fn task(number: u32) -> Task {
+        let file = |name: &str| TaskInput { file: format!("../in/{name}"), sha256: sha256(name.as_bytes()) };
+        let recipe = Recipe {
+            content: Some("photo.png".to_owned()),
+            styles: Some(vec!["painting.png".to_owned()]),
+            style_layers: Some(parse_layers("--style-layers", "conv1_1").unwrap()),
+            ..Recipe::default()
+        };
+        Task {
+            format: FORMAT,
+            number,
+            content: file("photo.png"),
+            styles: vec![file("painting.png")],
+            start: None,
+            masks: Vec::new(),
+            timeline_masks: Vec::new(),
+            weights: None,
+            output: format!("pictures/photo-painting-{number}.png"),
+            depth: Depth::Eight,
+            exif: KeptExif::Nothing,
+            megapixels: 256,
+            lenient: false,
+            engine: None,
+            after: None,
+            memory_mib: 300.5,
+            threads: 2,
+            seconds: 12.25,
+            recipe: recipe.resolve().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_line_reads_back() {
+        let task = task(7);
+        let (read, digest) = Task::parse(&task.line()).unwrap();
+        assert_eq!((&read, digest), (&task, task.digest()));
+        assert_eq!(task.title(), "photo.png after painting.png");
+    }
+
+    #[test]
+    fn a_digest_is_of_what_the_picture_depends_on() {
+        let one = task(7);
+        let other = TaskInput { sha256: sha256(b"other"), ..one.content.clone() };
+        let mut newer = one.recipe.clone();
+        newer.version = "99".to_owned();
+        for same in [
+            Task { number: 8, ..one.clone() },
+            Task { after: Some(3), ..one.clone() },
+            Task { memory_mib: 1.0, threads: 1, seconds: 1.0, ..one.clone() },
+            Task { content: other, ..one.clone() },
+            Task { recipe: newer, ..one.clone() },
+        ] {
+            assert_eq!(same.digest(), one.digest(), "{same:?}");
+        }
+        let mut recipe = one.recipe.clone();
+        recipe.seed += 1;
+        for another in [
+            Task { recipe, ..one.clone() },
+            Task { output: "pictures/other.png".to_owned(), ..one.clone() },
+            Task { depth: Depth::Sixteen, ..one.clone() },
+            Task { styles: vec![one.content.clone()], ..one.clone() },
+            Task { engine: Some("cpu avx2".to_owned()), ..one.clone() },
+        ] {
+            assert_ne!(another.digest(), one.digest(), "{another:?}");
+        }
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        let one = task(7);
+        let mut start = one.recipe.clone();
+        start.init = Start::File("start.png".into());
+        let bad = |file: &str, sha256: &str| TaskInput { file: file.to_owned(), sha256: sha256.to_owned() };
+        let output = |output: &str| Task { output: output.to_owned(), ..one.clone() };
+        let digest = one.content.sha256.as_str();
+        let cases = [
+            (Task { number: 0, ..one.clone() }, "number 0"),
+            (Task { number: 1_000_000, ..one.clone() }, "number 1000000"),
+            (Task { after: Some(7), ..one.clone() }, "wait for task 7"),
+            (Task { after: Some(0), ..one.clone() }, "wait for task 0"),
+            (output("../a.png"), "would write"),
+            (output("pictures/../a.png"), "would write"),
+            (output("pictures/a/b.png"), "would write"),
+            (output("pictures/.png"), "would write"),
+            (output("pictures/a.jpg"), "would write"),
+            (output("pictures/a\nb.png"), "would write"),
+            (output("/etc/a.png"), "would write"),
+            (Task { content: bad("", digest), ..one.clone() }, "no name"),
+            (Task { content: bad("a", "A"), ..one.clone() }, "sha256"),
+            (Task { content: bad("a", &digest.to_uppercase()), ..one.clone() }, "sha256"),
+            (Task { memory_mib: -1.0, ..one.clone() }, "memory_mib"),
+            (Task { threads: 0, ..one.clone() }, "threads"),
+            (Task { megapixels: 0, ..one.clone() }, "megapixels"),
+            (Task { engine: Some(String::new()), ..one.clone() }, "engine"),
+            (Task { styles: Vec::new(), ..one.clone() }, "other files"),
+            (Task { recipe: start, ..one.clone() }, "other files"),
+            (Task { format: 2, ..one.clone() }, "formats up to 1"),
+        ];
+        for (task, needle) in cases {
+            let said = Task::parse(&task.line()).unwrap_err();
+            assert!(said.contains(needle), "{needle}: {said}");
+        }
+        let with = |text: &str| one.line().replacen('{', text, 1);
+        for (line, needle) in [
+            (String::new(), "no task in JSON"),
+            ("[1]".to_owned(), "no task with a format"),
+            ("{}".to_owned(), "no task with a format"),
+            (with("{\"colour\":1,"), "unknown field `colour`"),
+            (one.line().replace("\"iterations\":", "\"iterations\":-"), "wrong task"),
+            (one.line().replace("\"seconds\":12.25", "\"seconds\":1e999"), "no task in JSON"),
+        ] {
+            let said = Task::parse(&line).unwrap_err();
+            assert!(said.contains(needle), "{needle}: {said}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        /// Whatever somebody does to a line: it is refused, or read as it stands.
+        #[test]
+        fn a_line_with_a_changed_part_is_refused_or_read(at in any::<prop::sample::Index>(), length in 0_usize..6, text in ".{0,6}") {
+            let letters: Vec<char> = task(7).line().chars().collect();
+            let start = at.index(letters.len());
+            let end = (start + length).min(letters.len());
+            let line: String = letters[..start].iter().copied().chain(text.chars()).chain(letters[end..].iter().copied()).collect();
+            if let Ok((read, digest)) = Task::parse(&line) {
+                let (again, _) = Task::parse(&read.line()).unwrap();
+                prop_assert_eq!(&again, &read);
+                prop_assert_eq!(digest.len(), 64);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `impasto batch plan`: from photos, paintings and options to a folder of tasks.
+
+use std::path::Path;
+
+use impasto_batch::{Intent, Pair, Pairing, Planned, gather, pairs, pairs_of_list, plan as plan_batch};
+use impasto_job::Failure;
+use serde::Serialize;
+
+use crate::args::BatchPlanArguments;
+use crate::commands::engines;
+use crate::show::{Output, Voice, batch_forecast, say};
+
+/// What `batch plan --json` prints.
+#[derive(Serialize)]
+struct PlannedLine {
+    event: &'static str,
+    tasks: usize,
+    same: usize,
+    changed: usize,
+    done: usize,
+    dropped: usize,
+    skipped: usize,
+    memory_mib: f64,
+    /// Of a GPU with memory of its own; null where there is none.
+    device_mib: Option<f64>,
+    seconds: f64,
+    engine: Option<String>,
+}
+
+/// Plans.
+///
+/// # Errors
+/// Everything that can be said before the first picture.
+pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Failure> {
+    if arguments.files.format.is_some() {
+        return Err(Failure::usage("--format is for pictures that go down a pipe, and those of a batch are PNGs"));
+    }
+    let order = arguments.recipe.order(None, &[])?;
+    let intent = Intent {
+        pairs: pairs_of(arguments)?,
+        recipe: order.recipe,
+        recipe_file: order.recipe_file,
+        files: arguments.files.plain(None),
+        skips_unreadable: arguments.skip_unreadable,
+        portable: arguments.portable.then(|| std::env::var("IMPASTO_ISA").ok().filter(|name| !name.is_empty())),
+        memory_limit_bytes: arguments.memory_limit,
+        threads: arguments.device.threads.unwrap_or_else(processors),
+    };
+    let voice = Voice::new(arguments.json);
+    let mut engines = engines::for_one(arguments.device, &voice);
+    let planned = plan_batch(&arguments.out, &intent, &mut engines, &mut say)?;
+    if arguments.json {
+        output.json(&line(&planned));
+        return output.finish();
+    }
+    for sentence in sentences(&planned, &arguments.out) {
+        output.line(&sentence);
+    }
+    output.finish()
+}
+
+/// Which photo after which paintings.
+fn pairs_of(arguments: &BatchPlanArguments) -> Result<Vec<Pair>, Failure> {
+    let BatchPlanArguments { photos, styles, pairs: how, .. } = arguments;
+    let pairing = match how.to_str() {
+        Some("all") => Pairing::All,
+        Some("zip") => Pairing::Zip,
+        _ if photos.is_empty() && styles.is_empty() => return pairs_of_list(how),
+        _ if how.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) => {
+            return Err(Failure::usage(
+                "--pairs names a list of photos and paintings, and others are named too; give the list or the names",
+            ));
+        }
+        _ => return Err(Failure::usage(format_args!("--pairs {} is neither all nor zip nor a list", how.display()))),
+    };
+    for (files, what) in [(photos, "photos, before the options"), (styles, "paintings, with --styles")] {
+        if files.is_empty() {
+            return Err(Failure::usage(format_args!("there is nothing to paint yet; name {what}")));
+        }
+    }
+    // By their places: one that stands there twice is meant twice.
+    let keeps_twice = pairing == Pairing::Zip;
+    let photos = gather(photos, keeps_twice, &mut say)?;
+    pairs(&photos, &gather(styles, keeps_twice, &mut say)?, pairing)
+}
+
+fn sentences(planned: &Planned, folder: &Path) -> Vec<String> {
+    let Planned { tasks, same, changed, done, dropped, skipped, .. } = planned;
+    let mut before = Vec::new();
+    for (count, what) in [
+        (same, "as they were"),
+        (changed, "to be painted anew"),
+        (done, "done already"),
+        (dropped, "of before are no more (their pictures stay)"),
+        (skipped, "left out, since an image cannot be read"),
+    ] {
+        if *count > 0 {
+            before.push(format!("{count} {what}"));
+        }
+    }
+    let before = if before.is_empty() { String::new() } else { format!(" ({})", before.join(", ")) };
+    let (memory, seconds) = (planned.memory_mib, planned.seconds);
+    let mut sentences = vec![
+        format!("{tasks} pictures in {}{before}", folder.display()),
+        batch_forecast(memory, planned.device_mib, seconds),
+    ];
+    sentences.extend(planned.engine.as_ref().map(|engine| format!("for the engine {engine} alone")));
+    sentences.push(format!("impasto batch run {}", folder.display()));
+    sentences
+}
+
+fn line(planned: &Planned) -> PlannedLine {
+    PlannedLine {
+        event: "planned",
+        tasks: planned.tasks,
+        same: planned.same,
+        changed: planned.changed,
+        done: planned.done,
+        dropped: planned.dropped,
+        skipped: planned.skipped,
+        memory_mib: planned.memory_mib,
+        device_mib: Some(planned.device_mib).filter(|mib| *mib > 0.0),
+        seconds: planned.seconds,
+        engine: planned.engine.clone(),
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

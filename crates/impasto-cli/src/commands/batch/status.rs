@@ -1,0 +1,77 @@
+//! `impasto batch status`: what has become of a batch.
+
+use impasto_batch::{BatchFolder, Status, TaskList, TaskState, TaskStatus, status as status_of};
+use impasto_job::Failure;
+use impasto_job::pace::duration;
+use serde::Serialize;
+
+use crate::args::BatchStatusArguments;
+use crate::show::Output;
+
+/// The last line of `batch status --json`.
+#[derive(Serialize)]
+struct BatchLine<'batch> {
+    event: &'static str,
+    #[serde(flatten)]
+    status: &'batch Status,
+}
+
+/// A line a task of `batch status --json`.
+#[derive(Serialize)]
+struct TaskLine<'task> {
+    event: &'static str,
+    #[serde(flatten)]
+    task: &'task TaskStatus,
+}
+
+/// Says it.
+///
+/// # Errors
+/// No batch; its tasks cannot be read.
+pub fn status(arguments: &BatchStatusArguments, mut output: Output) -> Result<(), Failure> {
+    let folder = BatchFolder::open(&arguments.folder)?;
+    let list = TaskList::open(&folder.tasks())?;
+    let status = status_of(&folder, &list, arguments.whole, &mut |task| match arguments.json {
+        true => output.json(&TaskLine { event: "task", task: &task }),
+        false => sentence(&task).into_iter().for_each(|sentence| output.line(&sentence)),
+    })?;
+    match arguments.json {
+        true => output.json(&BatchLine { event: "batch", status: &status }),
+        false => output.line(&sum(&status)),
+    }
+    output.finish()
+}
+
+/// A line for a task that is neither done nor left: people ask for those.
+fn sentence(task: &TaskStatus) -> Option<String> {
+    let evaluations = task.evaluations.map_or(String::new(), |count| format!(" after {count} evaluations"));
+    let reason = task.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    let state = match task.state {
+        TaskState::Done => return None,
+        TaskState::Left if task.reason.is_none() => return None,
+        TaskState::Left => "to be painted again",
+        TaskState::Running => "running",
+        TaskState::Stopped => "stopped",
+        TaskState::Failed => "failed",
+    };
+    Some(plain(&format!("{}  {}  {state}{evaluations}{reason}", task.number, task.output)))
+}
+
+fn sum(status: &Status) -> String {
+    let Status { tasks, done, running, stopped, failed, left, seconds_left } = status;
+    let mut parts = vec![format!("{done} of {tasks} done")];
+    for (count, what) in [(running, "running"), (stopped, "stopped"), (failed, "failed"), (left, "left")] {
+        if *count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    if *seconds_left > 0.0 {
+        parts.push(format!("about {} of work", duration(*seconds_left)));
+    }
+    parts.join(", ")
+}
+
+/// A file name may hold anything; a line stays one.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
