@@ -24,7 +24,7 @@ const UNSAFE_CRATE: &str = "crates/impasto-vgg";
 
 /// The rooms of each crate, folders and files right below `src`, with the floor that each stands on. A room may use what
 /// stands on a lower floor, and nothing on its own or above; `lib.rs` and `main.rs` alone see all.
-const ROOMS: [(&str, &[(&str, u8)]); 6] = [
+const ROOMS: [(&str, &[(&str, u8)]); 7] = [
     (
         "crates/impasto",
         &[
@@ -91,6 +91,23 @@ const ROOMS: [(&str, &[(&str, u8)]); 6] = [
         ],
     ),
     (
+        "crates/impasto-flow",
+        &[
+            ("error", 1),
+            ("method", 1),
+            ("scalar", 1),
+            ("sampling", 2),
+            ("plane", 3),
+            ("field", 4),
+            ("median", 4),
+            ("solver", 4),
+            ("agreement", 5),
+            ("warp", 5),
+            ("level", 5),
+            ("pyramid", 6),
+        ],
+    ),
+    (
         "crates/impasto-job",
         &[("failure", 1), ("machine", 1), ("pace", 1), ("engine", 2), ("order", 3), ("job", 4), ("runs", 4)],
     ),
@@ -116,10 +133,11 @@ const ROOMS: [(&str, &[(&str, u8)]); 6] = [
 ];
 
 /// Which crate may use which: those named, and nothing else of ours.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("crates/impasto-vgg", &["impasto_weights_early", "impasto_weights_middle", "impasto_weights_late"]),
     ("crates/impasto-gpu", &["impasto_vgg"]),
     ("crates/impasto", &["impasto_vgg"]),
+    ("crates/impasto-flow", &[]),
     ("crates/impasto-job", &["impasto", "impasto_vgg", "impasto_gpu"]),
     ("crates/impasto-studio", &["impasto", "impasto_vgg", "impasto_job"]),
     ("crates/impasto-cli", &["impasto", "impasto_vgg", "impasto_job", "impasto_studio"]),
