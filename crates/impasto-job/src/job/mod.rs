@@ -14,6 +14,7 @@ mod changed_masks;
 mod destination;
 mod event;
 mod finished;
+mod following;
 mod forecast;
 mod handle;
 mod images;
@@ -43,6 +44,7 @@ pub use change::Change;
 pub use destination::{Destination, Stream};
 pub use event::{JobEvent, Observer};
 pub use finished::{Ending, Finished};
+pub use following::Following;
 pub use handle::{Handle, NewestPicture};
 pub use keeping::{KeepIn, folder_failure};
 
@@ -75,6 +77,7 @@ pub struct Job {
     limits: ReadLimits,
     writing: Writing,
     keeping: Option<Keeping>,
+    following: Option<Following>,
     /// Bytes that the network may take; `None` for what is free.
     pub memory_limit_bytes: Option<u64>,
     /// Folder for TensorBoard's event files.
@@ -94,7 +97,15 @@ impl Job {
         let (has_photos_bits, exif) = (files.has_photos_bits, files.exif);
         let writing = Writing { given, made_of, run, options: files.write, has_photos_bits, exif };
         writing.check(&order)?;
-        Ok(Job { order, limits: files.read, writing, keeping, memory_limit_bytes: None, log_dir: None })
+        Ok(Job {
+            order,
+            limits: files.read,
+            writing,
+            keeping,
+            following: None,
+            memory_limit_bytes: None,
+            log_dir: None,
+        })
     }
 
     /// The resolved recipe and its files.
