@@ -45,6 +45,7 @@ fn asks_for_gpu(command: &Command) -> bool {
         Command::Reconstruct(arguments) => arguments.running.device,
         Command::Sweep(arguments) => arguments.running.device,
         Command::Resume(arguments) => arguments.running.device,
+        Command::Video(arguments) => arguments.device,
         Command::Plan(arguments) => arguments.device,
         #[cfg(feature = "studio")]
         Command::Studio(_) => return true,

@@ -16,6 +16,7 @@ mod selftest;
 mod studio;
 mod sweep;
 mod texture;
+mod video;
 mod weights;
 
 use impasto_job::Failure;
@@ -34,6 +35,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Texture(arguments) => texture::texture(arguments),
         Command::Reconstruct(arguments) => texture::reconstruct(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Video(arguments) => video::video(arguments, output),
         Command::Resume(arguments) => paint::resume(arguments, output),
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
         #[cfg(feature = "studio")]

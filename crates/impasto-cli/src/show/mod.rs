@@ -3,6 +3,7 @@
 //! Standard output is for what was asked for (a recipe, JSON lines, a report); standard error is for people.
 
 mod bar;
+mod film;
 mod json;
 mod output;
 mod preview;
@@ -21,6 +22,7 @@ use json::{AppliedLine, IterationLine};
 use words::describe;
 
 pub use bar::Bar;
+pub use film::{FilmDone, FilmShow};
 pub use json::DoneLine;
 pub use output::Output;
 pub use preview::Preview;

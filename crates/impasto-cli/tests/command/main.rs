@@ -40,6 +40,7 @@ mod stopped_sweep;
 mod system_calls;
 #[cfg(unix)]
 mod timeline;
+mod video;
 #[cfg(unix)]
 mod watched;
 mod weights;
