@@ -47,6 +47,7 @@ fn asks_for_gpu(command: &Command) -> bool {
         Command::Batch(BatchCommand::Plan(arguments)) => arguments.device,
         Command::Batch(BatchCommand::Run(arguments)) => arguments.device,
         Command::Resume(arguments) => arguments.running.device,
+        Command::Video(arguments) => arguments.device,
         Command::Plan(arguments) => arguments.device,
         #[cfg(feature = "studio")]
         Command::Studio(_) => return true,

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod drivers;
 mod ending;
+mod ffmpeg;
 mod interrupt;
 mod show;
 

@@ -73,5 +73,7 @@ pub mod runs;
 pub use engine::{DeviceChoice, Engines, Voice};
 pub use failure::{Failure, FailureKind};
 pub use job::{Branch, Branched, Change, Destination, Stream, branch};
-pub use job::{Ending, Files, Finished, Handle, Job, JobEvent, KeepIn, NewestPicture, Painted, Prepared, Resumed};
+pub use job::{
+    Ending, Files, Finished, Following, Handle, Job, JobEvent, KeepIn, NewestPicture, Painted, Prepared, Resumed,
+};
 pub use order::Order;

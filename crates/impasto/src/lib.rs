@@ -80,7 +80,7 @@ pub use recipe::{Recipe, RecipeError, precision, presets};
 pub use record::{recorder, run_folder, tensorboard};
 pub use run::scales::{Scale, scales};
 pub use run::{
-    ChangedGuides, Event, GuideImages, Images, Iteration, Keeping, Outcome, PaintError, Steer, Steered, checkpoint,
-    forecast, paint, paint_kept, paint_steered, start,
+    ChangedGuides, Event, GuideImages, Images, Iteration, Keeping, Outcome, PaintError, Steer, Steered, Temporal,
+    checkpoint, forecast, paint, paint_kept, paint_steered, start,
 };
 pub use weights::{calibration, fetch};

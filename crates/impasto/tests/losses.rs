@@ -1,7 +1,7 @@
 //! Every loss against central finite differences, by itself and through the network in f64.
 
 use impasto::loss::{self, Joins};
-use impasto::objective::{Objective, request, style_moments};
+use impasto::objective::{HeldTo, Objective, request, style_moments};
 use impasto::recipe::{Balance, ContentForm, Recipe, StyleForm, StyleLoss, TotalVariationForm, parse_layers};
 use impasto_vgg::reference::ReferenceEngine;
 use impasto_vgg::{Border, Distance, Engine, Layer, MomentGradients, Moments, Pooling, Weights};
@@ -116,6 +116,19 @@ proptest! {
         let kink = f64::from(PIXEL_STEP) / 40.0;
         prop_assert!(error < 1e-5 + kink, "{error}");
     }
+
+    #[test]
+    fn temporal_has_the_gradient_of_its_differences(seed in 0..1000_u64, count in 1..70_usize, weight in 0.1..9.0_f64) {
+        let (picture, held_to) = (pixels(seed, 3 * count), pixels(seed + 1, 3 * count));
+        let weights: Vec<f32> = numbers(seed + 2, count, 1.0).iter().map(|number| (number + 0.5) as f32).collect();
+        let mut gradient = vec![0.0; picture.len()];
+        loss::temporal(&picture, &held_to, &weights, weight, &mut gradient);
+        let value = |moved: &[f32]| {
+            weight * loss::temporal(moved, &held_to, &weights, 0.0, &mut vec![0.0; moved.len()])
+        };
+        let error = error_of_pixel_gradient(&picture, &gradient, value);
+        prop_assert!(error < 1e-5, "{error}");
+    }
 }
 
 #[test]
@@ -153,6 +166,15 @@ fn pixel_losses_are_the_sums_that_they_are_said_to_be() {
     picture[11] = -2.0;
     picture[10] = 258.0;
     assert!((loss::range(&picture, 1.0, &mut gradient) - (4.0 + 9.0) / 12.0).abs() < 1e-12);
+    // The first pixel is not held, the second by half, the last whole: 0.5 (2 - 3)^2 + (8 - 5)^2 in red, and 6^2 in blue.
+    let mut held_to = picture.clone();
+    (held_to[0], held_to[1], held_to[3], held_to[11]) = (77.0, 3.0, 5.0, 4.0);
+    let (weights, mut gradient) = ([0.0, 0.5, 1.0, 1.0], vec![1.0; 12]);
+    let temporal = loss::temporal(&picture, &held_to, &weights, 2.0, &mut gradient);
+    assert!((temporal - (0.5 + 9.0 + 36.0) / 12.0).abs() < 1e-12, "{temporal}");
+    // 1 + 2 x 2 w (x - p) / 12.
+    let slopes = [gradient[0], gradient[1], gradient[3], gradient[11]];
+    assert_eq!(slopes, [1.0, 1.0 - 1.0 / 6.0, 2.0, -1.0]);
 }
 
 /// The nine-point form as it is published: on a picture that is continued by its border, direction by direction.
@@ -216,7 +238,10 @@ fn losses_do_not_depend_on_the_number_of_threads() {
                 &mut gradient,
             );
             let range = loss::range(&picture, 2.0, &mut gradient);
-            (variation, nine, range, gradient)
+            let weights: Vec<f32> = picture[..width * height].iter().map(|value| value.abs() / 300.0).collect();
+            let held_to = pixels(4, picture.len());
+            let temporal = loss::temporal(&picture, &held_to, &weights, 2.0, &mut gradient);
+            (variation, nine, range, temporal, gradient)
         })
     };
     assert_eq!(with(1), with(3));
@@ -254,13 +279,20 @@ fn whole_objective_has_the_gradient_of_its_differences() {
             style_moments(&recipe, &engine, &pixels(seed, 3 * width * height), width, height, None).unwrap()
         };
         let styles = [(style_of(1, 11, 14), 0.25), (style_of(2, 9, 9), 0.75)];
-        let mut objective = Objective::new(&recipe, &styles);
+        let weights = numbers(6, width * height, 1.0).iter().map(|number| (number + 0.5) as f32).collect();
+        let held_to = HeldTo { picture: pixels(5, 3 * width * height), weights, weight: 3e-3 };
+        let mut objective = Objective::new(&recipe, &styles).held_to(Some(held_to));
         let mut session = engine.session(&request(&recipe, width, height, None)).unwrap();
         session.set_content(&pixels(3, 3 * width * height)).unwrap();
         let picture = pixels(4, 3 * width * height);
         let mut gradient = vec![0.0; picture.len()];
         let losses = objective.evaluate(session.as_mut(), &picture, &mut gradient).unwrap();
-        assert!(losses.range > 0.0 && losses.total_variation > 0.0 && losses.style_layers.len() == 3);
+        assert!(
+            losses.range > 0.0
+                && losses.total_variation > 0.0
+                && losses.temporal > 0.0
+                && losses.style_layers.len() == 3
+        );
 
         let norm = gradient.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
         for seed in 10..16 {

@@ -13,6 +13,7 @@ mod runs;
 #[cfg(feature = "studio")]
 mod studio;
 mod theirs;
+mod video;
 mod weights;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
 #[cfg(feature = "studio")]
 pub use studio::StudioArguments;
 pub use theirs::answer;
+pub use video::VideoArguments;
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 const AFTER_HELP: &str = "\
@@ -91,6 +93,12 @@ pub enum Command {
     /// A picture is a task that can be painted anywhere, twice, in any order, and gives the same bytes.
     #[command(subcommand)]
     Batch(BatchCommand),
+    /// Paint a film, whose strokes stay where they are and move with what they are on
+    ///
+    /// Each frame starts from the one before as it has moved, and is held to it. Films are read and written by ffmpeg, a program of its own;
+    /// folders of frames need none. A film that was stopped goes on by the same command.
+    #[command(allow_negative_numbers = true)]
+    Video(Box<VideoArguments>),
     /// Go on with a run that was interrupted or killed; it ends in the same bytes as one that was never stopped
     Resume(ResumeArguments),
     /// List runs: which are finished, which can be gone on with

@@ -17,6 +17,7 @@ mod selftest;
 mod studio;
 mod sweep;
 mod texture;
+mod video;
 mod weights;
 
 use impasto_job::Failure;
@@ -36,6 +37,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Reconstruct(arguments) => texture::reconstruct(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
         Command::Batch(command) => batch::batch(command, output),
+        Command::Video(arguments) => video::video(arguments, output),
         Command::Resume(arguments) => paint::resume(arguments, output),
         Command::Runs(arguments) => runs::runs(arguments, &mut output),
         #[cfg(feature = "studio")]

@@ -4,6 +4,7 @@
 
 mod bar;
 mod batch;
+mod film;
 mod json;
 mod output;
 mod preview;
@@ -23,6 +24,7 @@ use words::describe;
 
 pub use bar::Bar;
 pub use batch::BatchShow;
+pub use film::{FilmDone, FilmShow};
 pub use json::DoneLine;
 pub use output::Output;
 pub use preview::Preview;

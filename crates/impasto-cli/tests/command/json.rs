@@ -67,6 +67,11 @@ fn every_field_of_every_command_is_documented() {
         ["texture", "painting.png", "-o", "t.png", "--size", "32", "--iterations", "2", "--weights", "embedded"];
     let texture = workshop.succeed(&[&sketch, ["--style-layers", "conv1_1", "--json"].as_slice()].concat());
     printed.push(("iteration", texture.lines().next().unwrap().to_owned()));
+    std::fs::create_dir(workshop.path("frames")).unwrap();
+    workshop.draw("frames/1.png", 40, 30, 1);
+    let film = "video frames painting.png -o film --size 32 --iterations 1 --style-layers conv1_1 --json";
+    let film = workshop.succeed(&film.split(' ').collect::<Vec<_>>());
+    printed.extend(["shots", "frame", "painted", "done of a film"].into_iter().zip(film.lines().map(str::to_owned)));
     let mut seen = BTreeSet::new();
     for (heading, lines) in &printed {
         seen.insert((*heading).to_owned());

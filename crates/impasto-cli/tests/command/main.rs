@@ -43,6 +43,7 @@ mod studio;
 mod system_calls;
 #[cfg(unix)]
 mod timeline;
+mod video;
 #[cfg(unix)]
 mod watched;
 mod weights;

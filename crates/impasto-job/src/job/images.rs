@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use impasto::Images;
 use impasto::digest;
 use impasto::disk::read_file;
 use impasto::image_file::exif::Exif;
@@ -15,9 +14,11 @@ use impasto::read::{ReadLimits, ReadPicture, decode_picture};
 use impasto::recipe::Region;
 use impasto::run::{ChangedGuides, GuideImages, RegionImages};
 use impasto::run_folder::{INPUTS, Input, Inputs};
+use impasto::{Images, Temporal};
 
 use super::Job;
 use super::changed_masks::{MaskReader, Naming};
+use super::following::Following;
 use super::inputs::{check_drawing, copy_name, demand_same};
 use crate::engine::weights_file;
 use crate::failure::Failure;
@@ -37,6 +38,8 @@ pub struct ReadImages {
     pub styles: Vec<Picture>,
     /// The picture to start from.
     pub start: Option<Picture>,
+    /// What it follows, where it is a frame of a film; its start is the one above.
+    pub following: Option<Following>,
     /// The masks of each region.
     pub regions: Vec<RegionImages>,
     /// The map of where the drawing is kept.
@@ -62,6 +65,7 @@ impl ReadImages {
             .iter()
             .chain([&self.content])
             .chain(&self.start)
+            .chain(self.following.as_ref().map(|following| &following.held_to))
             .chain(masks)
             .chain(emphases)
             .chain(self.style_masks.iter().flatten())
@@ -71,7 +75,13 @@ impl ReadImages {
     /// As a run looks at them.
     pub(super) fn shown(&self) -> Images<'_> {
         let (regions, emphasis, alpha) = (&self.regions, self.emphasis.as_ref(), self.alpha.as_ref());
-        let guides = GuideImages { regions, emphasis, alpha, styles: &self.style_masks, changed: &self.changed };
+        let (styles, changed) = (&self.style_masks, &self.changed);
+        let temporal = self.following.as_ref().map(|Following { held_to: picture, weights, weight, .. }| Temporal {
+            picture,
+            weights,
+            weight: *weight,
+        });
+        let guides = GuideImages { regions, emphasis, alpha, styles, changed, temporal };
         Images { content: &self.content, styles: &self.styles, start: self.start.as_ref(), guides }
     }
 }
@@ -124,6 +134,8 @@ impl Job {
         let ReadMasks { regions, emphasis, styles: style_masks, inputs: masks } =
             reader.read_masks(&order.masks, expected)?;
         let copies = std::mem::take(&mut reader.copies);
+        let following = self.following.take();
+        let start = following.as_ref().map(|following| following.start.clone()).or(start);
         let inputs = match content_input {
             Some(content) => {
                 let weights = self.weights_input(expected.and_then(|it| it.weights.as_ref()))?;
@@ -138,6 +150,7 @@ impl Job {
             bits,
             styles,
             start,
+            following,
             regions,
             emphasis,
             style_masks,

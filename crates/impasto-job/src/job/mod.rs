@@ -14,6 +14,7 @@ mod changed_masks;
 mod destination;
 mod event;
 mod finished;
+mod following;
 mod forecast;
 mod handle;
 mod images;
@@ -45,6 +46,7 @@ pub use change::Change;
 pub use destination::{Destination, Stream};
 pub use event::{JobEvent, Observer};
 pub use finished::{Ending, Finished};
+pub use following::Following;
 pub use handle::{Handle, NewestPicture};
 pub use keeping::{KeepIn, folder_failure};
 pub use painted::Painted;
@@ -78,6 +80,7 @@ pub struct Job {
     limits: ReadLimits,
     writing: Writing,
     keeping: Option<Keeping>,
+    following: Option<Following>,
     /// Bytes that the network may take; `None` for what is free.
     pub memory_limit_bytes: Option<u64>,
     /// Folder for TensorBoard's event files.
@@ -111,6 +114,7 @@ impl Job {
             limits: files.read,
             writing,
             keeping,
+            following: None,
             memory_limit_bytes: None,
             log_dir: None,
             read_ahead: None,

@@ -86,7 +86,16 @@ impl Job {
         let (megapixels, lenient) = (record.reading.megapixels, record.reading.lenient);
         let limits = ReadLimits { megapixels, lenient, ..ReadLimits::default() };
         let keeping = Some(Keeping::of_run(folder, record));
-        Ok(Job { order, limits, writing, keeping, memory_limit_bytes: None, log_dir: None, read_ahead: None })
+        Ok(Job {
+            order,
+            limits,
+            writing,
+            keeping,
+            following: None,
+            memory_limit_bytes: None,
+            log_dir: None,
+            read_ahead: None,
+        })
     }
 }
 

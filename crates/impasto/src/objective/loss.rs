@@ -30,8 +30,9 @@
 //! covariance. T is the linear map that moves them so, and the gradient at a position 2 / N times what is left to move. The
 //! other is the same where only the diagonals are known (the statistics of AdaIN: Huang and Belongie, 2017).
 //!
-//! Two losses look at the pixels alone, x the picture's `[3, height, width]` values: total variation, over all pairs of
-//! horizontal and vertical neighbours or the slanted ones too, and the range penalty, over all values beyond 0..255.
+//! Three losses look at the pixels alone, x the picture's `[3, height, width]` values: total variation, over all pairs of
+//! horizontal and vertical neighbours or the slanted ones too; the range penalty, over all values beyond 0..255; and the temporal loss,
+//! of the distance to a picture that x is held to.
 
 mod content;
 mod covariance;
@@ -40,6 +41,7 @@ mod mean_variance;
 mod nine_point;
 mod range;
 mod style;
+mod temporal;
 mod total_variation;
 mod wasserstein;
 
@@ -49,5 +51,6 @@ pub use gram::gram;
 pub use mean_variance::MeanVariance;
 pub use range::range;
 pub use style::{StyleTarget, style_loss_of_nothing};
+pub use temporal::temporal;
 pub use total_variation::{Joins, total_variation};
 pub use wasserstein::Wasserstein;

@@ -1,7 +1,8 @@
 //! The objective of a run: the sum of its losses at a picture, and the gradient at the pixels.
 //!
 //! ```text
-//!   alpha sum w_l content_l + beta sum w_l style_l + match_weight sum w_l matched_l + tv_weight TV + range_weight range      (the paper, eq. 7, and more)
+//!   alpha sum w_l content_l + beta sum w_l style_l + match_weight sum w_l matched_l + tv_weight TV + range_weight range
+//!      (the paper, eq. 7, and more), and what a frame of a film is held to
 //! ```
 
 mod guides;
@@ -36,7 +37,8 @@ pub struct LayerLoss {
 /// What the losses are at one picture. `total` is what is minimised; the others stand before their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
-    /// content_weight x content + style_weight x style + match_weight x matched + tv_weight x total_variation + range_weight x range.
+    /// content_weight x content + style_weight x style + match_weight x matched + tv_weight x total_variation + range_weight x range
+    /// + the temporal loss times its weight.
     pub total: f64,
     /// Sum over content layers of weight x loss.
     pub content: f64,
@@ -49,6 +51,9 @@ pub struct Losses {
     pub total_variation: f64,
     /// Mean squared excess beyond 0..255; 0 where it has no weight.
     pub range: f64,
+    /// The temporal loss; 0 where the picture is held to none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub temporal: f64,
     /// Each content layer's loss.
     pub content_layers: Vec<LayerLoss>,
     /// Each style layer's loss.
@@ -56,6 +61,21 @@ pub struct Losses {
     /// Each matched layer's loss.
     #[serde(default)]
     pub matched_layers: Vec<LayerLoss>,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+/// A picture that the painted one is held to at a scale.
+#[derive(Clone, Debug)]
+pub struct HeldTo {
+    /// `[3, height, width]`.
+    pub picture: Vec<f32>,
+    /// How much each pixel is held, `[height, width]`, 0..1.
+    pub weights: Vec<f32>,
+    /// What the temporal loss counts for.
+    pub weight: f64,
 }
 
 /// The losses of a recipe, with what they compare to and the buffers that they need.
@@ -75,6 +95,7 @@ pub struct Objective {
     style_targets: Vec<RegionTarget>,
     /// Kept from one evaluation to the next: fresh memory is slow.
     gradients: ObservationGradients,
+    held_to: Option<HeldTo>,
     wrap: Option<Wrap>,
     /// The derivative by what the network sees, where that is more than the picture; kept likewise.
     seen_gradient: Vec<f32>,
@@ -237,6 +258,7 @@ impl Objective {
             match_layers: recipe.counted_match_layers(),
             style_targets,
             gradients,
+            held_to: None,
             wrap: None,
             seen_gradient: Vec::new(),
         }
@@ -246,6 +268,12 @@ impl Objective {
     #[must_use]
     pub fn wrapped(self, wrap: Option<Wrap>) -> Objective {
         Objective { wrap, ..self }
+    }
+
+    /// The same for pictures that are held to another.
+    #[must_use]
+    pub fn held_to(self, held_to: Option<HeldTo>) -> Objective {
+        Objective { held_to, ..self }
     }
 
     /// What the network sees of a picture is observed.
@@ -322,7 +350,7 @@ impl Objective {
         session.reuse(observation);
         self.go_back(session, gradient)?;
         // Both on the pool: from outside, each would be handed to it anew, and waited for.
-        let (total_variation, range) = rayon::scope(|_| {
+        let of_pixels = rayon::scope(|_| {
             let total_variation = match self.tv_weight > 0.0 {
                 true => loss::total_variation(self.tv_form, picture, (width, height), joins, self.tv_weight, gradient),
                 false => 0.0,
@@ -331,17 +359,19 @@ impl Objective {
                 true => loss::range(picture, self.range_weight, gradient),
                 false => 0.0,
             };
-            (total_variation, range)
+            let temporal = self.held_to.as_ref().map_or(0.0, |HeldTo { picture: held_to, weights, weight }| {
+                loss::temporal(picture, held_to, weights, *weight, gradient)
+            });
+            OfPixels { total_variation, range, temporal }
         });
-        Ok(self.add_up([content_layers, matched_layers], &losses, total_variation, range))
+        Ok(self.add_up([content_layers, matched_layers], &losses, of_pixels))
     }
 
     fn add_up(
         &self,
         [content_layers, matched_layers]: [Vec<LayerLoss>; 2],
         style_losses: &[f64],
-        total_variation: f64,
-        range: f64,
+        OfPixels { total_variation, range, temporal }: OfPixels,
     ) -> Losses {
         let sum = |weights: &[(Layer, f64)], losses: &[LayerLoss]| -> f64 {
             weights.iter().zip(losses).map(|(&(_, weight), loss)| weight * loss.loss).sum()
@@ -361,9 +391,28 @@ impl Objective {
             + self.style_weight * style
             + self.match_weight * matched
             + self.tv_weight * total_variation
-            + self.range_weight * range;
-        Losses { total, content, style, matched, total_variation, range, content_layers, style_layers, matched_layers }
+            + self.range_weight * range
+            + self.held_to.as_ref().map_or(0.0, |held_to| held_to.weight * temporal);
+        Losses {
+            total,
+            content,
+            style,
+            matched,
+            total_variation,
+            range,
+            temporal,
+            content_layers,
+            style_layers,
+            matched_layers,
+        }
     }
+}
+
+/// The losses that look at the pixels alone.
+struct OfPixels {
+    total_variation: f64,
+    range: f64,
+    temporal: f64,
 }
 
 /// The moments at `layer` of several style images, weighted by their shares.

@@ -28,6 +28,9 @@ pub enum PaintError {
     /// The recipe has masks, of regions, of paintings or of an emphasis, and they were not given.
     #[error("the recipe has masks, and the ones that were given are not theirs; give one for each")]
     MaskMissing,
+    /// The weights of a picture that a frame is held to are not a plane of its size.
+    #[error("the weights of the picture that a frame is held to are not of its size; give one for each of its pixels")]
+    TemporalWeights,
     /// A region's mask is black.
     #[error(
         "region {region}: its {kind} is black at {width}x{height}, so that nothing lies inside; paint white what shall lie inside"

@@ -29,6 +29,7 @@ pub mod start;
 mod stretch;
 mod style_moments;
 mod styles;
+mod temporal;
 
 use impasto_vgg::{Engine, EngineError};
 
@@ -49,6 +50,7 @@ pub use event::{Event, Iteration};
 pub use regions::{ChangedGuides, GuideImages, RegionImages, check_regions};
 use regions::{Held, Masks};
 pub use scales::{Scale, alpha_at, content_at, is_held_to_its_pixels, scales, style_at};
+pub use temporal::Temporal;
 
 /// The images of a run, of any size.
 #[derive(Clone, Copy, Debug)]

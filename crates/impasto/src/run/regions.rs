@@ -14,6 +14,7 @@ use impasto_vgg::{Engine, Moments};
 use super::lightness::{LEAST_LIGHTNESS, lightness};
 use super::paintings::Paintings;
 use super::scales::{Scale, alpha_at, content_at, scales, style_size};
+use super::temporal::Temporal;
 use super::{Images, PaintError};
 use crate::objective::RegionStyle;
 use crate::picture::Picture;
@@ -44,6 +45,8 @@ pub struct GuideImages<'a> {
     pub styles: &'a [Option<Picture>],
     /// What each entry of the recipe's timeline brings with it; may be empty where none brings anything.
     pub changed: &'a [ChangedGuides],
+    /// What the picture is held to, where it is a frame of a film.
+    pub temporal: Option<Temporal<'a>>,
 }
 
 /// The images that come with a change.

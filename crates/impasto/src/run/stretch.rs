@@ -336,7 +336,8 @@ impl<'a> Stretch<'a> {
             losses => {
                 drop(losses);
                 let (key, moments) = self.moments_of(&mut course.moments, index, masks)?;
-                (Objective::of_regions(self.recipe, &self.region_styles(masks, moments)).wrapped(wrap), key)
+                let objective = Objective::of_regions(self.recipe, &self.region_styles(masks, moments)).wrapped(wrap);
+                (objective.held_to(self.images.held_to_at(self.recipe, scale)?), key)
             }
         };
         let (mut session, is_new) = match session {
