@@ -90,7 +90,7 @@ pub struct RunInfo {
     pub id: RunId,
     /// The run that it was branched from, or painted larger from.
     pub parent: Option<RunId>,
-    /// The parent's evaluations where it was branched.
+    /// The parent's evaluations where it was branched; none where it was painted larger.
     pub branched_at: Option<u32>,
     /// What people call it.
     pub name: String,

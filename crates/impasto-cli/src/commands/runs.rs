@@ -1,5 +1,7 @@
 //! `impasto runs`: the runs in a folder, and what has become of them.
 
+use std::path::Path;
+
 use impasto::run_folder::RunState;
 use impasto_job::Failure;
 use impasto_job::runs::{RunSummary, list_runs};
@@ -19,10 +21,21 @@ pub fn runs(arguments: &RunsArguments, output: &mut Output) -> Result<(), Failur
         return output.finish();
     }
     if runs.is_empty() {
-        say(&format!("there is no run in {}; `impasto paint --run-dir` makes one", arguments.folder.display()));
+        say(&nothing_in(&arguments.folder));
     }
     table(&runs).iter().for_each(|line| output.line(line));
     output.finish()
+}
+
+/// Where there are none; runs of the studio lie in a folder of theirs.
+fn nothing_in(folder: &Path) -> String {
+    let below = folder.join("runs");
+    match list_runs(&below) {
+        Ok((runs, _)) if !runs.is_empty() => {
+            format!("there is no run in {}; `impasto runs {}` lists those in there", folder.display(), below.display())
+        }
+        _ => format!("there is no run in {}; `impasto paint --run-dir` makes one", folder.display()),
+    }
 }
 
 /// The lines with their columns below each other.

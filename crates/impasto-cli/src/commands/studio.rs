@@ -37,6 +37,7 @@ pub fn studio(arguments: &StudioArguments, output: &mut Output) -> Result<(), Fa
     }
     output.line(&server.url());
     output.finish()?;
+    say(&format!("open that address in a browser; runs are kept in {}, and Ctrl-C ends it", arguments.runs.display()));
     let mut browser = if arguments.no_open { None } else { open(&server.url()) };
     while !interrupt::requested() {
         std::thread::sleep(LOOK);

@@ -8,7 +8,7 @@ const STEP_Y = 66;
 const place = byId('branches');
 
 // What a branch is called: what was set when it began, or where it began.
-const labelOf = (run) => (run.parent ? `from ${run.branched_at ?? '?'}` : run.name);
+const labelOf = (run) => (!run.parent ? run.name : run.branched_at === null ? 'larger' : `from ${run.branched_at}`);
 
 function draw() {
   const members = state.id ? family(state.id) : [];

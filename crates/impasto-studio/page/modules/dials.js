@@ -1,5 +1,5 @@
 // Dials: a slider for the hand and a field for the number. What is typed may lie beyond the slider.
-import { digits, el } from './elements.js';
+import { digits, el, say } from './elements.js';
 
 const STEPS = 1000;
 const clamp = (value) => Math.min(1, Math.max(0, value));
@@ -70,6 +70,14 @@ export class Dial {
     this.slider.setAttribute('aria-valuetext', digits(this.value));
     if (document.activeElement !== this.field) this.field.value = digits(this.value);
     this.field.removeAttribute('aria-invalid');
+    delete this.element?.dataset.wrong;
+  }
+
+  // What was typed is none; what would be one is said beside it.
+  refuse(what) {
+    this.field.setAttribute('aria-invalid', 'true');
+    this.element.dataset.wrong = what;
+    say(`${this.field.value} is none; ${what}`);
   }
 
   slid(isDone) {
@@ -81,7 +89,7 @@ export class Dial {
 
   typed() {
     const value = readNumber(this.field.value, this.least, this.most);
-    if (value === null) return this.field.setAttribute('aria-invalid', 'true');
+    if (value === null) return this.refuse(this.most < Infinity ? `a number from ${this.least} to ${this.most}` : `a number from ${this.least} on`);
     this.told = undefined;
     this.value = value;
     this.show();

@@ -106,6 +106,7 @@ export function regionsPart() {
     while (known.some(({ name }) => name === `part ${number}`)) number += 1;
     setRegions(place(), [...known, { name: `part ${number}`, ...(at.styles.length > 1 ? { painting: Math.min(at.styles.length, number + 1) } : {}) }]);
     emit('panel');
+    byId('regions')?.querySelector('li:last-child')?.scrollIntoView({ block: 'nearest' });
     drawRegion(known.length, false);
   } }, icon('plus'), 'Region');
   const emphasis = el('button', { type: 'button', class: 'quiet', title: 'White keeps the drawing, black lets it go; it helps faces', onclick: drawEmphasis, 'aria-pressed': String(Boolean(at.value.emphasis)) }, icon('eye'), 'Emphasis');

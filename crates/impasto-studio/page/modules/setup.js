@@ -1,7 +1,7 @@
 // A new picture: photo and painting, preset and size, and what it will take, said before.
 import { imageAddress, post, upload } from './api.js';
 import { BRUSH, COLOURS, CONTENT, Choice, Dial, SMOOTHNESS, STRENGTH, byFactor, fromZero, layersFold, shareDials } from './dials.js';
-import { about, byId, complain, debounce, dimensions, el, icon, iconButton, memory, notice, say } from './elements.js';
+import { about, byId, complain, debounce, dimensions, dismiss, el, icon, iconButton, memory, notice, say } from './elements.js';
 import { keep, recall } from './kept.js';
 import { emit, on, state } from './store.js';
 
@@ -28,8 +28,9 @@ export async function take(files, kind) {
     card?.classList.add('busy');
     try {
       put(place, await upload(`/api/images?name=${encodeURIComponent(file.name || 'pasted.png')}`, file));
+      dismiss(`take ${place}`);
     } catch (error) {
-      complain(error);
+      notice(error.message, { key: `take ${place}`, stays: true });
     } finally {
       card?.classList.remove('busy');
     }
@@ -43,6 +44,16 @@ function put(kind, image) {
   say(`${image.name}, ${dimensions(image)} pixels`);
   saveSetup();
   draw();
+}
+
+// Its regions are after the first painting now, without the part that was drawn over it; the others keep theirs.
+function takePaintingAway(at) {
+  setup.styles.splice(at, 1);
+  const ofThis = ({ painting_mask: _, ...region }) => ({ ...region, painting: 1 });
+  const moved = (region) => ((region.painting ?? 1) === at + 1 ? ofThis(region) : (region.painting ?? 1) > at + 1 ? { ...region, painting: region.painting - 1 } : region);
+  if (setup.recipe.regions) setup.recipe.regions = setup.recipe.regions.map(moved);
+  const blank = recall('blank.setup', []);
+  if (blank.length) keep('blank.setup', blank.map(moved));
 }
 
 // What a run was painted with at its end: its recipe, and where its dials stand.
@@ -103,6 +114,7 @@ const forecastSoon = debounce(async () => {
     line.textContent = '';
     return;
   }
+  if (!line.textContent) line.textContent = 'Measuring…';
   const asked = (forecastNow = {});
   line.classList.add('busy');
   try {
@@ -140,7 +152,7 @@ function card(kind) {
     el('img', { src: imageAddress(image.id, 768), alt: `${name}: ${image.name}`, draggable: 'false' }),
     el('figcaption', {}, el('span', {}, image.name), iconButton('close', `Take ${image.name} away`, () => {
       if (isPhoto) setup.content = null;
-      else setup.styles.splice(at, 1);
+      else takePaintingAway(at);
       delete setup.recipe.style_blend;
       saveSetup();
       draw();
@@ -241,7 +253,8 @@ function sizePart() {
   // A typed size is taken as it is, and may be a width and a height.
   dial.typed = () => {
     const text = dial.field.value.trim().replace(/\s*[×x*]\s*/i, 'x');
-    if (!/^[1-9]\d{0,4}(x[1-9]\d{0,4})?$/.test(text)) return dial.field.setAttribute('aria-invalid', 'true');
+    const sides = /^[1-9]\d{0,4}(x[1-9]\d{0,4})?$/.test(text) ? text.split('x').map(Number) : [];
+    if (!sides.length || sides.some((side) => side > 65535)) return dial.refuse('1 to 65535, or 400x300');
     setup.size = text;
     dial.value = edge();
     dial.show();

@@ -145,6 +145,9 @@ function showNote() {
     waiting: `Waits in line, ${ordinal(run.place_in_line ?? 1)}`, preparing: 'Getting ready', stopping: 'Stopping', failed: run.error ?? 'It failed.',
   }[run.state] ?? '';
   note.textContent = run?.elsewhere && run.state === 'painting' && !drawnOn ? 'A terminal paints it' : words;
+  // One that waits for a paused one would wait for ever.
+  const paused = run?.state === 'waiting' && words && state.runs.find((other) => other.state === 'paused' && !other.elsewhere);
+  if (paused) note.append(' behind ', el('a', { href: `#run=${paused.id}`, onpointerdown: (event) => event.stopPropagation() }, paused.name), ', which is paused');
   note.hidden = !note.textContent;
   note.classList.toggle('bad', run?.state === 'failed');
 }

@@ -1,8 +1,8 @@
 // What can be done with the run that is shown, how far it is, and what comes of it: export, command, again.
 import { get, post } from './api.js';
-import { about, byId, complain, debounce, dimensions, duration, el, icon, iconButton, memory, notice, say } from './elements.js';
+import { about, byId, complain, debounce, dimensions, duration, el, icon, memory, notice, say } from './elements.js';
 import { again } from './setup.js';
-import { hasPicture, isLive, isOver, on, setDraft, state } from './store.js';
+import { hasPicture, isLive, isOver, on, reload, setDraft, state } from './store.js';
 
 const WORDS = { waiting: 'Waits in line', preparing: 'Getting ready', painting: 'Painting', paused: 'Paused', stopping: 'Stopping', stopped: 'Stopped', finished: 'Finished', failed: 'Failed' };
 const FORMATS = [['png8', 'PNG'], ['png16', 'PNG, 16 bits'], ['jpeg', 'JPEG'], ['webp', 'WebP'], ['tiff', 'TIFF']];
@@ -28,11 +28,34 @@ export const step = () => (state.run?.state === 'painting' ? act('pause') : act(
 export const stop = () => act('stop');
 export const undo = (isRedo = false) => {
   if (!isLive(state.run)) return Object.keys(state.draft).length && !isRedo ? setDraft({}) : undefined;
-  return act(isRedo ? 'redo' : 'undo').then((done) => done && say(isRedo ? 'The change is made again' : 'The change is undone'));
+  return act(isRedo ? 'redo' : 'undo').then((done) => {
+    if (!done) return;
+    say(isRedo ? 'The change is made again' : 'The change is undone');
+    // A run that waits applies it later; the dials show it now.
+    reload();
+  });
 };
-export async function larger() {
-  const begun = await act('larger');
-  if (begun) location.hash = `#run=${begun.id}`;
+
+// Painted on at twice the size, once its size and time were said: four times the pixels, for as many evaluations as a coarse size has.
+export function larger() {
+  const { run } = state;
+  const dialog = byId('branch-dialog');
+  const { iterations = run.evaluations, coarse_iterations: coarse = iterations } = run.recipe ?? {};
+  const seconds = (4 * run.seconds * Math.min(coarse, iterations)) / Math.max(1, run.evaluations);
+  const size = { width: 2 * run.size.width, height: 2 * run.size.height };
+  const begin = async () => {
+    dialog.close();
+    const begun = await act('larger');
+    if (begun) location.hash = `#run=${begun.id}`;
+  };
+  dialog.replaceChildren(el('form', { method: 'dialog', onsubmit: (event) => {
+    event.preventDefault();
+    begin();
+  } },
+  el('h2', { id: 'branch-heading' }, 'Larger'),
+  el('p', {}, `This picture painted on at ${dimensions(size)}${seconds > 0 ? `, ${about(seconds)}` : ''}.`),
+  el('div', { class: 'buttons' }, el('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, 'Cancel'), el('button', { type: 'submit', class: 'primary', id: 'larger-go', autofocus: true }, 'Paint larger'))));
+  dialog.showModal();
 }
 
 // --- branching: from where, with what
@@ -94,9 +117,9 @@ async function copyCommand(run) {
 
 async function saveRecipe(run) {
   try {
-    const { recipe } = await get(`/api/runs/${run.id}/command`);
+    const { recipe, recipe_file: name } = await get(`/api/runs/${run.id}/command`);
     const address = URL.createObjectURL(new Blob([JSON.stringify(recipe, null, 2)], { type: 'application/json' }));
-    el('a', { href: address, download: `${(run.name || 'recipe').replace(/[^\w-]+/g, '-')}.json` }).click();
+    el('a', { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   } catch (error) {
     complain(error);
@@ -134,7 +157,9 @@ function drawFacts() {
   const { run } = state;
   progress.max = Math.max(1, run.evaluations);
   progress.value = Math.min(run.evaluations, run.evaluation);
-  const state_ = WORDS[run.state] ?? run.state;
+  // A branch that begins anew comes first to where it leaves its parent.
+  const isRepeating = run.state === 'painting' && run.evaluation < (run.branched_at ?? 0);
+  const state_ = isRepeating ? `Repeats until ${run.branched_at}` : WORDS[run.state] ?? run.state;
   const parts = [
     ['state', state_], ['evaluation', `${run.evaluation} of ${run.evaluations}`],
     ['left', isLive(run) && run.state !== 'waiting' && run.seconds_left > 0 ? `${about(run.seconds_left)} left` : isOver(run) && run.seconds ? `in ${duration(run.seconds)}` : ''],
@@ -142,7 +167,7 @@ function drawFacts() {
   const more = byId('more-facts');
   if (more) {
     const size = run.painted?.width && run.painted.width < run.size.width ? `${dimensions(run.painted)} of ${dimensions(run.size)}` : run.size.width ? dimensions(run.size) : '';
-    const text = [size, run.memory_mib ? memory(run.memory_mib) : '', run.device].filter(Boolean).join(' · ');
+    const text = [size, run.memory_mib ? memory(run.memory_mib) : '', run.device === 'auto' ? '' : run.device].filter(Boolean).join(' · ');
     if (more.textContent !== text) more.textContent = text;
   }
   if (facts.childElementCount !== parts.length) facts.replaceChildren(...parts.map(() => el('span')));

@@ -78,11 +78,8 @@ impl Studio {
             ..Order::default()
         };
         let device = self.chosen(kept.about.device.as_deref())?;
-        let origin = Origin {
-            parent: Some(id.clone()),
-            branched_at: Some(info.evaluation),
-            name: Some(format!("{}, larger", info.name)),
-        };
+        let origin =
+            Origin { parent: Some(id.clone()), branched_at: None, name: Some(format!("{}, larger", info.name)) };
         self.begin_ordered(Ordered { order, device, content, styles: info.styles }, origin)
     }
 

@@ -1,10 +1,10 @@
 //! A run's picture in the format that somebody wants, and the command that paints it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use impasto::read::{read_picture, read_recipe};
-use impasto::run_folder::RESULT;
+use impasto::run_folder::{Input, RESULT};
 use impasto::write::{Carried, OutputFormat, WriteOptions, encode_carrying};
 use serde_json::Value;
 
@@ -94,17 +94,46 @@ impl Studio {
     }
 }
 
+/// The line for a terminal of this machine, in any folder: the images and masks are those of the run's folder, where its finished picture
+/// has the recipe. A run that has not ended is gone on with.
 fn command_line(kept: &Kept, recipe: Value) -> CommandLine {
     let stem = plain_stem(&kept.about.name, "picture");
     let recipe_file = format!("{stem}.recipe.json");
-    let inputs = &kept.record.inputs;
-    let mut words = vec!["impasto".to_owned(), "paint".to_owned(), quoted(&inputs.content.name)];
-    words.extend(inputs.styles.iter().map(|style| quoted(&style.name)));
-    words.extend(["--recipe".to_owned(), quoted(&recipe_file), "--output".to_owned(), quoted(&format!("{stem}.png"))]);
-    if let Some(device) = kept.about.device.as_deref().filter(|device| *device != "auto") {
-        words.extend(["--device".to_owned(), device.to_owned()]);
+    let folder = std::path::absolute(&kept.folder).unwrap_or_else(|_| kept.folder.clone());
+    let place = |path: &Path| quoted(&folder.join(path).to_string_lossy());
+    let result = Path::new(RESULT);
+    let mut words = vec![program()];
+    if folder.join(result).is_file() && kept.record.outcome.is_some() {
+        let inputs = &kept.record.inputs;
+        words.extend(["paint".to_owned(), place(&inputs.content.file)]);
+        words.extend(inputs.styles.iter().map(|style| place(&style.file)));
+        words.extend(["--recipe".to_owned(), place(result)]);
+        let option = |name: &str, input: &Option<Input>| {
+            let file = input.as_ref().map(|input| place(&input.file));
+            file.into_iter().flat_map(|file| [name.to_owned(), file]).collect::<Vec<_>>()
+        };
+        words.extend(option("--init", &inputs.start));
+        words.extend(option("--weights", &inputs.weights));
+        words.extend(["--output".to_owned(), quoted(&format!("{stem}.png"))]);
+        if let Some(device) = kept.about.device.as_deref().filter(|device| *device != "auto") {
+            words.extend(["--device".to_owned(), device.to_owned()]);
+        }
+    } else {
+        words.extend(["resume".to_owned(), quoted(&folder.to_string_lossy())]);
     }
     CommandLine { command: words.join(" "), recipe, recipe_file }
+}
+
+/// What starts this program in a shell: its name where the shell finds it by that, else its place.
+fn program() -> String {
+    let Ok(here) = std::env::current_exe() else { return "impasto".to_owned() };
+    let name = here.file_name().unwrap_or_default();
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    let is_same = found
+        .and_then(|found| found.canonicalize().ok())
+        .is_some_and(|found| here.canonicalize().is_ok_and(|here| here == found));
+    quoted(&if is_same { name.to_string_lossy() } else { here.to_string_lossy() })
 }
 
 /// A word for a shell.

@@ -153,10 +153,15 @@ impl Studio {
     pub fn close(&self) {
         let mut inner = self.lock();
         inner.is_closing = true;
+        let waiting = inner.line.len();
         inner.line.clear();
         inner.runs.values_mut().for_each(Live::stop);
         drop(inner);
         self.changed.notify_all();
+        if waiting > 0 {
+            let runs = if waiting == 1 { "a run that waited in line has" } else { "runs that waited in line have" };
+            self.engines.say(&format!("{runs} not begun, and cannot be gone on with"));
+        }
     }
 
     /// Whether somebody looks on, or waits for a picture.

@@ -54,8 +54,14 @@ impl Shelf {
         if let Ok((known, _)) = self.image(&id) {
             return Ok(known);
         }
+        // What it was called by whoever sent it, in what is said of it.
+        let given = Path::new(name).extension().map(|extension| extension.to_string_lossy());
+        let spoken = match given.map(|extension| plain_stem(&extension, "image")) {
+            Some(extension) => format!("{}.{extension}", plain_stem(name, "image")),
+            None => plain_stem(name, "image"),
+        };
+        let read = super::decode(bytes, &spoken)?;
         let name = format!("{}.{}", plain_stem(name, "image"), extension(bytes));
-        let read = super::decode(bytes, &name)?;
         keep(&self.folder.join(IMAGES), &id, name, bytes, &read)
     }
 

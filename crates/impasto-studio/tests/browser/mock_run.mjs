@@ -158,7 +158,7 @@ export class FakeRun {
 
   command() {
     return {
-      command: `impasto paint ${this.content.name} ${this.styles.map((style) => style.name).join(' ')} -o painted.png --size ${this.order.recipe?.size ?? 512} --strength ${this.controls.strength}`,
+      command: `impasto paint ${this.content.name} ${this.styles.map((style) => style.name).join(' ')} --recipe result.png -o painted.png`,
       recipe: this.recipe(),
     };
   }

@@ -1,8 +1,8 @@
 // The studio in a real browser (Debian's chromium and chromedriver), as people use it.
 //
-//     node run.mjs [ADDRESS] [--only WORDS] [--pictures DIR] [--program PROGRAM]
+//     node run.mjs [ADDRESS] [--only WORDS] [--pictures DIR]
 //
-// ADDRESS is what `impasto studio --no-open` prints, token included. Without it the mock is started. PROGRAM repeats what was steered. For axe-core, npm fetches it
+// ADDRESS is what `impasto studio --no-open` prints, token included. Without it the mock is started. For axe-core, npm fetches it
 // once into a folder of the system's own for temporary files; IMPASTO_AXE names a file instead.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ function axeSource() {
 
 const given = process.argv[2]?.startsWith('http') ? process.argv[2] : null;
 const server = given ? { address: given, stop() {} } : await startMock();
-const context = { address: server.address, api: new Api(server.address), isMock: !given, axe: axeSource(), pictures: option('pictures'), assets: path.join(here, '../../../../assets'), shipped: path.join(here, '../../pictures'), program: option('program') };
+const context = { address: server.address, api: new Api(server.address), isMock: !given, axe: axeSource(), pictures: option('pictures'), assets: path.join(here, '../../../../assets') };
 const only = option('only');
 const tests = { ...steering, ...drawing, ...manners };
 let failed = 0;
