@@ -16,7 +16,7 @@ const LIMIT_MIB: u64 = 1;
 /// `done/000012.json`: what was painted, of what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// [`FORMAT`].
+    /// 1.
     pub format: u32,
     /// The task's number.
     pub number: u32,
@@ -54,7 +54,7 @@ pub struct Receipt {
 /// `failed/000012.json`: why there is no picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
-    /// [`FORMAT`].
+    /// 1.
     pub format: u32,
     /// The task's number.
     pub number: u32,

@@ -50,7 +50,7 @@ pub struct TaskInput {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
-    /// [`FORMAT`].
+    /// 1.
     pub format: u32,
     /// Its number, from 1; it stays when the batch is planned anew.
     pub number: u32,

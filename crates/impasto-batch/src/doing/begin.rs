@@ -31,7 +31,7 @@ impl Doing<'_, '_, '_, '_> {
         let painted = match self.painted(place, &task, &digest, &run) {
             Ok(painted) => painted,
             Err(failure) => {
-                match failed(self.folder, &task, &digest, failure)? {
+                match failed(self.folder, &task, &digest, claim.is_some(), failure)? {
                     End::Failed(failure) => self.unpainted(place, &task, failure, true),
                     End::Stopped | End::Painted(_) => self.tally.was_stopped = true,
                 }

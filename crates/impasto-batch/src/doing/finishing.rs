@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use impasto::digest::sha256;
 use impasto::disk::{Lock, RealDisk, read_file, remove_file_if_present, remove_folder, replace_file};
-use impasto::run_folder::{LOCK, RECORD, RESULT, RunRecord, read_record};
+use impasto::run_folder::{LOCK, RECORD, RESULT, RunRecord, last_metrics, read_record};
 use impasto_job::machine::now;
 use impasto_job::{Ending, Failure, FailureKind, Painted};
 
@@ -56,18 +56,22 @@ impl Finishing {
                 Ending::Interrupted => return Ok(End::Stopped),
                 Ending::Failed => {
                     let failure = finished.failure().unwrap_or_else(|| Failure::failed("the engine failed"));
-                    return failed(folder, &self.task, &self.digest, failure);
+                    return self.failed(folder, failure);
                 }
             },
-            Err(failure) => return failed(folder, &self.task, &self.digest, failure),
+            Err(failure) => return self.failed(folder, failure),
         };
         match self.hand_over(folder, engine) {
             Ok(receipt) => {
                 settle(folder, &self.task, self.claim.is_some())?;
                 Ok(End::Painted(Box::new(receipt)))
             }
-            Err(failure) => failed(folder, &self.task, &self.digest, failure),
+            Err(failure) => self.failed(folder, failure),
         }
+    }
+
+    fn failed(&self, folder: &BatchFolder, failure: Failure) -> Result<End, Failure> {
+        failed(folder, &self.task, &self.digest, self.claim.is_some(), failure)
     }
 
     /// Writes the picture of a finished run to its place, and its receipt.
@@ -112,9 +116,17 @@ pub fn settle(folder: &BatchFolder, task: &Task, has_claim: bool) -> Result<(), 
         remove_run(&run)?;
     }
     remove_file_if_present(&RealDisk, &folder.failure(task.number)).map_err(Failure::failed)?;
+    // Last: whoever gets the lock after this finds the receipt.
+    release(folder, task.number, has_claim)
+}
+
+/// Removes the file of a claim, while it is held.
+///
+/// # Errors
+/// What the disk refuses.
+pub fn release(folder: &BatchFolder, number: u32, has_claim: bool) -> Result<(), Failure> {
     match has_claim {
-        // Last: whoever gets the lock after this finds the receipt.
-        true => remove_file_if_present(&RealDisk, &folder.claim(task.number)).map_err(Failure::failed),
+        true => remove_file_if_present(&RealDisk, &folder.claim(number)).map_err(Failure::failed),
         false => Ok(()),
     }
 }
@@ -127,11 +139,17 @@ pub fn remove_run(run: &Path) -> Result<(), Failure> {
     remove_folder(run, LOCK, RECORD).map_err(Failure::failed)
 }
 
-/// Writes down why a task failed. That it was stopped is no failure.
+/// Writes down why a task failed. That it was stopped is no failure. What was painted of it stays, and may be gone on with.
 ///
 /// # Errors
 /// What the disk refuses: then nothing more is tried.
-pub fn failed(folder: &BatchFolder, task: &Task, digest: &str, failure: Failure) -> Result<End, Failure> {
+pub fn failed(
+    folder: &BatchFolder,
+    task: &Task,
+    digest: &str,
+    has_claim: bool,
+    failure: Failure,
+) -> Result<End, Failure> {
     if failure.kind == FailureKind::Interrupted {
         return Ok(End::Stopped);
     }
@@ -144,6 +162,12 @@ pub fn failed(folder: &BatchFolder, task: &Task, digest: &str, failure: Failure)
         failed: now(),
     };
     receipt::write(&folder.failure(task.number), &record)?;
+    let run = folder.run(task.number, digest);
+    if run.exists() && last_metrics(&run).is_none() {
+        // Why the task failed is more worth saying than why this does.
+        let _ = remove_run(&run);
+    }
+    release(folder, task.number, has_claim)?;
     Ok(End::Failed(failure))
 }
 

@@ -12,7 +12,7 @@ mod event;
 mod finishing;
 mod share;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, Scope};
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::standing::{Look, Standing};
 use crate::task::Task;
 use crate::tasks::TaskList;
 use ahead::Ahead;
-use finishing::{End, Finishing, settle};
+use finishing::{End, Finishing, release, settle};
 
 pub use event::{BatchEvent, Observer, Tally, Unpainted};
 pub use share::Share;
@@ -80,6 +80,7 @@ pub fn run(
             positions,
             places,
             digests: Digests::default(),
+            begun: folder.begun().into_iter().collect(),
             old_failures: if retries_failed { old_failures(folder) } else { BTreeMap::new() },
             ahead: None,
             give: writer(threads, folder, tell),
@@ -150,6 +151,8 @@ struct Doing<'scope, 'env, 'run, 'seen> {
     /// Where a task stands in these, by its position.
     places: BTreeMap<usize, usize>,
     digests: Digests,
+    /// Those of which earlier programs have left a run or a claim.
+    begun: BTreeSet<u32>,
     old_failures: BTreeMap<u32, FailureRecord>,
     ahead: Option<Ahead<'scope>>,
     give: Option<SyncSender<Finishing>>,
@@ -194,6 +197,13 @@ impl<'scope> Doing<'scope, '_, '_, '_> {
         let position = self.positions[place];
         let (task, digest) = self.list.read(position)?;
         if self.stands(place, &task, &digest, false) {
+            // A program that was killed between a receipt and its end has left something.
+            if self.states[place] == State::Done
+                && self.begun.contains(&task.number)
+                && let Ok(Some(_claim)) = Lock::claim(&self.folder.claim(task.number))
+            {
+                settle(self.folder, &task, true)?;
+            }
             return Ok(Step::Moved);
         }
         match self.waits_for(position)? {
@@ -214,7 +224,10 @@ impl<'scope> Doing<'scope, '_, '_, '_> {
         };
         // Another program may have done it between the look and the claim.
         if self.stands(place, &task, &digest, true) {
-            settle_if_done(self.folder, &task, self.states[place], claim.is_some())?;
+            match self.states[place] {
+                State::Done => settle(self.folder, &task, claim.is_some())?,
+                _ => release(self.folder, task.number, claim.is_some())?,
+            }
             return Ok(Step::Moved);
         }
         self.begin(place, task, digest, claim)?;
@@ -345,12 +358,4 @@ enum Before {
     Done,
     ToCome,
     Never(String),
-}
-
-/// A program that was killed between a receipt and its end has left something.
-fn settle_if_done(folder: &BatchFolder, task: &Task, state: State, has_claim: bool) -> Result<(), Failure> {
-    match state {
-        State::Done => settle(folder, task, has_claim),
-        _ => Ok(()),
-    }
 }

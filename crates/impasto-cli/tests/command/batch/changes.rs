@@ -30,6 +30,11 @@ fn damage_and_changes_are_noticed() {
     assert!(said.contains("1-0.png is not there any more"), "{said}");
     assert!(pictures(&workshop, "batch") == whole);
     demand_done(&workshop, "batch", 6);
+    // What a program leaves that is killed right behind a receipt goes with the next.
+    std::fs::create_dir_all(workshop.path("batch/running/000001-0a1b2c3d/inputs")).unwrap();
+    std::fs::write(workshop.path("batch/running/000002.claim"), "").unwrap();
+    assert_eq!(numbers(&run(&workshop, "batch", &[]).1, "stands").len(), 6);
+    demand_done(&workshop, "batch", 6);
     // A photo that has changed: its pictures are painted of what it is now.
     workshop.draw("photos/2.png", 42, 30, 30);
     let (status, lines, said) = run(&workshop, "batch", &[]);

@@ -14,6 +14,7 @@ fn a_task_that_fails_is_said_and_the_others_go_on() {
     assert!(said.lines().last().unwrap().contains("1 of 3 pictures failed, 2 are done in batch"), "{said}");
     let listed = workshop.succeed(&["batch", "status", "batch"]);
     assert!(listed.contains("2  pictures/1-0.png  failed: ") && listed.contains("2 of 3 done, 1 failed"), "{listed}");
+    assert!(std::fs::read_dir(workshop.path("batch/running")).unwrap().next().is_none(), "nothing was painted of it");
     // Nothing has changed, so nothing is tried.
     let (status, lines, said) = run(&workshop, "batch", &[]);
     assert_eq!((status, numbers(&lines, "begun"), lines[1]["was_tried"].as_bool()), (Some(1), vec![], Some(false)));

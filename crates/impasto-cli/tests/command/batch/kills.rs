@@ -21,6 +21,9 @@ fn asked(name: &str, otherwise: u64) -> u64 {
 /// Options of pictures that take a moment each, with a checkpoint now and then.
 const SMALL: [&str; 4] = ["--size", "64", "--iterations", "12"];
 
+/// Programs of a long batch are killed within this time.
+const LONGEST: Duration = Duration::from_secs(6);
+
 fn start(workshop: &Workshop, more: &[&str]) -> Child {
     let mut command = workshop.command(&[["batch", "run", "batch", "--json"].as_slice(), more].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -71,8 +74,9 @@ fn wherever_a_batch_is_killed_it_ends_in_the_same_bytes() {
             let mut children: Vec<Child> = (0..programs).map(|_| start(&workshop, share)).collect();
             let is_killing = killed < kills;
             if is_killing {
-                // Before its first picture, in the middle of one, or after the last.
-                std::thread::sleep(Duration::from_micros(random.below(took.as_micros() as u64)));
+                // Before its first picture, in the middle of one, or after the last; of a long batch, some time from its start.
+                let window = took.min(LONGEST);
+                std::thread::sleep(Duration::from_micros(random.below(window.as_micros() as u64)));
                 children.iter_mut().for_each(|child| child.kill().unwrap());
             }
             let mut here = BTreeSet::new();
@@ -124,4 +128,39 @@ fn programs_at_once_and_shares_in_any_order_paint_each_task_once() {
     }
     assert!(pictures(&workshop, "batch") == whole);
     demand_done(&workshop, "batch", 6);
+}
+
+/// Between its look at a task and its claim of it a program may wait for as long as the system likes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_task_that_is_done_between_look_and_claim_is_not_painted_again() {
+    let workshop = gallery(1, 1);
+    workshop.succeed(&plan_words("batch", &SMALL));
+    let program = workshop.command(&["batch", "run", "batch", "--json"]);
+    let mut slow = std::process::Command::new("strace");
+    slow.args(["-f", "-qq", "-e", "trace=flock", "-e", "inject=flock:delay_enter=4000000:when=1", "-o", "/dev/null"]);
+    slow.arg(program.get_program()).args(program.get_args()).current_dir(workshop.path("."));
+    let Ok(slow) = slow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
+        println!("skipped: strace is not here");
+        return;
+    };
+    let claim = workshop.path("batch/running/000001.claim");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !claim.exists() && !workshop.path("batch/done/000001.json").exists() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (status, lines, said) = run(&workshop, "batch", &[]);
+    assert_eq!(status, Some(0), "{said}");
+    let output = slow.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("strace:") {
+        println!("skipped: strace may not trace here");
+        return;
+    }
+    let text = String::from_utf8(output.stdout).unwrap();
+    let slow: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(output.status.success(), "{said}");
+    let painted = [numbers(&lines, "painted"), numbers(&slow, "painted")].concat();
+    assert_eq!(painted, [1], "one of the two: {lines:?} {slow:?}");
+    demand_done(&workshop, "batch", 1);
 }
