@@ -115,10 +115,8 @@ fn affine_map(photo: &Picture, other: &Picture, weights: &[f32]) -> Option<[[f64
 fn solved(mut a: [[f64; 4]; 4], mut b: [f64; 4]) -> [f64; 4] {
     for pivot in 0..4 {
         for row in pivot + 1..4 {
-            let factor = a[row][pivot] / a[pivot][pivot];
-            for column in pivot..4 {
-                a[row][column] -= factor * a[pivot][column];
-            }
+            let (factor, above) = (a[row][pivot] / a[pivot][pivot], a[pivot]);
+            a[row].iter_mut().zip(above).skip(pivot).for_each(|(value, above)| *value -= factor * above);
             b[row] -= factor * b[pivot];
         }
     }
@@ -200,7 +198,7 @@ mod tests {
         // Painted frames are the photo with red and blue exchanged, and brighter.
         let mut photo = Picture::filled(WIDTH, HEIGHT, [0.0; 3]).unwrap();
         for (place, value) in photo.values.iter_mut().enumerate() {
-            *value = ((place * 37 + place / 7 * 11) % 200) as f32;
+            *value = (place * 7919 % 211) as f32;
         }
         let pixels = WIDTH * HEIGHT;
         let mut two = [followed(0.0, |x| x < 9)];
