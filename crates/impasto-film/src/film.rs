@@ -24,7 +24,7 @@ use crate::shots::{Shot, explained, is_cut, shots_between, small};
 
 /// The root mean square distance from the frame before, of 255, that costs as much as the whole loss of a painted picture, where the
 /// steadiness is 1.
-const UNIT: f64 = 20.0;
+const UNIT: f64 = 32.0;
 
 /// What a film is made of, and where it goes.
 #[derive(Clone, Debug)]
@@ -277,9 +277,7 @@ impl Film {
         for &back in self.order.choices.looks_back().iter().filter(|&&back| back <= frame - shot.first) {
             followed.push(self.followed(&own, 1, frame - back)?);
         }
-        let following = following(&own, &followed, shot.weight.unwrap_or(0.0))?;
-        let pixels = following.weights.len() as f64;
-        let unknown = 1.0 - following.weights.iter().map(|&weight| f64::from(weight)).sum::<f64>() / pixels;
+        let (following, unknown) = following(&own, &followed, shot.weight.unwrap_or(0.0))?;
         let moved_px = followed[0].movement.back.mean_length_px();
         let evaluations = self.order.choices.evaluations(self.recipe.iterations, unknown, moved_px);
         self.tell_frame((1, frame), evaluations, observer)?;

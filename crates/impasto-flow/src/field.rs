@@ -58,3 +58,19 @@ impl<T: Scalar> Field<T> {
         Flow { width: self.u.width, height: self.u.height, vectors }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn between_larger_pictures_the_same_movement_is_longer() {
+        let mut field = Field::<f64>::still(8, 6);
+        field.u.values.fill(1.5);
+        field.v.values.fill(-0.5);
+        let larger = field.resampled(16, 18).flow();
+        assert_eq!((larger.width, larger.height), (16, 18));
+        assert!(larger.vectors.iter().all(|&[dx, dy]| (dx - 3.0).abs() < 1e-6 && (dy + 1.5).abs() < 1e-6));
+        assert!((larger.mean_length_px() - 11.25_f64.sqrt()).abs() < 1e-6);
+    }
+}

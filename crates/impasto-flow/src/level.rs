@@ -3,8 +3,12 @@
 //! The energy is that of Brox et al. 2004, with I_1 and I_2 the pictures, w = (u, v) the flow and P(s) = sqrt(s + e^2):
 //!
 //! ```text
-//!   sum  P(|I_2(x + w) - I_1(x)|^2)  +  gradients P(|grad I_2(x + w) - grad I_1(x)|^2)  +  smoothness P(|grad u|^2 + |grad v|^2)
+//!   sum  P(|I_2(x + w) - I_1(x)|^2)  +  gradients P(|grad I_2(x + w) - grad I_1(x)|^2)  +  smoothness g P(|grad u|^2 + |grad v|^2)
 //! ```
+//!
+//! with g = 1 / (1 + (|grad I_1| / edge)^2): where the picture has an edge, movements on its two sides hold each other less, so that a
+//! figure does not take a smooth ground along (as Wedel, Cremers, Pock and Bischof do, "Structure- and Motion-Adaptive Regularization for
+//! High Accuracy Optic Flow", ICCV 2009).
 //!
 //! Each warping step linearises I_2 and its gradient around the flow so far; each of its equations takes the factors 1 / P of the
 //! increment so far, and is solved for the increment.
@@ -20,6 +24,9 @@ use crate::solver::{Equations, solve};
 
 /// e of P: differences well below it count squared, those above it by themselves.
 const EPSILON: f64 = 1e-3;
+
+/// The least g: even across an edge, movements are not free of each other.
+const LEAST_HOLD: f64 = 0.02;
 
 /// A picture of the pyramid with its derivatives.
 pub struct Level<T> {
@@ -48,12 +55,12 @@ impl<T: Scalar> Level<T> {
 
     /// The flow from this picture to another of its size, from one that is near.
     pub fn refine(&self, other: &Level<T>, method: &Method, from: Field<T>) -> Field<T> {
-        let mut field = from;
+        let (mut field, hold) = (from, self.hold(method));
         for _ in 0..method.warps {
             let linear = self.linearised(other, &field);
             let mut increment = Field::still(self.picture.width, self.picture.height);
             for _ in 0..method.reweightings {
-                let [u, v] = solve(&equations(&linear, &field, &increment, method), method.sweeps);
+                let [u, v] = solve(&equations(&linear, (&field, &hold), &increment, method), method.sweeps);
                 increment = Field { u, v };
             }
             let moved = |plane: &Plane<T>, step: &Plane<T>| {
@@ -63,6 +70,16 @@ impl<T: Scalar> Level<T> {
             field = Field { u: moved(&field.u, &increment.u), v: moved(&field.v, &increment.v) };
         }
         field
+    }
+
+    /// Half of the smoothness times g, of each pixel.
+    fn hold(&self, method: &Method) -> Plane<T> {
+        let over_edge = T::of(1.0 / (method.edge * method.edge));
+        let (one, least, half) = (T::of(1.0), T::of(LEAST_HOLD), T::of(0.5 * method.smoothness));
+        joined(&self.slopes[0], &self.slopes[1], |right, down| {
+            let hold = one / (one + (right * right + down * down) * over_edge);
+            half * if hold > least { hold } else { least }
+        })
     }
 
     fn linearised(&self, other: &Level<T>, field: &Field<T>) -> Linear<T> {
@@ -113,10 +130,15 @@ fn factor<T: Scalar>(square: T) -> T {
 }
 
 /// The equations for the increment, whose factors are those of the increment so far.
-fn equations<T: Scalar>(linear: &Linear<T>, field: &Field<T>, so_far: &Field<T>, method: &Method) -> Equations<T> {
+fn equations<T: Scalar>(
+    linear: &Linear<T>,
+    (field, hold): (&Field<T>, &Plane<T>),
+    so_far: &Field<T>,
+    method: &Method,
+) -> Equations<T> {
     let (width, height) = (field.u.width, field.u.height);
     let all = |plane: &Plane<T>, step: &Plane<T>| joined(plane, step, |value, step| value + step);
-    let [to_right, below] = stiffness(&all(&field.u, &so_far.u), &all(&field.v, &so_far.v), method);
+    let [to_right, below] = stiffness(&all(&field.u, &so_far.u), &all(&field.v, &so_far.v), hold);
     let still = || Plane { width, height, values: vec![T::default(); width * height] };
     let [mut a, mut b, mut c, mut p, mut q] = [still(), still(), still(), still(), still()];
     let rows = a.values.par_chunks_mut(width).zip(b.values.par_chunks_mut(width)).zip(c.values.par_chunks_mut(width));
@@ -184,8 +206,8 @@ fn pull<T: Scalar>(plane: &Plane<T>, to_right: &Plane<T>, below: &Plane<T>, (x, 
     pulled
 }
 
-/// How much neighbours hold each other: the smoothness times the mean of both pixels' factors, to the right and below.
-fn stiffness<T: Scalar>(u: &Plane<T>, v: &Plane<T>, method: &Method) -> [Plane<T>; 2] {
+/// How much neighbours hold each other: the mean of both pixels' factors times what `hold` says, to the right and below.
+fn stiffness<T: Scalar>(u: &Plane<T>, v: &Plane<T>, hold: &Plane<T>) -> [Plane<T>; 2] {
     let (width, height) = (u.width, u.height);
     let slope = |plane: &Plane<T>, x: usize, y: usize| {
         let at = |x: usize, y: usize| plane.values[y * width + x];
@@ -197,20 +219,19 @@ fn stiffness<T: Scalar>(u: &Plane<T>, v: &Plane<T>, method: &Method) -> [Plane<T
     };
     let factors = Plane::by_rows(width, height, |y, row| {
         for (x, value) in row.iter_mut().enumerate() {
-            *value = factor(slope(u, x, y) + slope(v, x, y));
+            *value = hold.values[y * width + x] * factor(slope(u, x, y) + slope(v, x, y));
         }
     });
-    let half = T::of(0.5 * method.smoothness);
     let to_right = Plane::by_rows(width, height, |y, row| {
         let factors = factors.row(y);
         for x in 0..width - 1 {
-            row[x] = half * (factors[x] + factors[x + 1]);
+            row[x] = factors[x] + factors[x + 1];
         }
     });
     let below = Plane::by_rows(width, height, |y, row| {
         if y + 1 < height {
             for (x, value) in row.iter_mut().enumerate() {
-                *value = half * (factors.row(y)[x] + factors.row(y + 1)[x]);
+                *value = factors.row(y)[x] + factors.row(y + 1)[x];
             }
         }
     });

@@ -7,6 +7,8 @@ pub struct Method {
     pub gradients: f64,
     /// What the smoothness of the flow counts for.
     pub smoothness: f64,
+    /// The slope of luminance, a pixel, across which movements hold each other half as much.
+    pub edge: f64,
     /// How many times smaller each size is than the next, more than 1.
     pub scale_factor: f64,
     /// The least short edge of a size, in pixels.
@@ -24,6 +26,7 @@ impl Default for Method {
         Method {
             gradients: 5.0,
             smoothness: 20.0,
+            edge: 8.0,
             scale_factor: 1.5,
             coarsest_px: 12,
             warps: 3,

@@ -7,6 +7,11 @@ const HEIGHT: usize = 120;
 
 /// A texture of no period within sight: waves of many lengths, and borders between them.
 fn texture(x: f64, y: f64, seed: f64) -> f64 {
+    if seed.is_nan() {
+        let mark =
+            if !(14.0..146.0).contains(&x) || !(10.0..110.0).contains(&y) { texture(x, y, 2.0) - 128.0 } else { 0.0 };
+        return 60.0 + 0.3 * y + mark;
+    }
     let mut value = 0.0;
     for wave in 0..9 {
         let number = f64::from(wave) + 1.0 + seed;
@@ -129,6 +134,32 @@ fn occluded() -> Scene {
         back: |(x, y)| (x - 5.5, y - 2.2),
     };
     scene(&[ground, disc])
+}
+
+/// The texture of a figure, or a smooth ground with a few marks at its border, as a sky between towers.
+fn smooth() -> Scene {
+    let ground =
+        Layer { seed: f64::NAN, covers: everywhere, forth: |(x, y)| (x - 0.9, y), back: |(x, y)| (x + 0.9, y) };
+    let disc = Layer {
+        seed: 8.0,
+        covers: |(x, y)| (x - 80.0).powi(2) + (y - 60.0).powi(2) < 24.0_f64.powi(2),
+        forth: |(x, y)| (x - 3.4, y + 1.0),
+        back: |(x, y)| (x + 3.4, y - 1.0),
+    };
+    scene(&[ground, disc])
+}
+
+#[test]
+fn a_figure_does_not_take_a_smooth_ground_along() {
+    let scene = smooth();
+    let forth = flow(&scene.first, &scene.second, &Method::default()).unwrap();
+    let back = flow(&scene.second, &scene.first, &Method::default()).unwrap();
+    let error = scene.error_px(&forth, |_, is_seen| is_seen);
+    let trust = agreement(&forth, &back).unwrap();
+    let seen = (0..trust.len()).filter(|&at| scene.truth[at].1);
+    let share = seen.clone().map(|at| f64::from(trust[at])).sum::<f64>() / seen.count() as f64;
+    println!("smooth: {error:.3} px, {share:.3} of what is seen is trusted");
+    assert!(error < 0.5 && share > 0.8, "{error} px, {share}");
 }
 
 #[test]

@@ -89,6 +89,6 @@ pub fn file_argument(path: &Path) -> OsString {
 /// What a program complained of, on one line; empty where it did not.
 pub fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let line = text.lines().map(str::trim).filter(|line| !line.is_empty()).next_back().unwrap_or_default();
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|letter| !letter.is_control()).take(COMPLAINT_LIMIT).collect()
 }

@@ -185,11 +185,11 @@ fn films_of_every_kind_are_read() {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     // Odd sizes, no sound.
-    make(&workshop, "-f lavfi -i testsrc=s=31x23:r=10:d=0.2 -c:v ffv1 -pix_fmt bgr0", "odd.mkv");
+    make(&workshop, "-f lavfi -i testsrc=s=32x23:r=10:d=0.2 -c:v ffv1 -pix_fmt bgr0", "odd.mkv");
     let (status, said) = once("odd.mkv", "odd.mp4", &[]);
     assert!(status == Some(0) && said.contains("even sizes"), "{said}");
     let lines = probed(&workshop, "odd.mp4");
-    assert!(lines.contains(&"height=22".to_owned()) || lines.contains(&"height=24".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"height=22".to_owned()), "{lines:?}");
     assert!(!lines.iter().any(|line| line == "codec_type=audio"));
     // A broken end: what is there is painted.
     make(&workshop, "-f lavfi -i testsrc=s=40x30:r=10:d=0.4 -c:v mjpeg -q:v 2", "long.mkv");
@@ -200,11 +200,9 @@ fn films_of_every_kind_are_read() {
     let count = names(&workshop.path("broken")).len();
     assert!((1..4).contains(&count), "{count}");
     // Turned by a quarter: its pictures are upright.
-    make(
-        &workshop,
-        "-f lavfi -i testsrc=s=40x30:r=10:d=0.1 -c:v libx264 -pix_fmt yuv420p -metadata:s:v rotate=90",
-        "turned.mp4",
-    );
+    make(&workshop, "-f lavfi -i testsrc=s=40x30:r=10:d=0.1 -c:v libx264 -pix_fmt yuv420p", "lying.mp4");
+    let lying = workshop.path("lying.mp4").display().to_string();
+    make(&workshop, &format!("-i {lying} -c copy -metadata:s:v rotate=90"), "turned.mp4");
     let (status, said) = once("turned.mp4", "turned", &[]);
     assert_eq!(status, Some(0), "{said}");
     let upright =
