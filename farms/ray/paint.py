@@ -46,7 +46,9 @@ def main():
 
     with open(os.path.join(options.batch, "tasks.jsonl"), encoding="utf-8") as lines:
         tasks = {task["number"]: task for task in map(json.loads, lines)}
-    ray.init()
+    # The instruction set that a portable batch is for is the same on all nodes.
+    isa = {name: os.environ[name] for name in ["IMPASTO_ISA"] if name in os.environ}
+    ray.init(runtime_env={"env_vars": isa})
     begun, batch = {}, os.path.abspath(options.batch)
     # Who waits stands behind the task that it waits for.
     for number, task in tasks.items():

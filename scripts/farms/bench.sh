@@ -88,7 +88,7 @@ end_machines() {
     for one in "${machines[@]}"; do
         kill -KILL "$one" 2>/dev/null || true
     done
-    wait
+    wait 2>/dev/null
     machines=()
 }
 

@@ -93,7 +93,7 @@ CHECKS = {
     "aws-batch/job.json": lambda path: check_aws(path, "SubmitJob"),
     "kubernetes/job.yaml": check_kubernetes,
     "kubernetes/volume.yaml": check_kubernetes,
-    "openjd/impasto.yaml": check_openjd,
+    "openjd/template.yaml": check_openjd,
     "parallel/paint.sh": check_shell,
     "ray/paint.py": check_python,
     "slurm/impasto.sbatch": check_shell,

@@ -5,7 +5,7 @@ try_openjd() {
         echo "skipped: openjd-cli could not be installed here"
         return
     fi
-    local openjd=$installed/openjd/bin/openjd template=$repository/farms/openjd/impasto.yaml
+    local openjd=$installed/openjd/bin/openjd template=$repository/farms/openjd/template.yaml
     "$openjd" check "$template"
     fresh openjd
     local job=("$openjd" run "$template" --step Paint -p "Batch=$work/openjd" -p Threads=1)

@@ -50,5 +50,5 @@ END
 start_sshd() {
     machine "$1" "$(PATH=$PATH:/usr/sbin command -v sshd)" -D -e -f /dev/null -p "$2" -h "$work/ssh/host" -o ListenAddress=127.0.0.1 \
         -o "AuthorizedKeysFile=$work/ssh/authorized" -o StrictModes=no -o PermitRootLogin=prohibit-password -o UsePAM=no \
-        -o PidFile=none -o "SetEnv=PATH=$PATH IMPASTO_ISA=$IMPASTO_ISA" 2>"$1-sshd.log"
+        -o PidFile=none -o "SetEnv=PATH=$PATH" 2>"$1-sshd.log"
 }
