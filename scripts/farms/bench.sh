@@ -104,7 +104,7 @@ python_with() {
     shift
     if [[ ! -e $environment/complete ]]; then
         rm -rf "$environment"
-        python3 -m venv "$environment" && timeout 300 "$environment/bin/pip" install --quiet "$@" && touch "$environment/complete"
+        python3 -m venv "$environment" && timeout 300 "$environment/bin/pip" install --quiet --no-compile "$@" && touch "$environment/complete"
     fi
 }
 

@@ -31,7 +31,8 @@ def check_openjd(path):
     values = openjd.model.preprocess_job_parameters(job_template=template, job_parameter_values=given, environment_templates=None, **here)
     job = openjd.model.create_job(job_template=template, job_parameter_values=values)
     tasks = openjd.model.StepParameterSpaceIterator(space=job.steps[0].parameterSpace)
-    assert [task["Task"].value for task in tasks] == [str(number) for number in range(1, 13)], list(tasks)
+    numbers = [task["Task"].value for task in tasks]
+    assert numbers == [str(number) for number in range(1, 13)], numbers
 
 
 def check_kubernetes(path):
@@ -114,7 +115,8 @@ def main():
             check(FARMS / name)
             print(f"farms/{name}: well")
         except Exception as error:  # Whatever a checker raises is what is wrong.
-            print(f"farms/{name}: {type(error).__name__}: {error}")
+            sentence = " ".join(str(error).splitlines()[:3])
+            print(f"farms/{name}: {type(error).__name__}: {sentence}")
             failed += 1
     return 1 if failed else 0
 

@@ -15,14 +15,14 @@ try_slurm() {
 }
 
 start_slurm() {
-    mkdir -p slurm/{state,n1,n2,munge}
-    head -c 1024 /dev/urandom >slurm/munge/key
-    chmod 400 slurm/munge/key
-    chmod 711 "$work" slurm slurm/munge
-    machine controller munged --foreground --force --key-file="$work/slurm/munge/key" --socket="$work/slurm/munge/socket" \
-        --pid-file="$work/slurm/munge/pid" --log-file="$work/slurm/munge/log" --seed-file="$work/slurm/munge/seed" >munged.log 2>&1
-    export SLURM_CONF=$work/slurm/slurm.conf
-    touch slurm/cgroup.conf
+    mkdir -p site/{state,n1,n2,munge}
+    head -c 1024 /dev/urandom >site/munge/key
+    chmod 400 site/munge/key
+    chmod 711 "$work" site site/munge
+    machine controller munged --foreground --force --key-file="$work/site/munge/key" --socket="$work/site/munge/socket" \
+        --pid-file="$work/site/munge/pid" --log-file="$work/site/munge/log" --seed-file="$work/site/munge/seed" >munged.log 2>&1
+    export SLURM_CONF=$work/site/slurm.conf
+    touch site/cgroup.conf
     cat >"$SLURM_CONF" <<END
 ClusterName=farm
 SlurmctldHost=$(hostname -s)(127.0.0.1)
@@ -30,12 +30,12 @@ SlurmctldPort=17001
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket=$work/slurm/munge/socket,cred_expire=20
+AuthInfo=socket=$work/site/munge/socket,cred_expire=20
 CredType=cred/munge
-StateSaveLocation=$work/slurm/state
-SlurmdSpoolDir=$work/slurm/%n
-SlurmctldPidFile=$work/slurm/slurmctld.pid
-SlurmdPidFile=$work/slurm/%n.pid
+StateSaveLocation=$work/site/state
+SlurmdSpoolDir=$work/site/%n
+SlurmctldPidFile=$work/site/slurmctld.pid
+SlurmdPidFile=$work/site/%n.pid
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -53,7 +53,7 @@ NodeName=n2 NodeAddr=127.0.0.1 Port=17012 CPUs=1 RealMemory=2000
 PartitionName=low Nodes=n1,n2 Default=YES PriorityTier=1 MaxTime=INFINITE State=UP
 PartitionName=high Nodes=n1,n2 PriorityTier=10 MaxTime=INFINITE State=UP
 END
-    wait_until 20 "munge's socket" test -S slurm/munge/socket
+    wait_until 20 "munge's socket" test -S site/munge/socket
     nice -n 5 slurmctld -D >slurmctld.log 2>&1 &
     machines+=($!)
     start_node n1
@@ -107,8 +107,8 @@ preempt() {
 
 # A task longer than its time, which is told 50 s before the minute is over, in a batch of its own.
 run_out_of_time() {
-    impasto batch plan images/chelsea.png --styles images/waves.jpg --out long --size 64 --iterations 2500 --levels 1 --portable \
-        --device cpu --precision f32 >/dev/null
+    impasto batch plan images/chelsea.png --styles images/waves.jpg --out long --size 48 --iterations 2500 --levels 1 \
+        --style-layers conv1_1,conv2_1 --content-layers conv2_1 --portable --device cpu --precision f32 >/dev/null
     cp -r long long-plain
     local job
     job=$(submit long 1 --time=1 --signal=TERM@50)
