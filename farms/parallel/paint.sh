@@ -10,6 +10,6 @@ batch=$(realpath "${1:?paint.sh BATCH MACHINES}")
 
 # A task that fails is tried on another machine. When parallel is stopped, tasks have a minute to write their checkpoints.
 cut -d'"' -f5 "$batch/tasks.jsonl" | tr -d :, |
-    parallel --sshloginfile "${2:?paint.sh BATCH MACHINES}" --retries 3 --joblog "$batch/parallel.log" \
+    parallel --quote --sshloginfile "${2:?paint.sh BATCH MACHINES}" --retries 3 --joblog "$batch/parallel.log" \
         --termseq TERM,60000,KILL,100 --env IMPASTO_ISA \
         impasto batch run "$batch" --index {} --device cpu --threads "${THREADS:-2}" --quiet

@@ -30,19 +30,21 @@ END
     start_sshd two 2202
     two=$!
     for port in 2201 2202; do wait_until 20 "sshd on $port" bash -c "</dev/tcp/127.0.0.1/$port"; done
-    fresh parallel
+    # With a space in its name.
+    local batch='many pictures'
+    fresh "$batch"
     printf '1/one\n1/two\n' >hosts.parallel
     export PARALLEL_SSH="ssh -F $work/ssh/config" THREADS=1
     mkdir parallel-home
-    PARALLEL_HOME=$work/parallel-home "$repository/farms/parallel/paint.sh" parallel hosts.parallel >parallel.out 2>&1 </dev/null &
+    PARALLEL_HOME=$work/parallel-home "$repository/farms/parallel/paint.sh" "$batch" hosts.parallel >parallel.out 2>&1 </dev/null &
     local farm=$!
-    wait_for_done parallel 3
+    wait_for_done "$batch" 3
     cut_power $two
-    echo "killed one of two machines after $(done_in parallel) pictures"
+    echo "killed one of two machines after $(done_in "$batch") pictures"
     wait $farm || { cat parallel.out; return 1; }
-    echo "tries by machine: $(tail -n +2 parallel/parallel.log | cut -f2 | sort | uniq -c | xargs)"
-    rm parallel/parallel.log
-    expect_all_done parallel
+    echo "tries by machine: $(tail -n +2 "$batch/parallel.log" | cut -f2 | sort | uniq -c | xargs)"
+    rm "$batch/parallel.log"
+    expect_all_done "$batch"
     kill -KILL $one
 }
 
