@@ -73,9 +73,7 @@ machine() {
     unshare --pid --mount --uts --fork --mount-proc --kill-child nice -n 5 bash -c '
         hostname "$0" && mount --bind "$1/hosts" /etc/hosts && mount -t tmpfs tmpfs /dev/shm && shift && "$@" & wait' \
         "$name" "$work" "$@" &
-    machines+=($!)
 }
-machines=()
 
 # Ends the machine of a process number as a power cut does.
 cut_power() {
@@ -83,13 +81,13 @@ cut_power() {
     wait "$1" 2>/dev/null || true
 }
 
+# Ends what of this script's own still runs.
 end_machines() {
     local one
-    for one in "${machines[@]}"; do
+    for one in $(jobs -pr); do
         kill -KILL "$one" 2>/dev/null || true
     done
     wait 2>/dev/null
-    machines=()
 }
 
 end_all() {

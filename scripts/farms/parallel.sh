@@ -24,9 +24,8 @@ Host one
 Host two
     Port 2202
 END
-    local one two port
+    local two port
     start_sshd one 2201
-    one=$!
     start_sshd two 2202
     two=$!
     for port in 2201 2202; do wait_until 20 "sshd on $port" bash -c "</dev/tcp/127.0.0.1/$port"; done
@@ -45,7 +44,7 @@ END
     echo "tries by machine: $(tail -n +2 "$batch/parallel.log" | cut -f2 | sort | uniq -c | xargs)"
     rm "$batch/parallel.log"
     expect_all_done "$batch"
-    kill -KILL $one
+    end_machines
 }
 
 # NAME PORT

@@ -55,7 +55,6 @@ PartitionName=high Nodes=n1,n2 PriorityTier=10 MaxTime=INFINITE State=UP
 END
     wait_until 20 "munge's socket" test -S site/munge/socket
     nice -n 5 slurmctld -D >slurmctld.log 2>&1 &
-    machines+=($!)
     start_node n1
     start_node n2
     wait_until 60 "two idle nodes" bash -c '[[ $(sinfo --noheader --Node --partition=low --states=idle | wc -l) = 2 ]]'
