@@ -14,7 +14,7 @@ program=$(realpath "${IMPASTO_PROGRAM:-target/release/impasto}")
 installed=$repository/target/farms
 # Names of sockets are short.
 work=$(mktemp -d /tmp/farms.XXXX)
-source scripts/farms/bench.sh
+source scripts/farms/workshop.sh
 trap end_all EXIT
 
 if [[ $(id -u) != 0 ]] || ! unshare --pid --mount --uts --fork --mount-proc --kill-child true; then
