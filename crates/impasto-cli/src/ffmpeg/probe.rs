@@ -114,7 +114,8 @@ fn footage(probed: &Probed) -> Option<Footage> {
         primaries: known(&video.color_primaries),
     };
     let has_constant_rate = match (mean, base) {
-        (Some(mean), Some(base)) => (mean.per_second() / base.per_second() - 1.0).abs() < 1e-3,
+        // 29.97 frames a second are said to be 30.
+        (Some(mean), Some(base)) => (mean.per_second() / base.per_second() - 1.0).abs() < 2e-3,
         _ => true,
     };
     Some(Footage {
