@@ -38,7 +38,8 @@ impl BatchFolder {
     pub fn open(root: &Path) -> Result<BatchFolder, Failure> {
         match root.join(TASKS).is_file() {
             true => Ok(BatchFolder { root: root.to_owned() }),
-            false => Err(Failure::usage(format_args!(
+            // Trying again may help: a share of a farm may not be mounted yet.
+            false => Err(Failure::failed(format_args!(
                 "{} is not the folder of a batch, for there is no {TASKS} in it; `impasto batch plan` makes one",
                 root.display()
             ))),

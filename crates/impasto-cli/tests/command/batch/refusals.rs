@@ -30,8 +30,8 @@ fn a_wrong_plan_is_one_sentence_and_leaves_nothing() {
         (plan("photos --styles paintings --out new --style-weight -1"), 2, "--style-weight"),
         (plan("photos --styles paintings --out new --init none.png"), 1, "images cannot be read"),
         (plan("photos --styles paintings --out new --weights none.mat"), 1, "none.mat"),
-        ("batch run photos".to_owned(), 2, "is not the folder of a batch"),
-        ("batch status none".to_owned(), 2, "is not the folder of a batch"),
+        ("batch run photos".to_owned(), 1, "is not the folder of a batch"),
+        ("batch status none".to_owned(), 1, "is not the folder of a batch"),
         ("batch run batch --shard 5/4".to_owned(), 2, "1/4 to 4/4"),
         ("batch run batch --index 0".to_owned(), 2, "--index"),
     ];
