@@ -15,7 +15,7 @@ use crate::support::golden_regions::{errors, files};
 use crate::support::guides::{self, Kind, Maps};
 use crate::support::random::Random;
 use crate::support::{relative_max, widen};
-use crate::{cases, device, engine, subjects};
+use crate::{cases, device, engine, is_whole_series, subjects};
 
 #[test]
 fn masks_of_every_kind() {
@@ -44,6 +44,9 @@ fn nothing_is_seen_from_outside() {
 
 #[test]
 fn same_bytes_for_any_masks_before() {
+    if !is_whole_series() {
+        return;
+    }
     guides::same_bytes_for_any_threads_and_any_masks_before(&subjects());
 }
 
@@ -95,6 +98,9 @@ fn check(ours: &Answers, expected: &Answers, what: &str) {
 
 #[test]
 fn bands_change_nothing() {
+    if !is_whole_series() {
+        return;
+    }
     let Some(engine) = engine() else { return };
     let whole = Strategy { computed_again: 0, band_rows: 1 << 24, chunk_tiles: 1 };
     let others = [
@@ -117,6 +123,9 @@ fn bands_change_nothing() {
 /// Guides, targets and an emphasis in pieces, none of them larger than a shader may see.
 #[test]
 fn guides_larger_than_a_binding_change_no_byte() {
+    if !is_whole_series() {
+        return;
+    }
     let Some(engine) = engine() else { return };
     let device = choose(&adapters(), GpuChoice::Best).unwrap().open_as_if_binding(2 << 20).unwrap();
     let narrow = GpuEngine::new(device, Weights::embedded());

@@ -9,11 +9,11 @@ use impasto_vgg::{
     Border, Engine, Layer, LayerKind, Observation, Pooling, Precision, Session, SessionRequest, Strategy, Weights,
 };
 
-use crate::engine;
 use crate::evaluation::evaluate;
 use crate::support::conformance::{named, request};
 use crate::support::random::Random;
 use crate::support::{relative_l2, relative_max, widen};
+use crate::{engine, is_whole_series};
 
 /// Half precision has 11 significant bits, so rounding to nearest moves a value by at most this share of itself.
 const HALF_ROUNDING: f64 = 1.0 / 2048.0;
@@ -144,6 +144,9 @@ fn gradients_are_off_by_less_than_one_rounding() {
 /// The same bytes in one piece and in bands, and a second time.
 #[test]
 fn bands_change_nothing() {
+    if !is_whole_series() {
+        return;
+    }
     let Some(gpu) = engine() else { return };
     let pieces = [
         Strategy { computed_again: 0, band_rows: 1 << 24, chunk_tiles: 1 },
@@ -193,6 +196,9 @@ fn maps_take_half_the_memory() {
 /// Pieces of the content image's features, and bands that a shader sees one at a time.
 #[test]
 fn maps_larger_than_a_binding_change_no_byte() {
+    if !is_whole_series() {
+        return;
+    }
     let Some(gpu) = engine() else { return };
     let device = choose(&adapters(), GpuChoice::Best).unwrap().open_as_if_binding(2 << 20).unwrap();
     let narrow = GpuEngine::new(device, Weights::embedded());

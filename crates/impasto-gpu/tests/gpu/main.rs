@@ -59,6 +59,14 @@ fn is_whole() -> bool {
     })
 }
 
+/// As [`is_whole`], with a word where a test is left to the series.
+pub fn is_whole_series() -> bool {
+    if !is_whole() {
+        println!("skipped: on software Vulkan scripts/gpu_series.sh has the time for this");
+    }
+    is_whole()
+}
+
 /// All of these cases; each `step`-th, the first among them, where not every case is tried.
 pub fn cases<T>(step: usize, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
     all.into_iter().step_by(if is_whole() { 1 } else { step })

@@ -12,7 +12,7 @@ use crate::support::conformance::{KINDS, named, request};
 use crate::support::matching::{self, banks, evaluate, matched_request};
 use crate::support::random::Random;
 use crate::support::widen;
-use crate::{cases, device, engine, subjects};
+use crate::{cases, device, engine, is_whole_series, subjects};
 
 #[test]
 fn matches_distances_and_gradients() {
@@ -36,6 +36,9 @@ fn samples_are_features() {
 
 #[test]
 fn the_same_matches_every_time() {
+    if !is_whole_series() {
+        return;
+    }
     matching::same_matches_for_any_threads(&subjects());
 }
 
@@ -149,6 +152,9 @@ fn matches_in_pieces_change_no_byte() {
 /// The walk that takes over is given banks and matches again, wherever memory ends.
 #[test]
 fn memory_that_ends_in_the_middle_changes_no_byte() {
+    if !is_whole_series() {
+        return;
+    }
     let taps = [("conv1_1", 65, true), ("conv2_2", 50, false)];
     let request = matched_request((75, 41), 1, &taps);
     let with = |faults| Some(GpuEngine::with_faults(device()?, Weights::embedded(), faults));
