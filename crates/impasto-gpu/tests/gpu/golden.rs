@@ -7,7 +7,7 @@ use crate::{cases, engine};
 #[test]
 fn the_bounds_of_every_file() {
     let Some(engine) = engine() else { return };
-    for path in cases(2, golden::files()) {
+    for path in cases(3, golden::files()) {
         let golden = Golden::read(&path);
         let errors = errors(engine, &golden);
         assert!(errors.keep_bounds(&golden), "{}: {errors:?}", golden.name);

@@ -6,7 +6,7 @@ use impasto::{Control, GuideImages, Images, Outcome, Picture, paint};
 use impasto_gpu::{GpuEngine, SimulatedFaults};
 use impasto_vgg::{CpuEngine, CpuOptions, Engine, FallbackEngine, Weights};
 
-use crate::{device, engine};
+use crate::{device, engine, is_whole_series};
 
 /// A picture of soft waves.
 fn waves(width: usize, height: usize, phase: f64) -> Picture {
@@ -123,6 +123,9 @@ fn quasi_newton() -> Recipe {
 
 #[test]
 fn a_history_on_the_device_leads_to_the_objective_of_one_on_the_host() {
+    if !is_whole_series() {
+        return;
+    }
     let Some(gpu) = engine() else { return };
     let gpu = gpu.clone();
     let [ours, again] = [(); 2].map(|()| end_of(&quasi_newton(), &gpu.with_any_history()));
@@ -139,6 +142,9 @@ fn a_history_on_the_device_leads_to_the_objective_of_one_on_the_host() {
 /// Many places, some of them in a sweep: a device without memory goes on, and behind a lost one there is the processor.
 #[test]
 fn faults_among_evaluations_and_sweeps_end_no_run() {
+    if !is_whole_series() {
+        return;
+    }
     let Some(first) = device() else { return };
     drop(first);
     let expected = end_of(&quasi_newton(), &cpu()).losses.unwrap().total;
