@@ -114,10 +114,10 @@ def paint(studio, arguments, kind):
     if looking:
         looking.start()
     connections = stalled(studio, run) if kind == "stalled" else []
-    first, began, used = state()["evaluation"], time.monotonic(), studio.processor_s()
+    first, used = state(), studio.processor_s()
     memory = 0.0
     while True:
-        time.sleep(1.0)
+        time.sleep(0.5)
         now = state()
         memory = max(memory, studio.memory_mib())
         if now["state"] == "finished" or now["evaluation"] >= arguments.evaluations:
@@ -125,8 +125,8 @@ def paint(studio, arguments, kind):
         # A peer that was refused comes again.
         if kind == "stalled":
             connections = connections[-64:]
-    evaluations = now["evaluation"] - first
-    figures = ((studio.processor_s() - used) / evaluations, (time.monotonic() - began) / evaluations, memory)
+    evaluations = now["evaluation"] - first["evaluation"]
+    figures = ((studio.processor_s() - used) / evaluations, (now["seconds"] - first["seconds"]) / evaluations, memory)
     until.set()
     if looking:
         looking.join()
@@ -152,8 +152,10 @@ def main():
         try:
             while not studio.json("GET", "/api/studio")["examples"]:
                 time.sleep(0.1)
-            for _ in range(arguments.rounds):
-                for kind in rows:
+            for turn in range(arguments.rounds):
+                # Each is first, second and last in turn, so that a machine that slows down slows all of them.
+                kinds = list(rows)[turn % 3 :] + list(rows)[: turn % 3]
+                for kind in kinds:
                     rows[kind].append(paint(studio, arguments, kind))
                     print(kind, *(f"{figure:.3f}" for figure in rows[kind][-1][:3]), rows[kind][-1][3], flush=True)
         finally:
