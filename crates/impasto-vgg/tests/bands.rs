@@ -75,12 +75,9 @@ const PAPER: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
 #[test]
 fn the_papers_taps_in_bands() {
     for engine in f32_engines() {
-        for (size, pooling, border) in
-            [((149, 83), Pooling::Average, Border::Zero), ((131, 50), Pooling::Max, Border::Replicate)]
-        {
-            check(engine, &request(size, pooling, border, &PAPER, &["conv4_2"]));
-        }
+        check(engine, &request((149, 83), Pooling::Average, Border::Zero, &PAPER, &["conv4_2"]));
     }
+    check(&cpu_engines()[0], &request((131, 50), Pooling::Max, Border::Replicate, &PAPER, &["conv4_2"]));
 }
 
 /// Taps before poolings, on poolings, without conv1_1, content alone.

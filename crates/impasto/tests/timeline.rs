@@ -50,7 +50,7 @@ fn a_run_that_was_steered_is_repeated_by_its_recipe() {
             let replayed = run(&recipe, &changes, &[], None, &engines[1]).unwrap();
             assert_eq!(steered.outcome, replayed.outcome, "{optimizer:?}, {name}");
             // One that was killed goes on with the changes that were written since its checkpoint.
-            for done in [1, 3, 4, 5, 7, 9] {
+            for done in [1, 4, 7] {
                 let checkpoint = decode(&steered.checkpoints[done]);
                 let resumed = run(&recipe, &changes, &[], Some(checkpoint), &engines[1]).unwrap();
                 assert_eq!(resumed.outcome, steered.outcome, "{optimizer:?}, {name}, from {}", done + 1);
