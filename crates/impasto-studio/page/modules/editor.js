@@ -9,6 +9,7 @@ import { emit } from './store.js';
 
 const LONG_EDGE = 1536;
 const SEND_MS = 700;
+const SEND_AGAIN_MS = 3000;
 const settings = { tool: 'brush', isErasing: false, size: 60, soft: 0.3, tolerance: 18, isEverywhere: false, ...recall('brush', {}) };
 let now = null;
 
@@ -96,7 +97,9 @@ async function touched() {
   mine.isUnsent = true;
   showState();
   sendSoon();
+  byId('draw-tools').dataset.kept = 'no';
   await keepDrawing(mine.key, await mine.mask.toPng());
+  if (mine === now) byId('draw-tools').dataset.kept = 'yes';
 }
 
 async function send() {
@@ -111,14 +114,17 @@ async function send() {
   } catch (error) {
     mine.isUnsent = true;
     complain(error);
+    if (mine === now) sendAgain();
   }
   if (mine === now) showState();
 }
 const sendSoon = debounce(send, SEND_MS);
+const sendAgain = debounce(send, SEND_AGAIN_MS);
 
 export async function closeEditor() {
   if (!now) return;
   sendSoon.cancel();
+  sendAgain.cancel();
   tool.cancel();
   await send();
   const { layer, lines, below, ring, chip } = now;

@@ -9,6 +9,9 @@ import { KEY, sleep } from './webdriver.mjs';
 
 const sent = "document.querySelector('#draw-tools').dataset.mask && document.querySelector('#draw-tools').dataset.sent === 'yes'";
 
+const isKept = "document.querySelector('#draw-tools').dataset.kept === 'yes'";
+const outOfReach = "window.reached = window.fetch; window.fetch = (address, more) => (String(address).includes('/api/masks') ? Promise.reject(new TypeError('out of reach')) : window.reached(address, more));";
+
 async function beginRegion(browser, address) {
   await openAt(browser, address, '#new');
   await browser.click('[data-kind=photo] .samples button:nth-child(3)');
@@ -251,9 +254,9 @@ export const drawing = {
     await brush(browser, 60, 0);
     const { at, width, height } = await screen(browser);
     // The server is out of reach: what is drawn stays in the browser.
-    await browser.run("const { fetch } = window; window.fetch = (address, more) => (String(address).includes('/api/masks') ? Promise.reject(new TypeError('out of reach')) : fetch(address, more));");
+    await browser.run(outOfReach);
     await browser.drag([whole(at(0.3 * width, 0.5 * height)), whole(at(0.7 * width, 0.5 * height))]);
-    await sleep(1200);
+    await browser.until(isKept, { says: 'the drawing is kept in the browser' });
     await browser.reload();
     await browser.until("document.querySelector('#regions [data-draw=photo]')");
     await browser.run("document.querySelector('#regions').open = true;");
@@ -262,6 +265,19 @@ export const drawing = {
     const drawn = await mask(context);
     assert.equal(drawn.at(0.5 * width, 0.5 * height), 255);
     assert.equal(drawn.at(0.5 * width, 0.9 * height), 0);
+  },
+
+  async 'a stroke is sent when the server is back'(context) {
+    const { browser, address } = context;
+    await beginRegion(browser, address);
+    await brush(browser, 60, 0);
+    const { at, width, height } = await screen(browser);
+    await browser.run(outOfReach);
+    await browser.drag([whole(at(0.3 * width, 0.5 * height)), whole(at(0.7 * width, 0.5 * height))]);
+    await browser.until(`${isKept} && document.querySelector('#notices').textContent`, { says: 'it says that it could not be sent' });
+    assert.ok(!(await browser.run(`return Boolean(${sent});`)));
+    await browser.run('window.fetch = window.reached;');
+    assert.equal((await mask(context)).at(0.5 * width, 0.5 * height), 255);
   },
 
   async 'regions are changed while it paints'(context) {
