@@ -1,19 +1,24 @@
-//! SHA-256 of files, each computed once as long as the file stays what it is.
+//! SHA-256 of files, and the frames in folders, each computed once as long as the file stays what it is.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use impasto::digest::sha256_of_file;
 use impasto::disk::DiskError;
+use impasto_film::frames_in;
+use impasto_job::Failure;
 
 /// A file that was changed less long ago may change again without a sign: clocks of file systems are coarse.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// What files' digests were.
+/// What files' digests and folders' frames were.
 #[derive(Debug, Default)]
 pub struct Digests {
     known: BTreeMap<PathBuf, (u64, SystemTime, String)>,
+    /// The frames in folders.
+    listed: BTreeMap<PathBuf, (SystemTime, Arc<Vec<PathBuf>>)>,
 }
 
 impl Digests {
@@ -35,6 +40,24 @@ impl Digests {
             self.known.insert(path.to_owned(), (bytes, changed, digest.clone()));
         }
         Ok(digest)
+    }
+
+    /// The frames in a folder, in their order, listed anew where the folder has changed.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn frames_in(&mut self, folder: &Path) -> Result<Arc<Vec<PathBuf>>, Failure> {
+        let changed = folder.metadata().and_then(|found| found.modified()).ok();
+        if let (Some(changed), Some((known, listed))) = (changed, self.listed.get(folder))
+            && changed == *known
+        {
+            return Ok(Arc::clone(listed));
+        }
+        let listed = Arc::new(frames_in(folder)?);
+        if let Some(changed) = changed.filter(|changed| changed.elapsed().is_ok_and(|ago| ago > SETTLED)) {
+            self.listed.insert(folder.to_owned(), (changed, Arc::clone(&listed)));
+        }
+        Ok(listed)
     }
 }
 

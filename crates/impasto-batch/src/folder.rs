@@ -10,6 +10,8 @@ use impasto_job::Failure;
 pub const TASKS: &str = "tasks.jsonl";
 /// Folder of the pictures.
 pub const PICTURES: &str = "pictures";
+/// Folder of films: what they are made of, their shots, and the whole.
+pub const FILMS: &str = "films";
 /// Folder of what is being painted.
 const RUNNING: &str = "running";
 /// Folder of the receipts.
@@ -64,7 +66,7 @@ impl BatchFolder {
         let names = fs::read_dir(root).map_err(unreadable)?.flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let is_ours = |name: &String| {
-            [PICTURES, RUNNING, DONE, FAILED, REPORT, LOCK].contains(&name.as_str()) || is_temporary(name)
+            [PICTURES, FILMS, RUNNING, DONE, FAILED, REPORT, LOCK].contains(&name.as_str()) || is_temporary(name)
         };
         match names.into_iter().find(|name| !is_ours(name)) {
             Some(found) => Err(Failure::usage(format_args!(
@@ -89,7 +91,7 @@ impl BatchFolder {
     /// Removes the half-written files that killed programs have left.
     pub fn tidy(&self) {
         remove_abandoned(&self.root);
-        [PICTURES, RUNNING, DONE, FAILED].iter().for_each(|name| remove_abandoned(&self.root.join(name)));
+        [PICTURES, FILMS, RUNNING, DONE, FAILED].iter().for_each(|name| remove_abandoned(&self.root.join(name)));
     }
 
     /// The folder itself.
@@ -114,6 +116,24 @@ impl BatchFolder {
     #[must_use]
     pub fn pictures(&self) -> PathBuf {
         self.root.join(PICTURES)
+    }
+
+    /// The folder of the films.
+    #[must_use]
+    pub fn films(&self) -> PathBuf {
+        self.root.join(FILMS)
+    }
+
+    /// Locked by the program that puts a film together.
+    #[must_use]
+    pub fn film_claim(&self, stem: &str) -> PathBuf {
+        self.root.join(RUNNING).join(format!("film-{stem}{CLAIM}"))
+    }
+
+    /// The receipt of a film that was put together.
+    #[must_use]
+    pub fn film_receipt(&self, stem: &str) -> PathBuf {
+        self.root.join(DONE).join(format!("film-{stem}.json"))
     }
 
     /// Where the page goes.

@@ -9,6 +9,9 @@
 //!                                 DIR/failed/000012.json         or the sentence why not
 //! ```
 //!
+//! A shot of a film is a task too, whose picture is a folder of frames: `films/NAME-PAINTING/shot-000001`. When the last one is done, by
+//! whomever, the film is put together.
+//!
 //! A task is done where its receipt is of this very task, the picture has the receipt's digest, and so have the files that it is made
 //! of. Nothing else is believed: no name, no time, no list. So a program that dies loses nothing but a moment, and what spreads tasks
 //! over machines need not be ours.
@@ -16,8 +19,10 @@
 //! Where to look next, in the order of the way. A folder uses only what stands on the lines above its own:
 //!
 //! - `folder`, `paths`: where everything lies; `digests`, `pattern`, `csv`, `names`: files by their bytes, wildcards, lists, names;
-//! - [`Task`], `receipt`, `gather`: a task and its line; what is left of it; the files that somebody means;
+//! - `shot`, [`Task`], `receipt`, `gather`: what a shot of a film has beside; a task and its line; what is left of it; the files that
+//!   somebody means;
 //! - `tasks`, `standing`, `pairs`: the file of tasks; what has become of one; which photo after which painting;
+//! - `films`: what is kept of a film, and which shots make a whole one;
 //! - [`plan`], [`run`], [`status`], [`write_page`]: the commands.
 //!
 //! **Architecture Invariant:** nothing here prints, exits, handles a signal or knows a command line.
@@ -26,6 +31,7 @@
 mod csv;
 mod digests;
 mod doing;
+mod films;
 mod folder;
 mod gather;
 mod names;
@@ -35,19 +41,22 @@ mod paths;
 mod pattern;
 mod plan;
 mod receipt;
+mod shot;
 mod standing;
 mod status;
 mod task;
 mod tasks;
 
-pub use doing::{BatchEvent, How, Share, Tally, Unpainted, run};
+pub use doing::{BatchEvent, FramesToJoin, How, Join, Share, Tally, Unjoined, Unpainted, run};
+pub use films::{FilmPlace, FilmStatus, PlannedFilm, film_places};
 pub use folder::BatchFolder;
 pub use gather::gather;
 pub use page::write_page;
 pub use pairs::{Pair, Pairing, pairs, pairs_of_list};
-pub use plan::{Intent, Planned, plan};
-pub use receipt::{FailureRecord, Receipt};
+pub use plan::{Intent, Planned, WantedFilm, plan};
+pub use receipt::{FailureRecord, FilmReceipt, Receipt};
+pub use shot::TaskShot;
 pub use standing::Standing;
-pub use status::{Status, TaskState, TaskStatus, status};
+pub use status::{Status, TaskState, TaskStatus, film_status, status};
 pub use task::{Depth, Task, TaskInput};
 pub use tasks::{MOST_TASKS, TaskList};

@@ -19,6 +19,15 @@ impl Names {
         self.taken.insert(name.to_lowercase())
     }
 
+    /// `STEM`, or with the first number that is free, for a folder.
+    pub fn give_folder(&mut self, stem: &str) -> String {
+        let stem = fit(stem);
+        let numbered = (2..).map(|number: u64| format!("{stem}-{number}"));
+        // One of endlessly many is free.
+        let free = [stem.clone()].into_iter().chain(numbered).find(|name| self.take(name));
+        free.unwrap_or(stem)
+    }
+
     /// `STEM.png`, or with the first number that is free.
     pub fn give(&mut self, stem: &str) -> String {
         let stem = fit(stem);
@@ -67,5 +76,10 @@ mod tests {
         ];
         assert_eq!(given, expected);
         assert!(names.give(&"\u{e4}".repeat(300)).len() <= LIMIT_BYTES + 4);
+        let folders = ["film", "Film", "film", "..", "photo-waves.png"].map(|stem| names.give_folder(stem));
+        assert_eq!(
+            folders,
+            ["film", "Film-2", "film-2-2", "_..", "photo-waves.png-2"].map(|name| name.replace("film-2-2", "film-3"))
+        );
     }
 }

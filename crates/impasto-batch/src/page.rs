@@ -1,7 +1,7 @@
 //! All pictures of a batch on one page of HTML that needs nothing else.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use impasto::disk::{RealDisk, check_writable, replace_file};
 use impasto_job::Failure;
@@ -10,6 +10,7 @@ use impasto_job::pace::duration;
 use impasto_job::runs::{POLICY, STYLE, check_name, escaped, show_picture};
 
 use crate::folder::BatchFolder;
+use crate::shot::PaintedFrames;
 use crate::status::{Status, TaskState, TaskStatus, status};
 use crate::tasks::TaskList;
 
@@ -55,12 +56,19 @@ pub fn write_page(
             left_out += 1;
             return;
         }
-        match show_picture(&folder.root().join(&of_task.output), edge_px) {
-            Ok((width, height, address)) => {
-                pictures += 1;
-                figures.push_str(&figure(&of_task, width, height, &address));
+        let (mut images, mut count) = (String::new(), 0);
+        for path in shown(folder, &of_task) {
+            match show_picture(&path, edge_px) {
+                Ok(shown) => {
+                    count += 1;
+                    images.push_str(&image(&of_task, &shown));
+                }
+                Err(complaint) => complaints.push(complaint),
             }
-            Err(complaint) => complaints.push(complaint),
+        }
+        if count > 0 {
+            pictures += 1;
+            figures.push_str(&figure(&of_task, &images));
         }
     })?;
     if left_out > 0 {
@@ -92,17 +100,32 @@ fn html(folder: &BatchFolder, all: &Status, figures: &str, rows: &str) -> String
     )
 }
 
-fn figure(of_task: &TaskStatus, width: usize, height: usize, address: &str) -> String {
+/// What is shown of a task: its picture, or the first, the middle and the last frame of a shot.
+fn shown(folder: &BatchFolder, of_task: &TaskStatus) -> Vec<PathBuf> {
+    let path = folder.root().join(&of_task.output);
+    if of_task.frames.is_none() {
+        return vec![path];
+    }
+    let frames = PaintedFrames::of(&path).map(|painted| painted.files).unwrap_or_default();
+    let mut places = vec![0, frames.len() / 2, frames.len().saturating_sub(1)];
+    places.dedup();
+    places.into_iter().filter_map(|place| frames.get(place).cloned()).collect()
+}
+
+fn image(of_task: &TaskStatus, (width, height, address): &(usize, usize, String)) -> String {
     let title = escaped(&of_task.title);
     let receipt = of_task.receipt.as_ref().map_or(String::new(), |receipt| {
         format!("{} × {}, {}, {}", receipt.width, receipt.height, duration(receipt.seconds), receipt.engine)
     });
     format!(
-        "<figure><img src=\"{address}\" width=\"{width}\" height=\"{height}\" alt=\"{title}\" title=\"{}\"/>\
-         <figcaption>{}: {title}</figcaption></figure>\n",
-        escaped(&receipt),
-        of_task.number
+        "<img src=\"{address}\" width=\"{width}\" height=\"{height}\" alt=\"{title}\" title=\"{}\"/>",
+        escaped(&receipt)
     )
+}
+
+fn figure(of_task: &TaskStatus, images: &str) -> String {
+    let title = escaped(&of_task.title);
+    format!("<figure>{images}<figcaption>{}: {title}</figcaption></figure>\n", of_task.number)
 }
 
 fn row(of_task: &TaskStatus) -> String {

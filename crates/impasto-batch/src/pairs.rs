@@ -94,9 +94,13 @@ pub fn pairs_of_list(list: &Path) -> Result<Vec<Pair>, Failure> {
     rows.into_iter().map(pair).collect()
 }
 
-fn check_count(count: usize) -> Result<(), Failure> {
+/// Whether a batch may have so many tasks.
+///
+/// # Errors
+/// None, or more than it may.
+pub fn check_count(count: usize) -> Result<(), Failure> {
     match count {
-        0 => Err(Failure::usage("there is no pair to paint; name photos and paintings")),
+        0 => Err(Failure::usage("there is no pair to paint; name photos, or films, and paintings")),
         1..=MOST_TASKS => Ok(()),
         _ => Err(Failure::usage(format_args!(
             "{count} pictures are more than the {MOST_TASKS} of a batch; make several batches of them"

@@ -1,6 +1,7 @@
 //! From pairs and options to a file of tasks: everything that can be said before the first picture is said here.
 //!
 //! ```text
+//!   films  -->  shots, each of which has its first frame for a photo  shots.rs
 //!   pairs  -->  every image read once: size, SHA-256, sound or not          look.rs
 //!          -->  a resolved recipe each; memory and time of each             forecast.rs
 //!          -->  numbers and names: those of the tasks that were there stay  keep.rs
@@ -11,30 +12,42 @@ mod forecast;
 mod keep;
 mod look;
 mod portable;
+mod shots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use impasto::ResolvedRecipe;
 use impasto::disk::Lock;
+use impasto::image_file::exif::KeptExif;
 use impasto::recipe::Recipe;
+use impasto_film::Choices;
 use impasto_job::order::{OrderFiles, ResolvedOrder, file_name};
 use impasto_job::{Engines, Failure, Files, Order};
 
 use crate::folder::{BatchFolder, PICTURES};
-use crate::pairs::Pair;
+use crate::pairs::{Pair, check_count};
 use crate::paths::{real, to_text};
+use crate::shot::TaskShot;
 use crate::standing::{Look, Standing};
 use crate::task::{Depth, FORMAT, Task, TaskInput, input};
 use crate::tasks::{TaskList, write};
 use forecast::Forecaster;
 use keep::Kept;
 use look::{Looked, Seen};
+use shots::shots_of;
+
+pub use shots::WantedFilm;
 
 /// What shall be planned.
 #[derive(Clone, Debug)]
 pub struct Intent {
     /// Which photo after which paintings.
     pub pairs: Vec<Pair>,
+    /// Which films after which paintings.
+    pub films: Vec<WantedFilm>,
+    /// What was chosen of all films.
+    pub choices: Choices,
     /// What was chosen, for all of them.
     pub recipe: Recipe,
     /// The recipe that is repeated, for all of them.
@@ -90,9 +103,10 @@ pub fn plan(
     BatchFolder::to_be(root)?;
     let root = real_folder(root);
     let folder = BatchFolder::to_be(&root)?;
-    let pairs = without_unreadable(intent, tell)?;
-    let skipped = intent.pairs.len() - pairs.0.len();
-    let (pairs, looked) = pairs;
+    let wanted = wanted(&root, intent, tell)?;
+    let all = wanted.len();
+    let (pairs, looked) = without_unreadable(wanted, intent, tell)?;
+    let skipped = all - pairs.len();
     let mut forecaster = Forecaster::open(&pairs[0].1, engines, intent.memory_limit_bytes, tell)?;
     let engine = match &intent.portable {
         Some(named) => Some(portable::engine(named.as_deref(), &pairs[0].1.recipe, &forecaster.describe())?),
@@ -105,7 +119,7 @@ pub fn plan(
     let mut kept = Kept::of(&folder, before.as_ref())?;
     let mut planned = Planned { skipped, engine: engine.clone(), ..Planned::default() };
     let (mut tasks, mut digests) = (Vec::new(), crate::digests::Digests::default());
-    for (pair, order) in pairs {
+    for (Wanted { pair, shot }, order) in pairs {
         let full = order_size(&order, &looked, &pair.content);
         let recipe = order.recipe_at(full.width, full.height);
         let forecast = forecaster.of(&recipe, &order, &looked)?;
@@ -120,18 +134,19 @@ pub fn plan(
             timeline_masks: timeline_masks(&root, &files, &looked)?,
             weights: files.weights.as_deref().map(|path| looked.input(&root, path)).transpose()?,
             output: String::new(),
-            depth: depth(&intent.files),
-            exif: intent.files.exif,
+            depth: if shot.is_some() { Depth::Eight } else { depth(&intent.files) },
+            exif: if shot.is_some() { KeptExif::Nothing } else { intent.files.exif },
             megapixels: intent.files.read.megapixels,
             lenient: intent.files.read.lenient,
             engine: engine.clone(),
             after: None,
             memory_mib: forecast.memory_mib,
             threads: intent.threads,
-            seconds: forecast.seconds,
+            seconds: seconds(forecast.seconds, shot.as_ref(), &recipe),
+            shot,
             recipe,
         };
-        let old = kept.place(&mut task, &order.picture_stem())?;
+        let old = kept.place(&mut task, &order)?;
         match old {
             Some(is_same) if is_same => planned.same += 1,
             Some(_) => planned.changed += 1,
@@ -142,7 +157,7 @@ pub fn plan(
         let standing = Standing::of(&folder, &task, &task.digest(), Look::Quick, &mut digests);
         match standing {
             Standing::Done(_) => planned.done += 1,
-            _ => planned.seconds += forecast.seconds,
+            _ => planned.seconds += task.seconds,
         }
         tasks.push(task);
     }
@@ -180,11 +195,37 @@ fn real_folder(root: &Path) -> PathBuf {
     root.canonicalize().unwrap_or_else(|_| real(root))
 }
 
-/// A pair and what is ordered for it.
-type Ordered = (Pair, ResolvedOrder);
+/// A picture that shall be painted, or a shot, whose photo is its first frame.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pair: Pair,
+    shot: Option<TaskShot>,
+}
 
-/// The pairs whose images can be read, with what is ordered for each, and what the images are.
-fn without_unreadable(intent: &Intent, tell: &mut dyn FnMut(&str)) -> Result<(Vec<Ordered>, Looked), Failure> {
+/// What is wanted and what is ordered for it.
+type Ordered = (Wanted, ResolvedOrder);
+
+/// The pictures, then the shots.
+fn wanted(root: &Path, intent: &Intent, tell: &mut dyn FnMut(&str)) -> Result<Vec<Wanted>, Failure> {
+    let pictures = intent.pairs.iter().map(|pair| Wanted { pair: pair.clone(), shot: None });
+    let wanted: Vec<Wanted> = pictures.chain(shots_of(root, intent, tell)?).collect();
+    check_count(wanted.len()).map(|()| wanted)
+}
+
+/// Seconds of a task, of which the photo takes so many.
+fn seconds(of_photo: f64, shot: Option<&TaskShot>, recipe: &ResolvedRecipe) -> f64 {
+    let Some(shot) = shot else { return of_photo };
+    // An estimate: how much moves is not known.
+    let others = (shot.frames - 1) as f64 * shot.choices.usual_share(recipe.iterations);
+    (10.0 * of_photo * (1.0 + others)).round() / 10.0
+}
+
+/// What is wanted whose images can be read, with what is ordered for each, and what the images are.
+fn without_unreadable(
+    wanted: Vec<Wanted>,
+    intent: &Intent,
+    tell: &mut dyn FnMut(&str),
+) -> Result<(Vec<Ordered>, Looked), Failure> {
     let order = |pair: &Pair| {
         let order = Order {
             content: Some(pair.content.clone()),
@@ -196,8 +237,9 @@ fn without_unreadable(intent: &Intent, tell: &mut dyn FnMut(&str)) -> Result<(Ve
         order.resolve()
     };
     let mut ordered = Vec::new();
-    for pair in &intent.pairs {
-        ordered.push((pair.clone(), order(pair)?));
+    for wanted in wanted {
+        let order = order(&wanted.pair)?;
+        ordered.push((wanted, order));
     }
     let images: BTreeSet<PathBuf> = ordered.iter().flat_map(|(_, order)| images_of(&order.files())).collect();
     // One name of each file is enough to see that it is text.

@@ -1,4 +1,4 @@
-//! What is left of a task: the receipt of a picture, or the sentence why there is none.
+//! What is left of a task: the receipt of a picture or a shot, or the sentence why there is none; and the receipt of a whole film.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use impasto_job::Failure;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The format of both files.
+/// The format of all of them.
 pub const FORMAT: u32 = 1;
 
 /// The longest of them that is read, in MiB.
@@ -22,11 +22,12 @@ pub struct Receipt {
     pub number: u32,
     /// The task's digest ([`Task::digest`](crate::Task::digest)).
     pub task: String,
-    /// SHA-256 of the files as they were painted, in the order of [`Task::inputs`](crate::Task::inputs).
+    /// SHA-256 of the files as they were painted, in the order of [`Task::inputs`](crate::Task::inputs); of a shot then that of the SHA-256s
+    /// of its frames.
     pub inputs: Vec<String>,
-    /// The picture: a path from the batch's folder.
+    /// The picture, or the folder of a shot's frames: a path from the batch's folder.
     pub output: String,
-    /// The SHA-256 of its bytes.
+    /// The SHA-256 of its bytes; of a shot that of the SHA-256s of its painted frames.
     pub output_sha256: String,
     /// How many they are.
     pub output_bytes: u64,
@@ -34,6 +35,9 @@ pub struct Receipt {
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
+    /// The frames of a shot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<usize>,
     /// Evaluations.
     pub evaluations: u32,
     /// The loss of the picture.
@@ -62,18 +66,41 @@ pub struct FailureRecord {
     pub task: String,
     /// The sentence.
     pub sentence: String,
-    /// SHA-256 of the files, in the order of [`Task::inputs`](crate::Task::inputs); null for those that cannot be read.
+    /// As those of a [`Receipt`]; null for those that cannot be read.
     pub inputs: Vec<Option<String>>,
     /// When it failed, in UTC.
     pub failed: String,
 }
 
-/// Reads one of the two; `None` where it is not there, or is not one.
+/// `done/film-NAME.json`: the shots of a film, put together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilmReceipt {
+    /// 1.
+    pub format: u32,
+    /// What it was made of, in one digest: painted frames, and how they become a film.
+    pub made_of: String,
+    /// The film, or the folder of its frames: a path from the batch's folder.
+    pub output: String,
+    /// The SHA-256 of its bytes; of a folder that of the SHA-256s of its frames.
+    pub output_sha256: String,
+    /// How many they are.
+    pub output_bytes: u64,
+    /// Frames.
+    pub frames: usize,
+    /// Shots.
+    pub shots: usize,
+    /// When it was done, in UTC.
+    pub finished: String,
+    /// The version of the program.
+    pub program: String,
+}
+
+/// Reads one of them; `None` where it is not there, or is not one.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&read_file(path, LIMIT_MIB).ok()?).ok()
 }
 
-/// Writes one of the two.
+/// Writes one of them.
 ///
 /// # Errors
 /// What the disk refuses.

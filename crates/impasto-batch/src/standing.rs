@@ -7,6 +7,7 @@ use crate::digests::Digests;
 use crate::folder::BatchFolder;
 use crate::paths;
 use crate::receipt::{FailureRecord, Receipt, read};
+use crate::shot::PaintedFrames;
 use crate::task::{Task, output_path};
 
 /// What has become of a task.
@@ -49,9 +50,13 @@ impl Standing {
     }
 }
 
-/// The digests of a task's files as they are; `None` for one that cannot be read.
+/// The digests of a task's files as they are, and of a shot's frames; `None` for one that cannot be read.
 pub fn inputs(folder: &BatchFolder, task: &Task, digests: &mut Digests) -> Vec<Option<String>> {
-    task.inputs().map(|input| digests.of(&paths::from_text(folder.root(), &input.file)).ok()).collect()
+    let root = folder.root();
+    let mut sums: Vec<Option<String>> =
+        task.inputs().map(|input| digests.of(&paths::from_text(root, &input.file)).ok()).collect();
+    sums.extend(task.shot.as_ref().map(|shot| shot.digest(root, &task.content.file, digests)));
+    sums
 }
 
 /// Why a receipt is not one of this task as it stands, if it is not.
@@ -66,16 +71,10 @@ fn difference(
     if receipt.task != digest {
         return Some("its task has changed since it was painted".to_owned());
     }
-    let path = output_path(folder.root(), task);
-    match path.metadata() {
-        Ok(found) if found.is_file() && found.len() == receipt.output_bytes => {}
-        Ok(_) => return Some(format!("{} is damaged", task.output)),
-        Err(_) => return Some(format!("{} is not there any more", task.output)),
+    if let Some(why) = damage(folder, task, receipt, look) {
+        return Some(why);
     }
-    if look == Look::Whole && sha256_of_file(&path).ok().as_ref() != Some(&receipt.output_sha256) {
-        return Some(format!("{} is damaged", task.output));
-    }
-    if task.inputs().count() != receipt.inputs.len() {
+    if task.inputs().count() + usize::from(task.shot.is_some()) != receipt.inputs.len() {
         return Some("its receipt is of other files".to_owned());
     }
     for (input, painted) in task.inputs().zip(&receipt.inputs) {
@@ -87,5 +86,23 @@ fn difference(
             Err(error) => return Some(error.to_string()),
         }
     }
-    None
+    let (shot, painted) = (task.shot.as_ref()?, receipt.inputs.last()?);
+    let found = shot.digest(folder.root(), &task.content.file, digests)?;
+    (found != *painted).then(|| format!("frames in {} have changed since", shot.folder))
+}
+
+/// What is wrong with what was painted, if something is.
+fn damage(folder: &BatchFolder, task: &Task, receipt: &Receipt, look: Look) -> Option<String> {
+    let (path, output) = (output_path(folder.root(), task), &task.output);
+    let is_whole = |found: Option<String>| found.as_ref() == Some(&receipt.output_sha256);
+    let is_sound = if task.shot.is_some() {
+        let Some(painted) = PaintedFrames::of(&path) else { return Some(format!("{output} is not there any more")) };
+        let counted = (Some(painted.files.len()), painted.bytes) == (receipt.frames, receipt.output_bytes);
+        counted && (look == Look::Quick || is_whole(painted.digest()))
+    } else {
+        let Ok(found) = path.metadata() else { return Some(format!("{output} is not there any more")) };
+        let counted = found.is_file() && found.len() == receipt.output_bytes;
+        counted && (look == Look::Quick || is_whole(sha256_of_file(&path).ok()))
+    };
+    (!is_sound).then(|| format!("{output} is damaged"))
 }

@@ -2,12 +2,15 @@
 
 use impasto::disk::Lock;
 use impasto::run_folder::last_metrics;
+use impasto_film::record::pass_folder;
 use impasto_job::Failure;
 use serde::Serialize;
 
 use crate::digests::Digests;
+use crate::films::{FilmStatus, WholeFilm, stems};
 use crate::folder::BatchFolder;
 use crate::receipt::Receipt;
+use crate::shot::PaintedFrames;
 use crate::standing::{Look, Standing};
 use crate::task::Task;
 use crate::tasks::TaskList;
@@ -42,6 +45,9 @@ pub struct TaskStatus {
     pub title: String,
     /// Evaluations that were made.
     pub evaluations: Option<u32>,
+    /// Of a shot its frames that are painted, in its first pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<usize>,
     /// The sentence why it failed, or why it is painted again.
     pub reason: Option<String>,
     /// Seconds of work; of one that is not done, as they were forecast.
@@ -101,6 +107,16 @@ pub fn status(
     Ok(status)
 }
 
+/// Looks at all films of which the batch has shots, and tells of each.
+///
+/// # Errors
+/// As [`status`].
+pub fn film_status(folder: &BatchFolder, list: &TaskList) -> Result<Vec<FilmStatus>, Failure> {
+    let (all, mut digests): (Vec<usize>, _) = ((0..list.entries().len()).collect(), Digests::default());
+    let status = |stem: &String| WholeFilm::of(folder, list, stem)?.status(folder, list, &mut digests);
+    stems(list, &all).iter().map(status).collect()
+}
+
 fn task_status(folder: &BatchFolder, task: &Task, digest: &str, look: Look, digests: &mut Digests) -> TaskStatus {
     let standing = Standing::of(folder, task, digest, look, digests);
     let run = folder.run(task.number, digest);
@@ -110,6 +126,7 @@ fn task_status(folder: &BatchFolder, task: &Task, digest: &str, look: Look, dige
         output: task.output.clone(),
         title: task.title(),
         evaluations: None,
+        frames: None,
         reason: None,
         seconds: task.seconds,
         receipt: None,
@@ -118,16 +135,20 @@ fn task_status(folder: &BatchFolder, task: &Task, digest: &str, look: Look, dige
         Standing::Done(receipt) => {
             of_task.state = TaskState::Done;
             (of_task.evaluations, of_task.seconds) = (Some(receipt.evaluations), receipt.seconds);
+            of_task.frames = receipt.frames;
             of_task.receipt = Some(receipt);
             return of_task;
         }
         Standing::Failed(failed) => (of_task.state, of_task.reason) = (TaskState::Failed, Some(failed.sentence)),
         Standing::Left(why) => of_task.reason = why,
     }
-    of_task.evaluations = last_metrics(&run).map(|last| last.evaluations);
+    match &task.shot {
+        Some(_) => of_task.frames = PaintedFrames::of(&pass_folder(&run, 1)).map(|painted| painted.files.len()),
+        None => of_task.evaluations = last_metrics(&run).map(|last| last.evaluations),
+    }
     if Lock::is_held(&folder.claim(task.number)) {
         of_task.state = TaskState::Running;
-    } else if of_task.state == TaskState::Left && of_task.evaluations.is_some() {
+    } else if of_task.state == TaskState::Left && (of_task.evaluations.is_some() || of_task.frames.is_some()) {
         of_task.state = TaskState::Stopped;
     }
     of_task

@@ -12,8 +12,9 @@ use impasto_job::{Failure, Files, Job, KeepIn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::folder::PICTURES;
+use crate::folder::{FILMS, PICTURES};
 use crate::paths;
+use crate::shot::{SHOT, TaskShot, stem_of};
 
 /// The format of tasks that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -70,7 +71,7 @@ pub struct Task {
     /// The weights, where they are a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<TaskInput>,
-    /// The picture: `pictures/NAME.png`.
+    /// The picture: `pictures/NAME.png`. Of a shot the folder of its frames: `films/NAME/shot-000001`.
     pub output: String,
     /// Bits a channel.
     pub depth: Depth,
@@ -92,6 +93,9 @@ pub struct Task {
     pub threads: usize,
     /// Seconds that it takes, as they were forecast on the machine that planned it.
     pub seconds: f64,
+    /// The shot of a film, of which `content` is the first frame; none where a picture is to be painted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shot: Option<TaskShot>,
     /// The whole recipe; its images are named without their folders.
     pub recipe: ResolvedRecipe,
 }
@@ -170,10 +174,20 @@ impl Task {
     pub fn title(&self) -> String {
         let name = |input: &TaskInput| input.file.rsplit('/').next().unwrap_or_default().to_owned();
         let styles: Vec<String> = self.styles.iter().map(name).collect();
+        let content = match &self.shot {
+            Some(shot) => format!("{}, {} frames from {}", shot.film, shot.frames, name(&self.content)),
+            None => name(&self.content),
+        };
         match styles.is_empty() {
-            true => name(&self.content),
-            false => format!("{} after {}", name(&self.content), styles.join(", ")),
+            true => content,
+            false => format!("{content} after {}", styles.join(", ")),
         }
+    }
+
+    /// The digests of its files, and of a shot's frames.
+    fn sums(&self) -> impl Iterator<Item = &str> {
+        let frames = self.shot.iter().map(|shot| shot.sha256.as_str());
+        self.inputs().map(|input| input.sha256.as_str()).chain(frames)
     }
 
     /// What of it is wrong, as half a sentence.
@@ -189,12 +203,22 @@ impl Task {
             () if self.after.is_some() && !(1..number).contains(&after) => {
                 Err(format!("has task {number} wait for task {after}; a task waits for one of a lower number"))
             }
-            () if !is_output(&self.output) => Err(format!(
+            () if self.shot.is_none() && !is_output(&self.output) => Err(format!(
                 "has a task that would write {:?}; a picture is {PICTURES}/NAME.png",
                 self.output.chars().take(200).collect::<String>()
             )),
+            () if self.shot.is_some() && stem_of(&self.output).is_none() => Err(format!(
+                "has a task that would write {:?}; a shot is {FILMS}/NAME/{SHOT}000001",
+                self.output.chars().take(200).collect::<String>()
+            )),
+            () if self.shot.is_some() && (self.depth, self.exif) != (Depth::Eight, KeptExif::Nothing) => {
+                Err("has a shot with a depth or exif of its own; frames have 8 bits and no EXIF data".to_owned())
+            }
+            () if self.shot.is_some() && !self.recipe.timeline.is_empty() => {
+                Err("has a shot with a timeline; films take none".to_owned())
+            }
             () if !self.inputs().all(is_named) => Err("has a task with a file of no name".to_owned()),
-            () if !self.inputs().all(|input| is_digest(&input.sha256)) => {
+            () if !self.sums().all(is_digest) => {
                 Err("has a task with a sha256 that is no 64 hexadecimal digits".to_owned())
             }
             () if !is_time(self.memory_mib) || !is_time(self.seconds) => {
@@ -208,7 +232,7 @@ impl Task {
                 Err("has a task whose engine has no name".to_owned())
             }
             () => match self.files(Path::new("")).check(&self.recipe) {
-                Ok(()) => Ok(()),
+                Ok(()) => self.shot.as_ref().map_or(Ok(()), |shot| shot.check(&self.content.file)),
                 Err(failure) => Err(format!("has a task that cannot be done ({failure})")),
             },
         }
@@ -237,7 +261,7 @@ fn digest(line: &Value) -> String {
             recipe.remove("version");
             recipe.remove("engine");
         }
-        for name in ["content", "styles", "start", "masks", "timeline_masks", "weights"] {
+        for name in ["content", "styles", "start", "masks", "timeline_masks", "weights", "shot"] {
             fields.get_mut(name).into_iter().for_each(forget_bytes);
         }
     }
@@ -303,6 +327,7 @@ pub mod tests {
             memory_mib: 300.5,
             threads: 2,
             seconds: 12.25,
+            shot: None,
             recipe: recipe.resolve().unwrap(),
         }
     }

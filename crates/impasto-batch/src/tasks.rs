@@ -11,6 +11,7 @@ use impasto::recipe::RECIPE_LIMIT_BYTES;
 use impasto_job::Failure;
 
 use crate::folder::PICTURES;
+use crate::shot::stem_of;
 use crate::task::Task;
 
 /// The most tasks of a batch.
@@ -28,6 +29,8 @@ pub struct Entry {
     pub after: Option<u32>,
     /// Seconds that it takes, as they were forecast.
     pub seconds: f64,
+    /// The film after its paintings that it is a shot of.
+    pub film: Option<String>,
     line: usize,
     offset: u64,
 }
@@ -77,7 +80,8 @@ impl TaskList {
             if entries.len() == MOST_TASKS {
                 return Err(wrong(format!("has more than {MOST_TASKS} tasks; make several batches of them")));
             }
-            entries.push(Entry { number: task.number, after: task.after, seconds: task.seconds, line, offset });
+            let film = task.shot.as_ref().and(stem_of(&task.output)).map(str::to_owned);
+            entries.push(Entry { number: task.number, after: task.after, seconds: task.seconds, film, line, offset });
             offset += bytes;
         }
         if let Some((output, (number, line))) = outputs.iter().find(|(output, _)| read.contains(*output)) {
@@ -96,6 +100,12 @@ impl TaskList {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether there are shots of films among them.
+    #[must_use]
+    pub fn has_films(&self) -> bool {
+        self.entries.iter().any(|entry| entry.film.is_some())
     }
 
     /// The place of the task of this number.

@@ -19,8 +19,8 @@ use crate::event::{FilmEvent, FilmObserver};
 use crate::following::{Followed, following, following_again};
 use crate::frames::{Frame, full_size, read_frame};
 use crate::painting::Painter;
-use crate::record::{FORMAT, FilmRecord, pass_folder};
-use crate::shots::{Shot, explained, is_cut, shots_between, small};
+use crate::record::{FORMAT, FilmRecord, LOCK, pass_folder};
+use crate::shots::{Shot, find_shots};
 
 /// The root mean square distance from the frame before, of 255, that costs as much as the whole loss of a painted picture, where the
 /// steadiness is 1.
@@ -113,7 +113,7 @@ impl Film {
         let folder = &self.order.folder;
         create_folder(&RealDisk, folder).map_err(Failure::failed)?;
         create_folder(&RealDisk, &self.order.output).map_err(Failure::failed)?;
-        let _lock = Lock::take(&folder.join("lock")).map_err(Failure::failed)?;
+        let _lock = Lock::take(&folder.join(LOCK)).map_err(Failure::failed)?;
         let mut record = self.begin(observer)?;
         let mut painter = Painter {
             order: &self.painted_order(),
@@ -148,12 +148,24 @@ impl Film {
         matches!(self.recipe.colours, Colours::Photo | Colours::Match)
     }
 
-    /// The film's record: the one that is there, which has to be of this film, or a new one.
-    fn begin(&self, observer: &mut FilmObserver<'_>) -> Result<FilmRecord, Failure> {
-        let folder = &self.order.folder;
+    /// In what the film that lies in the folder differs from this one, or why it cannot be told, as a part of a sentence; `None` where
+    /// there is none, or it is this one.
+    ///
+    /// # Errors
+    /// A frame that cannot be read.
+    pub fn difference(&self) -> Result<Option<String>, Failure> {
+        let wanted = self.wanted()?;
+        Ok(match FilmRecord::read(&self.order.folder) {
+            Ok(found) => found.and_then(|found| found.difference(&wanted)).map(|it| format!("its {it} other ones now")),
+            Err(failure) => Some(failure.sentence),
+        })
+    }
+
+    /// The record of this film, without its shots.
+    fn wanted(&self) -> Result<FilmRecord, Failure> {
         let sums = self.order.frames.iter().map(|frame| digest::sha256_of_file(frame).map_err(Failure::failed));
         let sums = sums.collect::<Result<Vec<_>, _>>()?;
-        let wanted = FilmRecord {
+        Ok(FilmRecord {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             choices: self.order.choices.clone(),
@@ -162,7 +174,13 @@ impl Film {
             frames: sums.len(),
             frames_sha256: digest::sha256(sums.concat().as_bytes()),
             shots: Vec::new(),
-        };
+        })
+    }
+
+    /// The film's record: the one that is there, which has to be of this film, or a new one.
+    fn begin(&self, observer: &mut FilmObserver<'_>) -> Result<FilmRecord, Failure> {
+        let folder = &self.order.folder;
+        let wanted = self.wanted()?;
         let found = FilmRecord::read(folder)?;
         if let Some(differs) = found.as_ref().and_then(|found| found.difference(&wanted)) {
             return Err(Failure::usage(format_args!(
@@ -186,30 +204,10 @@ impl Film {
 
     /// Looks at every frame for cuts.
     fn find_shots(&self, observer: &mut FilmObserver<'_>) -> Result<Vec<Shot>, Failure> {
-        let frames = &self.order.frames;
-        let (mut cuts, mut before, mut size) = (Vec::new(), None::<Frame>, None);
-        for (place, path) in frames.iter().enumerate() {
-            let picture = read_frame(path, &self.order.files.read)?;
-            let of_this = (picture.width, picture.height);
-            if *size.get_or_insert(of_this) != of_this {
-                return Err(Failure::file(
-                    path,
-                    format_args!(
-                        "has {} x {} pixels, unlike the frames before it; bring all to one size",
-                        of_this.0, of_this.1
-                    ),
-                ));
-            }
-            let after = small(&picture)?;
-            if let Some(before) = before.as_ref().filter(|_| self.order.choices.cuts)
-                && is_cut(explained(before, &after)?)
-            {
-                cuts.push(place);
-            }
-            before = Some(after);
-            stop_if(observer(FilmEvent::Looked { frame: place + 1, frames: frames.len() }))?;
-        }
-        Ok(shots_between(&cuts, frames.len()))
+        let FilmOrder { frames, files, choices, .. } = &self.order;
+        find_shots(frames, &files.read, choices.cuts, &mut |frame| {
+            stop_if(observer(FilmEvent::Looked { frame, frames: frames.len() }))
+        })
     }
 
     /// Paints what is missing of a shot in a pass.

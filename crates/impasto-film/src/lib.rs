@@ -19,7 +19,7 @@
 //!
 //! Where to look next, in the order of the way; a room uses only what stands on the lines above its own:
 //!
-//! - [`choices`], [`event`]: what can be chosen of a film; what is told of it;
+//! - [`choices`], [`event`], `listing`: what can be chosen of a film; what is told of it; the frames of a folder;
 //! - `frames`, `following`, [`shots`]: a frame as it is painted and as flow sees it; what a frame follows; where a shot ends;
 //! - [`record`]: what is kept of a film; `painting`: one frame; [`film`]: all of them.
 #![forbid(unsafe_code)]
@@ -29,6 +29,7 @@ pub mod event;
 pub mod film;
 mod following;
 mod frames;
+mod listing;
 mod painting;
 pub mod record;
 pub mod shots;
@@ -36,3 +37,4 @@ pub mod shots;
 pub use choices::Choices;
 pub use event::{FilmEvent, FilmObserver};
 pub use film::{Film, FilmOrder};
+pub use listing::frames_in;

@@ -23,6 +23,9 @@ pub const FORMAT: u32 = 1;
 /// The record's name in its folder.
 pub const NAME: &str = "film.json";
 
+/// Held by the program that paints it.
+pub const LOCK: &str = "lock";
+
 /// The longest record that is read.
 const LIMIT_MIB: u64 = 16;
 

@@ -1,12 +1,16 @@
 //! Where a shot ends: between two frames of which the one cannot be told from the other by movement.
 
+use std::ops::Range;
+use std::path::PathBuf;
+
 use impasto::picture::Picture;
 use impasto::picture::resize::long_edge_size;
+use impasto::read::ReadLimits;
 use impasto_flow::warp;
 use impasto_job::Failure;
 use serde::{Deserialize, Serialize};
 
-use crate::frames::{Frame, flow_failure};
+use crate::frames::{Frame, flow_failure, read_frame};
 
 /// Frames are compared at this long edge, in pixels.
 const LONG_EDGE_PX: usize = 96;
@@ -27,6 +31,52 @@ pub struct Shot {
     /// What the temporal loss counts for in it; follows from the loss of its first frame once that is painted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
+}
+
+impl Shot {
+    /// Its frames among those of the film.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.first..self.first.saturating_add(self.frames)
+    }
+}
+
+/// The shots of these frames, each of which is looked at; with `looks_for_cuts` false all are one shot. `looked` hears of each how many
+/// were looked at, and may end it.
+///
+/// # Errors
+/// A frame that cannot be read, or has another size than those before it; what `looked` says.
+pub fn find_shots(
+    frames: &[PathBuf],
+    limits: &ReadLimits,
+    looks_for_cuts: bool,
+    looked: &mut dyn FnMut(usize) -> Result<(), Failure>,
+) -> Result<Vec<Shot>, Failure> {
+    let (mut cuts, mut before, mut size) = (Vec::new(), None::<Frame>, None);
+    for (place, path) in frames.iter().enumerate() {
+        let picture = read_frame(path, limits)?;
+        let of_this = (picture.width, picture.height);
+        if *size.get_or_insert(of_this) != of_this {
+            return Err(Failure::file(
+                path,
+                format_args!(
+                    "has {} x {} pixels, unlike the frames before it; bring all to one size",
+                    of_this.0, of_this.1
+                ),
+            ));
+        }
+        if looks_for_cuts {
+            let after = small(&picture)?;
+            if let Some(before) = &before
+                && is_cut(explained(before, &after)?)
+            {
+                cuts.push(place);
+            }
+            before = Some(after);
+        }
+        looked(place + 1)?;
+    }
+    Ok(shots_between(&cuts, frames.len()))
 }
 
 /// A small copy of a frame, to be compared.

@@ -19,12 +19,15 @@ pub struct Ahead<'scope> {
 }
 
 impl<'scope> Ahead<'scope> {
-    /// Begins to read the images of a task, where it is still to be begun; `None` where the system gives no thread.
+    /// Begins to read the images of a task, where it is still to be begun; `None` for a shot, and where the system gives no thread.
     pub fn begin<'env>(
         threads: &'scope Scope<'scope, 'env>,
         folder: &'env BatchFolder,
         (task, digest): (Task, String),
     ) -> Option<Ahead<'scope>> {
+        if task.shot.is_some() {
+            return None;
+        }
         let (number, of_task) = (task.number, digest.clone());
         let read = move || {
             let run = folder.run(number, &of_task);

@@ -27,6 +27,9 @@ impl Doing<'_, '_, '_, '_> {
         claim: Option<Lock>,
     ) -> Result<(), Failure> {
         self.demand_engine(&task)?;
+        if let Some(shot) = &task.shot {
+            return self.begin_shot(place, (&task, shot, &digest), claim);
+        }
         let run = self.folder.run(task.number, &digest);
         let painted = match self.painted(place, &task, &digest, &run) {
             Ok(painted) => painted,
@@ -130,8 +133,16 @@ impl Doing<'_, '_, '_, '_> {
     }
 
     /// Says which files are no more what they were when the task was planned.
-    fn note_changes(&mut self, task: &Task) {
+    pub(super) fn note_changes(&mut self, task: &Task) {
         let now = standing::inputs(self.folder, task, &mut self.digests);
+        let frames = task.shot.as_ref().zip(now.last().cloned().flatten());
+        if let Some((shot, _)) = frames.filter(|(shot, now)| *now != shot.sha256) {
+            let sentence = format!(
+                "frames in {} have changed since they were planned; the shot is painted of them as they are now",
+                shot.folder
+            );
+            self.told(BatchEvent::Note { number: Some(task.number), sentence: &sentence });
+        }
         for (input, now) in task.inputs().zip(now) {
             if now.is_some_and(|now| now != input.sha256) {
                 let sentence = format!("{} has changed since it was planned; it is painted as it is now", input.file);

@@ -4,7 +4,7 @@ use impasto::Control;
 use impasto_job::Failure;
 use impasto_job::pace::Progress;
 
-use crate::receipt::Receipt;
+use crate::receipt::{FilmReceipt, Receipt};
 use crate::task::Task;
 
 /// What happens.
@@ -37,6 +37,30 @@ pub enum BatchEvent<'a> {
         progress: &'a Progress,
         /// How many evaluations it has in all.
         of: u64,
+    },
+    /// An evaluation of a frame of a shot was accepted.
+    Evaluated {
+        /// The task's number.
+        number: u32,
+    },
+    /// A frame of a shot is on the disk, in one of its passes.
+    Frame {
+        /// The task's number.
+        number: u32,
+        /// How many are, over all passes.
+        painted: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// A film was put together.
+    Joined {
+        /// What was.
+        receipt: &'a FilmReceipt,
+    },
+    /// A film whose shots are done could not be put together.
+    Unjoined {
+        /// Which, and why.
+        unjoined: &'a Unjoined,
     },
     /// A task is done.
     Painted {
@@ -71,6 +95,15 @@ pub struct Unpainted {
     pub was_tried: bool,
 }
 
+/// A film that is not whole though its shots are done, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjoined {
+    /// The film that there would be.
+    pub output: String,
+    /// Why there is none.
+    pub failure: Failure,
+}
+
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
@@ -82,6 +115,10 @@ pub struct Tally {
     pub painted: usize,
     /// Of them, those that are not done and were not stopped.
     pub unpainted: Vec<Unpainted>,
+    /// Films that were put together now.
+    pub joined: usize,
+    /// Films that could not be put together.
+    pub unjoined: Vec<Unjoined>,
     /// Whether it was stopped.
     pub was_stopped: bool,
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use impasto::digest::sha256;
 use impasto::disk::{Lock, RealDisk, read_file, remove_file_if_present, remove_folder, replace_file};
 use impasto::run_folder::{LOCK, RECORD, RESULT, RunRecord, last_metrics, read_record};
+use impasto_film::record::{LOCK as FILM_LOCK, NAME as FILM_RECORD};
 use impasto_job::machine::now;
 use impasto_job::{Ending, Failure, FailureKind, Painted};
 
@@ -93,6 +94,7 @@ impl Finishing {
             output_bytes: picture.len() as u64,
             width: full.map_or(0, |full| full.width),
             height: full.map_or(0, |full| full.height),
+            frames: None,
             evaluations: outcome.evaluations,
             loss: outcome.loss,
             begun_on: (begun_on != engine).then_some(begun_on),
@@ -136,7 +138,9 @@ pub fn release(folder: &BatchFolder, number: u32, has_claim: bool) -> Result<(),
 /// # Errors
 /// Another program works on it, or the disk refuses it.
 pub fn remove_run(run: &Path) -> Result<(), Failure> {
-    remove_folder(run, LOCK, RECORD).map_err(Failure::failed)
+    // That of a shot is a film's folder.
+    let (lock, record) = if run.join(FILM_RECORD).exists() { (FILM_LOCK, FILM_RECORD) } else { (LOCK, RECORD) };
+    remove_folder(run, lock, record).map_err(Failure::failed)
 }
 
 /// Writes down why a task failed. That it was stopped is no failure. What was painted of it stays, and may be gone on with.
@@ -163,7 +167,7 @@ pub fn failed(
     };
     receipt::write(&folder.failure(task.number), &record)?;
     let run = folder.run(task.number, digest);
-    if run.exists() && last_metrics(&run).is_none() {
+    if run.exists() && last_metrics(&run).is_none() && !run.join(FILM_RECORD).exists() {
         // Why the task failed is more worth saying than why this does.
         let _ = remove_run(&run);
     }

@@ -5,12 +5,16 @@
 //!                                                                 the next one's images are read             ahead.rs
 //!                                                                 the last one's picture is written          finishing.rs
 //! ```
+//!
+//! A shot of a film is painted and written in its turn (shot.rs); the last one's program puts the film together (whole.rs).
 
 mod ahead;
 mod begin;
 mod event;
 mod finishing;
 mod share;
+mod shot;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -30,8 +34,9 @@ use crate::tasks::TaskList;
 use ahead::Ahead;
 use finishing::{End, Finishing, release, settle};
 
-pub use event::{BatchEvent, Observer, Tally, Unpainted};
+pub use event::{BatchEvent, Observer, Tally, Unjoined, Unpainted};
 pub use share::Share;
+pub use whole::{FramesToJoin, Join};
 
 /// How often a program that waits for others looks whether they are done.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -47,7 +52,7 @@ pub struct How {
     pub memory_limit_bytes: Option<u64>,
 }
 
-/// Does what is left of a batch. Returns when all of the share is done or cannot be, also by other programs.
+/// Does what is left of a batch; `join` makes films of their frames. Returns when all of the share is done or cannot be, also by other programs.
 ///
 /// That tasks fail, and being stopped, are no errors: [`Tally`] has them.
 ///
@@ -59,6 +64,7 @@ pub fn run(
     list: &TaskList,
     engines: &mut Engines,
     how: How,
+    join: &mut Join<'_>,
     observer: &mut Observer<'_>,
 ) -> Result<Tally, Failure> {
     let positions = how.share.positions(list)?;
@@ -74,6 +80,7 @@ pub fn run(
             list,
             engines,
             how,
+            join,
             observer,
             threads,
             states: vec![State::Open; positions.len()],
@@ -143,6 +150,7 @@ struct Doing<'scope, 'env, 'run, 'seen> {
     list: &'run TaskList,
     engines: &'run mut Engines,
     how: How,
+    join: &'run mut Join<'seen>,
     observer: &'run mut Observer<'seen>,
     threads: &'scope Scope<'scope, 'env>,
     /// The tasks of this program, and what has become of each.
@@ -189,7 +197,7 @@ impl<'scope> Doing<'scope, '_, '_, '_> {
                 Err(_) => break,
             }
         }
-        Ok(())
+        self.put_all_together()
     }
 
     /// Looks at a task that is not known to be done, and does it where nobody else does.

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use impasto_batch::Share;
 
 use super::running::parse_memory;
-use super::{DeviceArguments, FileArguments, RecipeArguments};
+use super::{DeviceArguments, FileArguments, FilmArguments, RecipeArguments};
 
 /// Exit statuses, where a scheduler reads them.
 const AFTER_RUN_HELP: &str = "\
@@ -40,6 +40,9 @@ pub struct BatchPlanArguments {
     /// Photos: files, folders of images, patterns ('photos/*.jpg')
     #[arg(value_name = "PHOTO")]
     pub photos: Vec<PathBuf>,
+    /// Films, of any kind that ffmpeg reads, or folders of frames: each shot becomes a task
+    #[arg(long, value_name = "FILM", num_args = 1..)]
+    pub films: Vec<PathBuf>,
     /// Paintings: files, folders of images, patterns
     #[arg(long, value_name = "PAINTING", num_args = 1..)]
     pub styles: Vec<PathBuf>,
@@ -63,6 +66,9 @@ pub struct BatchPlanArguments {
     /// How pictures are read and written.
     #[command(flatten)]
     pub files: FileArguments,
+    /// What is asked of films.
+    #[command(flatten)]
+    pub film_choices: FilmArguments,
     /// What the forecast is for.
     #[command(flatten)]
     pub device: DeviceArguments,

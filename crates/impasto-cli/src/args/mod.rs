@@ -39,7 +39,7 @@ pub use runs::{KeepingArguments, ResumeArguments, RunsArguments};
 #[cfg(feature = "studio")]
 pub use studio::StudioArguments;
 pub use theirs::answer;
-pub use video::VideoArguments;
+pub use video::{FilmArguments, VideoArguments};
 pub use weights::{ConvertArguments, FetchArguments, NormaliseArguments, VerifyArguments, WeightsCommand};
 
 const AFTER_HELP: &str = "\

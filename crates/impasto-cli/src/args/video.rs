@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use impasto_film::Choices;
 
 use super::DeviceArguments;
 use super::recipe::RecipeArguments;
@@ -27,6 +28,9 @@ pub struct VideoArguments {
     /// What is asked of the film.
     #[command(flatten)]
     pub film_choices: FilmArguments,
+    /// The folder that the film is kept in, and gone on with [default: beside the output, its name with -film]
+    #[arg(long, value_name = "DIR", help_heading = "Film")]
+    pub run_dir: Option<PathBuf>,
     /// Where the network runs.
     #[command(flatten)]
     pub device: DeviceArguments,
@@ -72,7 +76,23 @@ pub struct FilmArguments {
     /// Take the film as one shot, and look for no cuts
     #[arg(long)]
     pub no_cuts: bool,
-    /// The folder that the film is kept in, and gone on with [default: beside the output, its name with -film]
-    #[arg(long, value_name = "DIR")]
-    pub run_dir: Option<PathBuf>,
+}
+
+impl FilmArguments {
+    /// Whether something other than what is usual is asked for.
+    pub fn are_given(&self) -> bool {
+        let usual = (Rate { frames: 24, seconds: 1 }, 1, None, None);
+        self.choices() != Choices::default() || (self.rate, self.every, self.from, self.to) != usual
+    }
+
+    /// What is asked of how it is painted, as plain data.
+    pub fn choices(&self) -> Choices {
+        Choices {
+            steadiness: self.steadiness,
+            long_term: self.long_term,
+            passes: self.passes,
+            cuts: !self.no_cuts,
+            frame_iterations: self.frame_iterations,
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod destination;
 mod devices;
 mod documents;
 mod engines;
+mod film_source;
 mod paint;
 mod piped;
 mod plan;

@@ -64,8 +64,10 @@ pub fn encode(encoded: &Encoded<'_>, output: &Path) -> Result<Vec<String>, Failu
 
 /// The name that a film has until it is whole.
 fn beside(output: &Path) -> PathBuf {
-    let extension = output.extension().unwrap_or_default().to_string_lossy();
-    output.with_file_name(format!(".impasto-{}.{extension}", std::process::id()))
+    // By its own name too, for machines that share a folder may have processes of one number.
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let cut = (0..name.len()).find(|cut| name.len() - cut <= 200 && name.is_char_boundary(*cut)).unwrap_or_default();
+    output.with_file_name(format!(".impasto-{}-{}", std::process::id(), &name[cut..]))
 }
 
 fn try_to(encoded: &Encoded<'_>, output: &Path, beside: &Path, sound: &str) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use impasto_batch::{BatchEvent, Receipt, Share, Tally, Task, TaskList, Unpainted};
+use impasto_batch::{BatchEvent, FilmReceipt, Receipt, Share, Tally, Task, TaskList, Unpainted};
 use impasto_job::Failure;
 use impasto_job::machine::peak_mib;
 use impasto_job::pace::{Progress, duration};
@@ -22,6 +22,8 @@ const STEPS_A_SECOND: f64 = 10.0;
 pub struct BatchShow {
     how: How,
     voice: Voice,
+    /// What the tasks are, in the plural.
+    what: &'static str,
     /// Tasks in all, and those that are settled.
     tasks: usize,
     settled: usize,
@@ -82,6 +84,29 @@ struct PaintedLine<'run> {
 }
 
 #[derive(Serialize)]
+struct FrameLine {
+    event: &'static str,
+    number: u32,
+    painted: usize,
+    of: usize,
+}
+
+#[derive(Serialize)]
+struct JoinedLine<'run> {
+    event: &'static str,
+    output: &'run str,
+    frames: usize,
+    shots: usize,
+}
+
+#[derive(Serialize)]
+struct UnjoinedLine<'run> {
+    event: &'static str,
+    output: &'run str,
+    reason: &'run str,
+}
+
+#[derive(Serialize)]
 struct UnpaintedLine<'run> {
     event: &'static str,
     number: u32,
@@ -134,6 +159,7 @@ impl BatchShow {
         Ok(BatchShow {
             how,
             voice: voice.clone(),
+            what: if list.has_films() { "pictures and shots" } else { "pictures" },
             tasks: forecast_s.len(),
             settled: 0,
             stood: 0,
@@ -162,11 +188,20 @@ impl BatchShow {
             }
             BatchEvent::Begun { task, goes_on } => self.begin(task, goes_on),
             BatchEvent::Iteration { progress, of, .. } => self.progress(progress, of),
+            BatchEvent::Evaluated { .. } => {}
+            BatchEvent::Frame { number, painted, of } => self.frame(number, painted, of),
+            BatchEvent::Joined { receipt } => self.joined(receipt),
+            BatchEvent::Unjoined { unjoined } => {
+                if let How::Json(output) = &mut self.how {
+                    let (picture, reason) = (&unjoined.output, &unjoined.failure.sentence);
+                    output.json(&UnjoinedLine { event: "unjoined", output: picture, reason });
+                }
+            }
             BatchEvent::Painted { receipt } => self.painted(receipt),
             BatchEvent::Unpainted { unpainted } => self.unpainted(unpainted),
             BatchEvent::Waiting { tasks } => {
                 if !std::mem::replace(&mut self.is_waiting, true) {
-                    self.note(&format!("{tasks} pictures are painted by other programs; waiting for them"));
+                    self.note(&format!("{tasks} {} are painted by other programs; waiting for them", self.what));
                 }
             }
         }
@@ -180,7 +215,7 @@ impl BatchShow {
     pub fn finish(self, tally: Option<&Tally>) -> Result<(), Failure> {
         let Some(tally) = tally else { return self.clear() };
         let seconds = self.started.elapsed().as_secs_f64();
-        let Tally { tasks, stood, painted, unpainted, was_stopped } = tally;
+        let Tally { tasks, stood, painted, unpainted, was_stopped, .. } = tally;
         match self.how {
             How::Json(mut output) => {
                 output.json(&LastLine {
@@ -198,11 +233,11 @@ impl BatchShow {
             How::Quiet => Ok(()),
             How::Bar(bar) => {
                 bar.finish_and_clear();
-                say(&sum(tally, seconds));
+                say(&sum(tally, self.what, seconds));
                 Ok(())
             }
             How::Lines => {
-                say(&sum(tally, seconds));
+                say(&sum(tally, self.what, seconds));
                 Ok(())
             }
         }
@@ -251,6 +286,30 @@ impl BatchShow {
         if matches!(self.how, How::Lines) && self.last_line.is_some_and(|last| last.elapsed() >= LINE_EVERY) {
             self.last_line = Some(Instant::now());
             say(&format!("{}  {}/{of}  loss {:.4e}", self.words(), progress.evaluations, progress.loss));
+        }
+    }
+
+    fn frame(&mut self, number: u32, painted: usize, of: usize) {
+        if let Some(current) = &mut self.current {
+            current.share = painted as f64 / of.max(1) as f64;
+        }
+        match &mut self.how {
+            How::Json(output) => output.json(&FrameLine { event: "frame", number, painted, of }),
+            How::Lines if self.last_line.is_some_and(|last| last.elapsed() >= LINE_EVERY) => {
+                self.last_line = Some(Instant::now());
+                say(&format!("{}  frame {painted}/{of}", self.words()));
+            }
+            How::Lines | How::Bar(_) | How::Quiet => {}
+        }
+    }
+
+    fn joined(&mut self, receipt: &FilmReceipt) {
+        let FilmReceipt { output: film, frames, shots, .. } = receipt;
+        match &mut self.how {
+            How::Json(output) => {
+                output.json(&JoinedLine { event: "joined", output: film, frames: *frames, shots: *shots });
+            }
+            How::Bar(_) | How::Lines | How::Quiet => self.note(&format!("{film}: {frames} frames of {shots} shots")),
         }
     }
 
@@ -326,9 +385,9 @@ impl BatchShow {
 }
 
 /// What a person is told at the end.
-fn sum(tally: &Tally, seconds: f64) -> String {
+fn sum(tally: &Tally, what: &str, seconds: f64) -> String {
     let Tally { tasks, stood, painted, unpainted, .. } = tally;
-    let mut parts = vec![format!("{painted} of {tasks} pictures painted in {}", duration(seconds))];
+    let mut parts = vec![format!("{painted} of {tasks} {what} painted in {}", duration(seconds))];
     if *stood > 0 {
         parts.push(format!("{stood} were done already"));
     }

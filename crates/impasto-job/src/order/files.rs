@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use impasto::ResolvedRecipe;
 use impasto::fetch::release;
-use impasto::recipe::Recipe;
+use impasto::recipe::{Recipe, Start};
 
+use super::Order;
 use super::held::HeldFiles;
 use super::masks::MaskFiles;
 use super::resolved::ResolvedOrder;
@@ -77,6 +78,24 @@ impl ResolvedOrder {
 }
 
 impl OrderFiles {
+    /// The order of this recipe on these files, for what is painted by recipes that vary it: every choice is made in it.
+    ///
+    /// # Errors
+    /// A recipe that cannot be; files that are more or fewer than it names.
+    pub fn order(&self, recipe: &ResolvedRecipe) -> Result<Order, Failure> {
+        let (masks, _) = self.fit(recipe)?;
+        let mut recipe = Recipe::from_json(&recipe.to_json())?;
+        masks.place_in(&mut recipe);
+        if let Some(start) = &self.start {
+            recipe.init = Some(Start::File(start.clone()));
+        }
+        if let Some(weights) = &self.weights {
+            recipe.weights = Some(weights.to_string_lossy().into_owned());
+        }
+        let (content, styles) = (Some(self.content.clone()), self.styles.clone());
+        Ok(Order { content, styles, recipe_file: None, recipe, held: HeldFiles::default() })
+    }
+
     /// Whether these are as many as the recipe names.
     ///
     /// # Errors
@@ -99,7 +118,7 @@ impl OrderFiles {
             MaskFiles::of_files(&named, masks.iter().cloned()).ok_or_else(others)
         };
         let is_file = weights_file(&recipe.weights).is_some() && release(&recipe.weights).is_none();
-        let has_start = matches!(recipe.init, impasto::recipe::Start::File(_));
+        let has_start = matches!(recipe.init, Start::File(_));
         let styles = recipe.styles.as_ref().map_or(0, Vec::len);
         let counts = (styles, recipe.timeline.len(), has_start, is_file);
         let found = (self.styles.len(), self.timeline_masks.len(), self.start.is_some(), self.weights.is_some());

@@ -1,6 +1,6 @@
 //! The files of a recipe's masks: of regions, of labels, of the emphasis, of paintings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use impasto::recipe::{ChangedFields, Recipe, Region};
 
@@ -60,7 +60,16 @@ impl MaskFiles {
 
     /// Names the files in a recipe, without their folders.
     pub fn name_in(&self, recipe: &mut Recipe, held: &HeldFiles) {
-        let name = |path: &Option<PathBuf>| path.as_deref().map(|path| held.name(path));
+        self.say_in(recipe, &|path| held.name(path));
+    }
+
+    /// Names the files in a recipe, with their folders, as one has them that was typed.
+    pub fn place_in(&self, recipe: &mut Recipe) {
+        self.say_in(recipe, &|path| path.to_string_lossy().into_owned());
+    }
+
+    fn say_in(&self, recipe: &mut Recipe, say: &dyn Fn(&Path) -> String) {
+        let name = |path: &Option<PathBuf>| path.as_deref().map(say);
         for (region, [mask, painting_mask]) in recipe.regions.iter_mut().flatten().zip(&self.regions) {
             (region.mask, region.painting_mask) = (name(mask), name(painting_mask));
         }

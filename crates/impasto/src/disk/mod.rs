@@ -18,6 +18,7 @@
 //! **Architecture Invariant:** nothing else in this crate creates, renames or removes a file.
 
 mod check;
+mod copy;
 #[doc(hidden)]
 pub mod crc32c;
 pub mod digest;
@@ -39,6 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use place::forbids_replacing;
 
 pub use check::{check_writable, is_temporary, remove_abandoned};
+pub use copy::copy_file;
 pub use error::DiskError;
 pub use lock::Lock;
 pub use log::Log;

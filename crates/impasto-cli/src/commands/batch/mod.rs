@@ -1,5 +1,6 @@
 //! `impasto batch`: many pictures.
 
+mod films;
 mod plan;
 mod report;
 mod run;

@@ -6,6 +6,7 @@ use impasto_batch::{Intent, Pair, Pairing, Planned, gather, pairs, pairs_of_list
 use impasto_job::Failure;
 use serde::Serialize;
 
+use super::films::wanted_films;
 use crate::args::BatchPlanArguments;
 use crate::commands::engines;
 use crate::show::{Output, Voice, batch_forecast, say};
@@ -35,9 +36,13 @@ pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Fa
     if arguments.files.format.is_some() {
         return Err(Failure::usage("--format is for pictures that go down a pipe, and those of a batch are PNGs"));
     }
+    check_film_options(arguments)?;
     let order = arguments.recipe.order(None, &[])?;
+    let (pairs, films) = wanted_films(arguments, &order, pairs_of(arguments)?)?;
     let intent = Intent {
-        pairs: pairs_of(arguments)?,
+        pairs,
+        films,
+        choices: arguments.film_choices.choices(),
         recipe: order.recipe,
         recipe_file: order.recipe_file,
         files: arguments.files.plain(None),
@@ -53,7 +58,8 @@ pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Fa
         output.json(&line(&planned));
         return output.finish();
     }
-    for sentence in sentences(&planned, &arguments.out) {
+    let what = if arguments.films.is_empty() { "pictures" } else { "pictures and shots" };
+    for sentence in sentences(&planned, &arguments.out, what) {
         output.line(&sentence);
     }
     output.finish()
@@ -61,11 +67,11 @@ pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Fa
 
 /// Which photo after which paintings.
 fn pairs_of(arguments: &BatchPlanArguments) -> Result<Vec<Pair>, Failure> {
-    let BatchPlanArguments { photos, styles, pairs: how, .. } = arguments;
+    let BatchPlanArguments { photos, films, styles, pairs: how, .. } = arguments;
     let pairing = match how.to_str() {
         Some("all") => Pairing::All,
         Some("zip") => Pairing::Zip,
-        _ if photos.is_empty() && styles.is_empty() => return pairs_of_list(how),
+        _ if photos.is_empty() && films.is_empty() && styles.is_empty() => return pairs_of_list(how),
         _ if how.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) => {
             return Err(Failure::usage(
                 "--pairs names a list of photos and paintings, and others are named too; give the list or the names",
@@ -73,18 +79,48 @@ fn pairs_of(arguments: &BatchPlanArguments) -> Result<Vec<Pair>, Failure> {
         }
         _ => return Err(Failure::usage(format_args!("--pairs {} is neither all nor zip nor a list", how.display()))),
     };
-    for (files, what) in [(photos, "photos, before the options"), (styles, "paintings, with --styles")] {
-        if files.is_empty() {
+    let has_contents = !photos.is_empty() || !films.is_empty();
+    for (is_there, what) in [
+        (has_contents, "photos, before the options, or films, with --films"),
+        (!styles.is_empty(), "paintings, with --styles"),
+    ] {
+        if !is_there {
             return Err(Failure::usage(format_args!("there is nothing to paint yet; name {what}")));
         }
     }
     // By their places: one that stands there twice is meant twice.
     let keeps_twice = pairing == Pairing::Zip;
-    let photos = gather(photos, keeps_twice, &mut say)?;
-    pairs(&photos, &gather(styles, keeps_twice, &mut say)?, pairing)
+    let mut contents = gather(photos, keeps_twice, &mut say)?;
+    for film in films {
+        if !film.exists() {
+            return Err(Failure::usage(format_args!(
+                "{} does not exist; name films, or folders of frames",
+                film.display()
+            )));
+        }
+        if keeps_twice || !contents.contains(film) {
+            contents.push(film.clone());
+        }
+    }
+    pairs(&contents, &gather(styles, keeps_twice, &mut say)?, pairing)
 }
 
-fn sentences(planned: &Planned, folder: &Path) -> Vec<String> {
+/// Says which options do not go with what is planned.
+fn check_film_options(arguments: &BatchPlanArguments) -> Result<(), Failure> {
+    let BatchPlanArguments { films, film_choices, files, .. } = arguments;
+    film_choices.choices().check()?;
+    match films.is_empty() {
+        true if film_choices.are_given() => {
+            Err(Failure::usage("there are options for films, and no film is named; name films with --films"))
+        }
+        false if files.depth != "8" || files.keep_exif.is_some() => Err(Failure::usage(
+            "--depth and --keep-exif are for photos; plan films without them, as a batch of their own",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn sentences(planned: &Planned, folder: &Path, what: &str) -> Vec<String> {
     let Planned { tasks, same, changed, done, dropped, skipped, .. } = planned;
     let mut before = Vec::new();
     for (count, what) in [
@@ -101,7 +137,7 @@ fn sentences(planned: &Planned, folder: &Path) -> Vec<String> {
     let before = if before.is_empty() { String::new() } else { format!(" ({})", before.join(", ")) };
     let (memory, seconds) = (planned.memory_mib, planned.seconds);
     let mut sentences = vec![
-        format!("{tasks} pictures in {}{before}", folder.display()),
+        format!("{tasks} {what} in {}{before}", folder.display()),
         batch_forecast(memory, planned.device_mib, seconds),
     ];
     sentences.extend(planned.engine.as_ref().map(|engine| format!("for the engine {engine} alone")));

@@ -6,6 +6,7 @@ use impasto::Control;
 use impasto_batch::{BatchFolder, How, Tally, TaskList, run as run_batch};
 use impasto_job::{Failure, FailureKind};
 
+use super::films::join;
 use crate::args::BatchRunArguments;
 use crate::commands::engines;
 use crate::interrupt;
@@ -30,19 +31,20 @@ pub fn run(arguments: &BatchRunArguments, output: Output) -> Result<(), Failure>
         memory_limit_bytes: arguments.memory_limit,
     };
     let mut show = BatchShow::new(&list, how.share, arguments.json, arguments.quiet, output, &voice)?;
-    let tally = run_batch(&folder, &list, &mut engines, how, &mut |event| {
+    let tally = run_batch(&folder, &list, &mut engines, how, &mut join, &mut |event| {
         show.see(event);
         if interrupt::requested() { Control::Stop } else { Control::Continue }
     });
     let shown = show.finish(tally.as_ref().ok());
-    let failure = failure_of(&tally?, arguments);
+    let failure = failure_of(&tally?, arguments, list.has_films());
     failure.map_or(shown, Err)
 }
 
 /// How the command ends that is not all done.
-fn failure_of(tally: &Tally, arguments: &BatchRunArguments) -> Option<Failure> {
+fn failure_of(tally: &Tally, arguments: &BatchRunArguments, has_films: bool) -> Option<Failure> {
     let done = tally.stood + tally.painted;
-    let Tally { tasks, unpainted, was_stopped, .. } = tally;
+    let Tally { tasks, unpainted, unjoined, was_stopped, .. } = tally;
+    let what = if has_films { "pictures and shots" } else { "pictures" };
     if let (Some(_), [one]) = (arguments.index, unpainted.as_slice()) {
         return Some(Failure { kind: one.failure.kind, sentence: format!("{}: {}", one.output, one.failure) });
     }
@@ -55,15 +57,24 @@ fn failure_of(tally: &Tally, arguments: &BatchRunArguments) -> Option<Failure> {
     if *was_stopped {
         return Some(Failure {
             kind: FailureKind::Interrupted,
-            sentence: format!("stopped; {done} of {tasks} pictures are done, and the same command goes on"),
+            sentence: format!("stopped; {done} of {tasks} {what} are done, and the same command goes on"),
         });
     }
+    if let (true, [first, rest @ ..]) = (unpainted.is_empty(), unjoined.as_slice()) {
+        rest.iter().take(SAID).for_each(|one| say(&format!("{}: {}", one.output, one.failure)));
+        let sentence = format_args!(
+            "{}: its shots are done, and it could not be put together: {}; the same command tries again",
+            first.output, first.failure
+        );
+        return Some(Failure::failed(sentence));
+    }
+    unjoined.iter().take(SAID).for_each(|one| say(&format!("{}: {}", one.output, one.failure)));
     (!unpainted.is_empty()).then(|| {
         let earlier = unpainted.iter().filter(|one| !one.was_tried).count();
         let retry =
             if earlier > 0 { format!("; --retry-failed tries {} again", words(earlier)) } else { String::new() };
         Failure::failed(format_args!(
-            "{} of {tasks} pictures failed, {done} are done in {}{retry}",
+            "{} of {tasks} {what} failed, {done} are done in {}{retry}",
             unpainted.len(),
             Path::new(&arguments.folder).display()
         ))

@@ -1,6 +1,8 @@
 //! `impasto batch status`: what has become of a batch.
 
-use impasto_batch::{BatchFolder, Status, TaskList, TaskState, TaskStatus, status as status_of};
+use impasto_batch::{
+    BatchFolder, FilmStatus, Status, TaskList, TaskState, TaskStatus, film_status, status as status_of,
+};
 use impasto_job::Failure;
 use impasto_job::pace::duration;
 use serde::Serialize;
@@ -24,6 +26,14 @@ struct TaskLine<'task> {
     task: &'task TaskStatus,
 }
 
+/// A line a film of `batch status --json`.
+#[derive(Serialize)]
+struct FilmLine<'film> {
+    event: &'static str,
+    #[serde(flatten)]
+    film: &'film FilmStatus,
+}
+
 /// Says it.
 ///
 /// # Errors
@@ -35,6 +45,12 @@ pub fn status(arguments: &BatchStatusArguments, mut output: Output) -> Result<()
         true => output.json(&TaskLine { event: "task", task: &task }),
         false => sentence(&task).into_iter().for_each(|sentence| output.line(&sentence)),
     })?;
+    for film in film_status(&folder, &list)? {
+        match arguments.json {
+            true => output.json(&FilmLine { event: "film", film: &film }),
+            false => output.line(&film_sentence(&film)),
+        }
+    }
     match arguments.json {
         true => output.json(&BatchLine { event: "batch", status: &status }),
         false => output.line(&sum(&status)),
@@ -44,7 +60,11 @@ pub fn status(arguments: &BatchStatusArguments, mut output: Output) -> Result<()
 
 /// A line for a task that is neither done nor left: people ask for those.
 fn sentence(task: &TaskStatus) -> Option<String> {
-    let evaluations = task.evaluations.map_or(String::new(), |count| format!(" after {count} evaluations"));
+    let evaluations = match (task.frames, task.evaluations) {
+        (Some(frames), _) => format!(" after {frames} frames"),
+        (None, Some(count)) => format!(" after {count} evaluations"),
+        (None, None) => String::new(),
+    };
     let reason = task.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     let state = match task.state {
         TaskState::Done => return None,
@@ -55,6 +75,12 @@ fn sentence(task: &TaskStatus) -> Option<String> {
         TaskState::Failed => "failed",
     };
     Some(plain(&format!("{}  {}  {state}{evaluations}{reason}", task.number, task.output)))
+}
+
+fn film_sentence(film: &FilmStatus) -> String {
+    let FilmStatus { output, shots, done, is_whole } = film;
+    let state = if *is_whole { "put together" } else { "not put together" };
+    plain(&format!("{output}  {done} of {shots} shots done, {state}"))
 }
 
 fn sum(status: &Status) -> String {

@@ -6,23 +6,21 @@
 //!   painted frames, the film's sound  --ffmpeg-->  output
 //! ```
 
-mod source;
-
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use impasto::Control;
 use impasto::disk::check_writable;
-use impasto_film::{Choices, Film, FilmEvent, FilmOrder};
+use impasto_film::{Film, FilmEvent, FilmOrder};
 use impasto_job::machine::peak_mib;
 use impasto_job::{Failure, Files, Order};
 
 use crate::args::VideoArguments;
 use crate::commands::engines;
+use crate::commands::film_source::{Others, source};
 use crate::ffmpeg::{Encoded, demand, encode};
 use crate::interrupt;
 use crate::show::{FilmDone, FilmShow, Output, Voice};
-use source::source;
 
 /// Paints a film.
 ///
@@ -31,7 +29,7 @@ use source::source;
 pub fn video(arguments: &VideoArguments, output: Output) -> Result<(), Failure> {
     let started = Instant::now();
     interrupt::catch_quietly()?;
-    let choices = choices(arguments);
+    let choices = arguments.film_choices.choices();
     choices.check()?;
     let goes_to_folder = is_folder(&arguments.output);
     if !goes_to_folder {
@@ -44,7 +42,8 @@ pub fn video(arguments: &VideoArguments, output: Output) -> Result<(), Failure> 
     let voice = Voice::new(arguments.quiet);
     let mut show = FilmShow::new(arguments.json, arguments.quiet, output, &voice);
     let folder = run_folder(arguments);
-    let source = source(arguments, &recipe, &folder, &mut show)?;
+    let of_film = (folder.as_path(), Others::AreKept);
+    let source = source(&arguments.film, &arguments.film_choices, &recipe, of_film, &mut |note| show.note(note))?;
     let painted = if goes_to_folder { arguments.output.clone() } else { folder.join("painted") };
     let film = Film::new(FilmOrder {
         frames: source.frames.clone(),
@@ -89,17 +88,6 @@ pub fn video(arguments: &VideoArguments, output: Output) -> Result<(), Failure> 
     })
 }
 
-fn choices(arguments: &VideoArguments) -> Choices {
-    let film = &arguments.film_choices;
-    Choices {
-        steadiness: film.steadiness,
-        long_term: film.long_term,
-        passes: film.passes,
-        cuts: !film.no_cuts,
-        frame_iterations: film.frame_iterations,
-    }
-}
-
 /// Whether an output is a folder: one that is there, or a name without an extension.
 fn is_folder(output: &Path) -> bool {
     output.is_dir() || output.extension().is_none()
@@ -107,7 +95,7 @@ fn is_folder(output: &Path) -> bool {
 
 /// The folder that the film is kept in.
 fn run_folder(arguments: &VideoArguments) -> PathBuf {
-    arguments.film_choices.run_dir.clone().unwrap_or_else(|| {
+    arguments.run_dir.clone().unwrap_or_else(|| {
         let mut name = arguments.output.file_stem().unwrap_or_default().to_owned();
         name.push("-film");
         arguments.output.with_file_name(name)
