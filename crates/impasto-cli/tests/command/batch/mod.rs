@@ -3,6 +3,7 @@
 mod after;
 mod changes;
 mod failures;
+mod films;
 #[cfg(unix)]
 mod kills;
 mod plans;
