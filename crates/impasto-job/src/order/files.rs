@@ -84,7 +84,7 @@ impl OrderFiles {
     /// A recipe that cannot be; files that are more or fewer than it names.
     pub fn order(&self, recipe: &ResolvedRecipe) -> Result<Order, Failure> {
         let (masks, _) = self.fit(recipe)?;
-        let mut recipe = Recipe::from_json(&recipe.to_json())?;
+        let mut recipe = recipe.to_vary()?;
         masks.place_in(&mut recipe);
         if let Some(start) = &self.start {
             recipe.init = Some(Start::File(start.clone()));

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::history::affordable_history;
+use super::presets::preset;
 use super::regions::{Region, Rest};
 use super::timeline::TimelineEntry;
 use super::{
-    Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Seamless, Size, Start,
-    StyleFit, StyleForm, StyleLoss, StyleScale, TotalVariationForm, Transparency,
+    Balance, BlendForm, Colours, ContentForm, MatchTurns, OptimizerKind, PrecisionChoice, Recipe, RecipeError,
+    Seamless, Size, Start, StyleFit, StyleForm, StyleLoss, StyleScale, TotalVariationForm, Transparency,
 };
 
 /// A recipe in which every field has its value; its JSON travels with the picture and reads back as a [`Recipe`](super::Recipe).
@@ -104,6 +105,19 @@ impl ResolvedRecipe {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
+    /// The recipe that has these choices, to be varied: resolved as it is, it is this one again. Where both the number of sizes and the
+    /// least short edge are the preset's they are left open, for the one that is left open follows from whether the other was given.
+    ///
+    /// # Errors
+    /// A recipe that does not read back.
+    pub fn to_vary(&self) -> Result<Recipe, RecipeError> {
+        let mut recipe = Recipe::from_json(&self.to_json())?;
+        if preset(&self.preset).is_some_and(|it| (it.levels, it.coarsest_px) == (self.levels, self.coarsest_px)) {
+            (recipe.levels, recipe.coarsest_px) = (None, None);
+        }
+        Ok(recipe)
+    }
+
     /// The recipe with no longer a history of L-BFGS than is affordable at this size ([`affordable_history`]): for recipes
     /// that leave the history open.
     pub fn with_affordable_history(self, width: usize, height: usize) -> ResolvedRecipe {
@@ -176,4 +190,30 @@ impl ResolvedRecipe {
 
 fn counted(weight: f64, layers: &BTreeMap<Layer, f64>) -> Vec<(Layer, f64)> {
     layers.iter().map(|(&layer, &share)| (layer, share)).filter(|&(_, share)| weight > 0.0 && share > 0.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_that_is_varied_is_what_the_typed_one_would_be() {
+        let one_size = Recipe { levels: Some(1), iterations: Some(7), ..Recipe::default() };
+        for name in ["default", "matched", "paper", "johnson"] {
+            let typed =
+                Recipe { preset: Some(name.to_owned()), styles: Some(vec!["a.png".to_owned()]), ..Recipe::default() };
+            for typed in [
+                Recipe { levels: Some(3), ..typed.clone() },
+                Recipe { coarsest_px: Some(41), ..typed.clone() },
+                Recipe { levels: Some(2), coarsest_px: Some(41), strength: Some(0.7), ..typed.clone() },
+                typed,
+            ] {
+                let resolved = typed.resolve().unwrap();
+                let to_vary = resolved.to_vary().unwrap();
+                assert_eq!(to_vary.resolve().unwrap(), resolved);
+                let varied = |recipe: &Recipe| recipe.varied_by(&one_size).resolve().unwrap();
+                assert_eq!(varied(&to_vary), varied(&typed), "{name}");
+            }
+        }
+    }
 }
