@@ -4,6 +4,8 @@ mod after;
 mod changes;
 mod failures;
 #[cfg(unix)]
+mod full_disk;
+#[cfg(unix)]
 mod kills;
 mod plans;
 mod portable;
