@@ -58,7 +58,8 @@ impl Choices {
         if let Some(given) = self.frame_iterations {
             return given;
         }
-        let share = STILL + MOVED * moved_px.clamp(0.0, 1.0) + UNKNOWN * unknown.clamp(0.0, 1.0);
+        let new = (unknown / NEW_FROM).clamp(0.0, 1.0);
+        let share = STILL + MOVED * moved_px.clamp(0.0, 1.0) + NEW * new + UNKNOWN * unknown.clamp(0.0, 1.0);
         ((f64::from(full) * share).ceil() as u32).max(1)
     }
 }
@@ -78,8 +79,14 @@ const STILL: f64 = 0.04;
 /// What is added where things have moved by a pixel or more: a carried picture has lost some of its edges.
 const MOVED: f64 = 0.09;
 
+/// What is added where a strip or more of the picture follows nothing: with fewer, what comes into sight stays paler than the rest.
+const NEW: f64 = 0.1;
+
+/// The share of a picture that is a strip.
+const NEW_FROM: f64 = 0.01;
+
 /// What is added for what follows nothing, were it all of the picture.
-const UNKNOWN: f64 = 0.37;
+const UNKNOWN: f64 = 0.27;
 
 #[cfg(test)]
 mod tests {
@@ -91,8 +98,10 @@ mod tests {
         let evaluations = |unknown, moved_px| choices.evaluations(60, unknown, moved_px);
         assert_eq!(evaluations(0.0, 0.0), 3);
         assert_eq!(evaluations(0.0, 5.0), 8);
-        assert_eq!(evaluations(0.1, 0.5), 8);
-        assert_eq!(evaluations(0.3, 2.0), 15);
+        // 60 x (0.04 + 0.09 / 2 + 0.1 / 2 + 0.27 / 200), and so on.
+        assert_eq!(evaluations(0.005, 0.5), 9);
+        assert_eq!(evaluations(0.1, 0.5), 13);
+        assert_eq!(evaluations(0.3, 2.0), 19);
         assert_eq!(evaluations(1.0, 30.0), 30);
         assert_eq!(Choices { frame_iterations: Some(7), ..choices.clone() }.evaluations(60, 1.0, 9.0), 7);
         assert_eq!(choices.evaluations(1, 0.0, 0.0), 1);

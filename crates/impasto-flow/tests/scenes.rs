@@ -174,6 +174,31 @@ fn end_points_are_within_half_a_pixel_in_the_mean() {
     }
 }
 
+/// Dust on the film: a pixel in fifty is black or white, others in each picture.
+fn dusty(plane: &Plane, picture: u32) -> Plane {
+    let mut state = 0x9e37_79b9_u32.wrapping_mul(picture);
+    let mut values = plane.values.clone();
+    for value in &mut values {
+        // A linear congruential sequence (Numerical Recipes), of which the high bits are used.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 16 < 65_536 / 50 {
+            *value = if state & 0x8000 == 0 { 0.0 } else { 255.0 };
+        }
+    }
+    Plane::new(WIDTH, HEIGHT, values).unwrap()
+}
+
+#[test]
+fn dust_does_not_lead_astray() {
+    for (name, scene) in [("shifted", shifted()), ("turned", turned())] {
+        let (first, second) = (dusty(&scene.first, 1), dusty(&scene.second, 2));
+        let found = flow(&first, &second, &Method::default()).unwrap();
+        let seen = scene.error_px(&found, |_, is_seen| is_seen);
+        println!("{name}, dusty: {seen:.3} px over those that are seen in both pictures");
+        assert!(seen < 0.3, "{name}: {seen} px");
+    }
+}
+
 #[test]
 fn what_is_covered_is_not_trusted_and_the_rest_is() {
     let scene = occluded();

@@ -12,11 +12,11 @@ use crate::watched::{AHEAD, Ended, Watched};
 use crate::workshop::{Workshop, files_of};
 
 /// A disk of its own, for as long as this lives.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None`, with a message, where this user may not mount one.
-    fn mount(path: PathBuf, size: &str) -> Option<SmallDisk> {
+    pub fn mount(path: PathBuf, size: &str) -> Option<SmallDisk> {
         std::fs::create_dir_all(&path).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(&path).output();
         if mounted.is_ok_and(|output| output.status.success()) {
@@ -32,7 +32,7 @@ impl SmallDisk {
     }
 
     /// Takes all the room that is left.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut filler = std::fs::File::create(self.0.join("filler")).unwrap();
         let written = std::io::copy(&mut std::io::repeat(1), &mut filler);
         assert!(written.is_err(), "a small disk fills up");

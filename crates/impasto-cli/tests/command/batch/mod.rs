@@ -5,6 +5,8 @@ mod changes;
 mod failures;
 mod films;
 #[cfg(unix)]
+mod full_disk;
+#[cfg(unix)]
 mod kills;
 mod plans;
 mod portable;
