@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(evaluations(1.0, 30.0), 30);
         assert_eq!(Choices { frame_iterations: Some(7), ..choices.clone() }.evaluations(60, 1.0, 9.0), 7);
         assert_eq!(choices.evaluations(1, 0.0, 0.0), 1);
-        // 0.04 + 0.09 + 0.1 x 0.37 of 1000, rounded up.
-        assert!((0.167..=0.168).contains(&choices.usual_share(1000)));
+        // 0.04 + 0.09 + 0.1 + 0.1 x 0.27 of 1000, rounded up.
+        assert!((0.257..=0.258).contains(&choices.usual_share(1000)));
         assert_eq!(Choices { passes: 3, frame_iterations: Some(5), ..choices }.usual_share(10), 1.5);
     }
 
