@@ -45,8 +45,7 @@ pub struct TaskStatus {
     pub title: String,
     /// Evaluations that were made.
     pub evaluations: Option<u32>,
-    /// Of a shot its frames that are painted, in its first pass.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Of a shot its frames that are painted, in its first pass; none of a picture, and before the first.
     pub frames: Option<usize>,
     /// The sentence why it failed, or why it is painted again.
     pub reason: Option<String>,

@@ -72,6 +72,7 @@ fn every_field_of_every_command_is_documented() {
     let film = "video frames painting.png -o film --size 32 --iterations 1 --style-layers conv1_1 --json";
     let film = workshop.succeed(&film.split(' ').collect::<Vec<_>>());
     printed.extend(["shots", "frame", "painted", "done of a film"].into_iter().zip(film.lines().map(str::to_owned)));
+    printed.extend(of_films(&workshop));
     let mut seen = BTreeSet::new();
     for (heading, lines) in &printed {
         seen.insert((*heading).to_owned());
@@ -107,6 +108,29 @@ fn of_batches(workshop: &Workshop) -> Vec<(&'static str, String)> {
         ("batch run: batch", of("batch")),
         ("batch status: task", tasks.to_owned()),
         ("batch status: batch", all.to_owned()),
+    ]
+}
+
+/// The lines of a batch of a film, which is put together when what stands in its place has gone.
+fn of_films(workshop: &Workshop) -> Vec<(&'static str, String)> {
+    let words =
+        "batch plan --films frames --styles painting.png --out films --size 32 --iterations 1 --style-layers conv1_1";
+    workshop.succeed(&words.split(' ').collect::<Vec<_>>());
+    let place = workshop.path("films/films/frames-painting-frames");
+    std::fs::write(&place, "in the way").unwrap();
+    let run = || String::from_utf8(workshop.run(&["batch", "run", "films", "--json"]).stdout).unwrap();
+    let refused = run();
+    std::fs::remove_file(&place).unwrap();
+    let lines = refused + &run() + &workshop.succeed(&["batch", "status", "films", "--json"]);
+    let of =
+        |event: &str| lines.lines().find(|line| line.contains(&format!("\"event\":\"{event}\""))).unwrap().to_owned();
+    vec![
+        ("batch run: frame", of("frame")),
+        ("batch run: painted", of("painted")),
+        ("batch run: joined", of("joined")),
+        ("batch run: unjoined", of("unjoined")),
+        ("batch status: task", of("task")),
+        ("batch status: film", of("film")),
     ]
 }
 
