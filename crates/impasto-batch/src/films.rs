@@ -8,7 +8,7 @@
 //!   done/film-NAME-PAINTING.json               the receipt of that
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use impasto::digest::{sha256, sha256_of_file};
@@ -234,21 +234,15 @@ impl WholeFilm {
         Ok(WholeFilm { stem: stem.to_owned(), positions, film, output })
     }
 
-    /// Those of its shots that are done.
+    /// Those of its shots that are done, by all their bytes.
     ///
     /// # Errors
     /// The list cannot be read any more.
-    pub fn shots(
-        &self,
-        folder: &BatchFolder,
-        list: &TaskList,
-        look: Look,
-        digests: &mut Digests,
-    ) -> Result<Vec<DoneShot>, Failure> {
-        let mut shots = Vec::new();
+    pub fn shots(&self, folder: &BatchFolder, list: &TaskList) -> Result<Vec<DoneShot>, Failure> {
+        let (mut shots, mut digests) = (Vec::new(), Digests::default());
         for position in &self.positions {
             let (task, digest) = list.read(*position)?;
-            if let Standing::Done(receipt) = Standing::of(folder, &task, &digest, look, digests) {
+            if let Standing::Done(receipt) = Standing::of(folder, &task, &digest, Look::Whole, &mut digests) {
                 shots.push((task, receipt));
             }
         }
@@ -291,14 +285,31 @@ impl WholeFilm {
         Some((frames.bytes, (look == Look::Whole).then(|| frames.digest().unwrap_or_default())))
     }
 
-    /// What has become of it, by a quick look.
+    /// Those of its shots of which there is a receipt; whether that is still right is not looked at.
     ///
     /// # Errors
     /// The list cannot be read any more.
-    pub fn status(&self, folder: &BatchFolder, list: &TaskList, digests: &mut Digests) -> Result<FilmStatus, Failure> {
-        let shots = self.shots(folder, list, Look::Quick, digests)?;
-        let done = shots.len();
-        let is_whole = self.film.is_ok() && self.is_all(&shots) && self.stands(folder, &shots, Look::Quick);
-        Ok(FilmStatus { output: self.output.clone(), shots: self.positions.len(), done, is_whole })
+    pub fn receipts(&self, folder: &BatchFolder, list: &TaskList) -> Result<Vec<DoneShot>, Failure> {
+        let mut shots = Vec::new();
+        for position in &self.positions {
+            let (task, digest) = list.read(*position)?;
+            let receipt = read::<Receipt>(&folder.receipt(task.number)).filter(|receipt| receipt.task == digest);
+            shots.extend(receipt.map(|receipt| (task, Box::new(receipt))));
+        }
+        Ok(shots)
+    }
+
+    /// What has become of it, where the tasks of these numbers are done.
+    ///
+    /// # Errors
+    /// The list cannot be read any more.
+    pub fn status(&self, folder: &BatchFolder, list: &TaskList, done: &BTreeSet<u32>) -> Result<FilmStatus, Failure> {
+        let is_done = |position: &&usize| done.contains(&list.entries()[**position].number);
+        let (shots, done) = (self.positions.len(), self.positions.iter().filter(is_done).count());
+        let is_whole = done == shots && self.film.is_ok() && {
+            let receipts = self.receipts(folder, list)?;
+            self.is_all(&receipts) && self.stands(folder, &receipts, Look::Quick)
+        };
+        Ok(FilmStatus { output: self.output.clone(), shots, done, is_whole })
     }
 }

@@ -1,5 +1,7 @@
 //! What has become of a batch, for people and scripts: a look, and nothing is changed.
 
+use std::collections::BTreeSet;
+
 use impasto::disk::Lock;
 use impasto::run_folder::last_metrics;
 use impasto_film::record::pass_folder;
@@ -106,13 +108,13 @@ pub fn status(
     Ok(status)
 }
 
-/// Looks at all films of which the batch has shots, and tells of each.
+/// What has become of all films of which the batch has shots, where the tasks of these numbers are done.
 ///
 /// # Errors
 /// As [`status`].
-pub fn film_status(folder: &BatchFolder, list: &TaskList) -> Result<Vec<FilmStatus>, Failure> {
-    let (all, mut digests): (Vec<usize>, _) = ((0..list.entries().len()).collect(), Digests::default());
-    let status = |stem: &String| WholeFilm::of(folder, list, stem)?.status(folder, list, &mut digests);
+pub fn film_status(folder: &BatchFolder, list: &TaskList, done: &BTreeSet<u32>) -> Result<Vec<FilmStatus>, Failure> {
+    let all: Vec<usize> = (0..list.entries().len()).collect();
+    let status = |stem: &String| WholeFilm::of(folder, list, stem)?.status(folder, list, done);
     stems(list, &all).iter().map(status).collect()
 }
 

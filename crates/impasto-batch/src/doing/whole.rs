@@ -1,5 +1,6 @@
 //! A film is put together once the last of its shots is done, by whomever.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use impasto::Control;
@@ -11,7 +12,6 @@ use serde_json::Value;
 
 use super::event::{BatchEvent, Unjoined};
 use super::{Doing, LOOK_EVERY, Share};
-use crate::digests::Digests;
 use crate::films::{DoneShot, PlannedFilm, WholeFilm, stems};
 use crate::receipt::{self, FilmReceipt};
 use crate::standing::Look;
@@ -48,15 +48,20 @@ impl Doing<'_, '_, '_, '_> {
 
     /// Puts a film together where all its shots are done, it does not stand, and nobody else is at it.
     pub(super) fn put_together(&mut self, stem: &str, waits: bool) -> Result<(), Failure> {
+        // Before much is read: after each shot, this is asked.
+        let settled: BTreeSet<u32> = self.folder.settled().into_iter().collect();
+        let mut shots = self.list.entries().iter().filter(|entry| entry.film.as_deref() == Some(stem));
+        if !shots.all(|shot| settled.contains(&shot.number)) {
+            return Ok(());
+        }
         let whole = WholeFilm::of(self.folder, self.list, stem)?;
         if self.tally.unjoined.iter().any(|unjoined| unjoined.output == whole.output) {
             return Ok(());
         }
-        let shots = whole.shots(self.folder, self.list, Look::Quick, &mut self.digests)?;
-        if !whole.is_all(&shots) {
-            return Ok(());
-        }
-        if whole.film.is_ok() && whole.stands(self.folder, &shots, Look::Whole) {
+        let shots = whole.receipts(self.folder, self.list)?;
+        // Of a task by itself no more is looked at than its own.
+        let look = if matches!(self.how.share, Share::One(_)) { Look::Quick } else { Look::Whole };
+        if !whole.is_all(&shots) || whole.film.is_ok() && whole.stands(self.folder, &shots, look) {
             return Ok(());
         }
         let claim = loop {
@@ -96,7 +101,7 @@ impl Doing<'_, '_, '_, '_> {
     /// The receipt of a film whose claim is held; `None` where another program has made it meanwhile, or a shot is to be painted again.
     fn joined(&mut self, whole: &WholeFilm) -> Result<Option<FilmReceipt>, Failure> {
         let film = whole.film.as_ref().map_err(|why| Failure::failed(format_args!("{}: {why}", whole.output)))?;
-        let shots = whole.shots(self.folder, self.list, Look::Whole, &mut Digests::default())?;
+        let shots = whole.shots(self.folder, self.list)?;
         if !whole.is_all(&shots) {
             let sentence = format!("{}: a shot of it is to be painted again; run the batch again", whole.output);
             self.told(BatchEvent::Note { number: None, sentence: &sentence });

@@ -1,5 +1,7 @@
 //! `impasto batch status`: what has become of a batch.
 
+use std::collections::BTreeSet;
+
 use impasto_batch::{
     BatchFolder, FilmStatus, Status, TaskList, TaskState, TaskStatus, film_status, status as status_of,
 };
@@ -41,11 +43,15 @@ struct FilmLine<'film> {
 pub fn status(arguments: &BatchStatusArguments, mut output: Output) -> Result<(), Failure> {
     let folder = BatchFolder::open(&arguments.folder)?;
     let list = TaskList::open(&folder.tasks())?;
-    let status = status_of(&folder, &list, arguments.whole, &mut |task| match arguments.json {
-        true => output.json(&TaskLine { event: "task", task: &task }),
-        false => sentence(&task).into_iter().for_each(|sentence| output.line(&sentence)),
+    let mut done = BTreeSet::new();
+    let status = status_of(&folder, &list, arguments.whole, &mut |task| {
+        done.extend((task.state == TaskState::Done).then_some(task.number));
+        match arguments.json {
+            true => output.json(&TaskLine { event: "task", task: &task }),
+            false => sentence(&task).into_iter().for_each(|sentence| output.line(&sentence)),
+        }
     })?;
-    for film in film_status(&folder, &list)? {
+    for film in film_status(&folder, &list, &done)? {
         match arguments.json {
             true => output.json(&FilmLine { event: "film", film: &film }),
             false => output.line(&film_sentence(&film)),
