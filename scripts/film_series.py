@@ -7,8 +7,10 @@
 The clips are made of assets/: a camera's pan over a photo, two figures that cross before a ground, and a cut between two pans.
 DIR/figures.csv has for each clip and each way of painting: the warping error (mean over frames of the mean squared difference of
 each pixel from where it truly was in the frame before, over pixels that are seen in both, 0..255 squared), the judge's mean style
-distance, and seconds a frame after a shot's first. DIR/CLIP-sheet.png has frames and enlarged crops side by side: source, film, frame by
-frame. What is painted already is not painted again. Needs Pillow and numpy; the judge needs torch."""
+distance, and seconds a frame after a shot's first. DIR/CLIP/film-sheet.png has frames and enlarged crops side by side: source, film,
+frame by frame. DIR/CLIP/film-differences.png has every tenth frame (every third of a short clip), and below it how each pixel differs from
+where it truly was in the frame before: grey for not at all, four times enlarged; what was not seen before is black. What is painted
+already is not painted again; with --film-alone nothing is painted frame by frame. Needs Pillow and numpy; the judge needs torch."""
 
 import argparse
 import csv
@@ -148,6 +150,25 @@ def warping_error(paths, truths, firsts):
     return float(numpy.mean(errors))
 
 
+def differences(rows, truths, firsts, picks):
+    """Frames, and below them their differences from the frame before."""
+    width, height = Image.open(rows[0][0]).size
+    page = Image.new("RGB", ((width + 4) * len(picks), (2 * height + 8) * len(rows)), "white")
+    for row, paths in enumerate(rows):
+        for column, t in enumerate(picks):
+            at = (column * (width + 4), row * (2 * height + 8))
+            picture = Image.open(paths[t]).convert("RGB")
+            page.paste(picture, at)
+            if t == 0 or t in firsts:
+                continue
+            was, seen = truths[t]
+            before = numpy.asarray(Image.open(paths[t - 1]).convert("RGB"), float)
+            difference = 128 + 4 * (numpy.asarray(picture, float) - sampled(before, was))
+            shown = numpy.where(seen[..., None], difference.clip(0, 255), 0).astype(numpy.uint8)
+            page.paste(Image.fromarray(shown), (at[0], at[1] + height))
+    return page
+
+
 def judged(arguments, content, style, paths):
     if not arguments.judge:
         return float("nan")
@@ -219,6 +240,7 @@ def main():
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--clips", default="pan,figures,cut")
     parser.add_argument("--name", default="film", help="of this way of painting films, for several in one folder")
+    parser.add_argument("--film-alone", action="store_true", help="paint the films, and nothing frame by frame")
     known, rest = parser.parse_known_args()
     known.options = [word for word in rest if word != "--"]
     width, height = known.size, known.size * 3 // 4
@@ -235,9 +257,11 @@ def main():
         style = ASSETS / STYLES[name]
         painted = folder / known.name
         of_film = film(known, folder / "source", style, painted)
-        alone = frame_by_frame(known, sources, style, folder / "alone")
-        paths = {way: [folder / way / source.name for source in sources] for way in (known.name, "alone")}
-        for way, seconds in ((known.name, of_film["seconds"]), ("alone", alone)):
+        ways = {known.name: of_film["seconds"]}
+        if not known.film_alone:
+            ways["alone"] = frame_by_frame(known, sources, style, folder / "alone")
+        paths = {way: [folder / way / source.name for source in sources] for way in ways}
+        for way, seconds in ways.items():
             error = warping_error(paths[way], truths, firsts)
             distance = judged(known, sources[0], style, paths[way])
             rows.append([name, way, f"{error:.1f}", f"{distance:.4f}", f"{numpy.median(seconds):.2f}"])
@@ -248,7 +272,9 @@ def main():
         centres = [(width * 0.5, height * 0.5)] * 4
         if name == "figures":
             centres = [(width * 0.25 + 3.1 * t - width * 0.1, height * 0.6) for t in picks]
-        sheet([sources, paths[known.name], paths["alone"]], picks, centres, width, height).save(folder / f"{known.name}-sheet.png")
+        sheet([sources, *paths.values()], picks, centres, width, height).save(folder / f"{known.name}-sheet.png")
+        every = range(0, known.frames, 10 if known.frames > 20 else 3)
+        differences(list(paths.values()), truths, firsts, every).save(folder / f"{known.name}-differences.png")
     with open(known.out / f"{known.name}-figures.csv", "w", newline="") as file:
         csv.writer(file).writerows([["clip", "way", "warping_error", "style_distance", "seconds_a_frame"], *rows])
 
