@@ -295,6 +295,7 @@ pub fn output_path(root: &Path, task: &Task) -> PathBuf {
 pub mod tests {
     use impasto::Recipe;
     use impasto::recipe::{Start, parse_layers};
+    use impasto_film::Choices;
     use proptest::prelude::*;
 
     use super::*;
@@ -365,6 +366,49 @@ pub mod tests {
             Task { engine: Some("cpu avx2".to_owned()), ..one.clone() },
         ] {
             assert_ne!(another.digest(), one.digest(), "{another:?}");
+        }
+    }
+
+    #[test]
+    fn a_shot_is_told_from_a_picture_and_from_other_shots() {
+        let picture = task(7);
+        assert!(!picture.line().contains("shot"), "a picture's line is what it was before there were shots");
+        let choices = Choices { cuts: false, ..Choices::default() };
+        let shot = TaskShot {
+            film: "film".to_owned(),
+            folder: "../in".to_owned(),
+            first: 1,
+            every: 1,
+            frames: 9,
+            last: "z.png".to_owned(),
+            sha256: sha256(b"frames"),
+            choices: choices.clone(),
+        };
+        let of = |shot: TaskShot| Task {
+            shot: Some(shot),
+            output: "films/film-a/shot-000001".to_owned(),
+            ..picture.clone()
+        };
+        let one = of(shot.clone());
+        let (read, digest) = Task::parse(&one.line()).unwrap();
+        assert_eq!((&read, digest), (&one, one.digest()));
+        assert_eq!(one.title(), "film, 9 frames from photo.png after painting.png");
+        assert_eq!(of(TaskShot { sha256: sha256(b"others"), ..shot.clone() }).digest(), one.digest());
+        for another in [
+            TaskShot { frames: 8, ..shot.clone() },
+            TaskShot { choices: Choices { passes: 2, ..choices }, ..shot.clone() },
+            TaskShot { every: 2, ..shot },
+        ] {
+            assert_ne!(of(another).digest(), one.digest());
+        }
+        let wrong = [
+            (Task { depth: Depth::Sixteen, ..one.clone() }, "8 bits"),
+            (Task { output: picture.output.clone(), ..one.clone() }, "a shot is films/NAME"),
+            (Task { output: one.output.clone(), ..picture.clone() }, "a picture is pictures/NAME"),
+        ];
+        for (task, needle) in wrong {
+            let said = Task::parse(&task.line()).unwrap_err();
+            assert!(said.contains(needle), "{needle}: {said}");
         }
     }
 
