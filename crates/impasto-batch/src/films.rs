@@ -303,12 +303,18 @@ impl WholeFilm {
     ///
     /// # Errors
     /// The list cannot be read any more.
-    pub fn status(&self, folder: &BatchFolder, list: &TaskList, done: &BTreeSet<u32>) -> Result<FilmStatus, Failure> {
+    pub fn status(
+        &self,
+        folder: &BatchFolder,
+        list: &TaskList,
+        done: &BTreeSet<u32>,
+        look: Look,
+    ) -> Result<FilmStatus, Failure> {
         let is_done = |position: &&usize| done.contains(&list.entries()[**position].number);
         let (shots, done) = (self.positions.len(), self.positions.iter().filter(is_done).count());
         let is_whole = done == shots && self.film.is_ok() && {
             let receipts = self.receipts(folder, list)?;
-            self.is_all(&receipts) && self.stands(folder, &receipts, Look::Quick)
+            self.is_all(&receipts) && self.stands(folder, &receipts, look)
         };
         Ok(FilmStatus { output: self.output.clone(), shots, done, is_whole })
     }

@@ -108,13 +108,20 @@ pub fn status(
     Ok(status)
 }
 
-/// What has become of all films of which the batch has shots, where the tasks of these numbers are done.
+/// What has become of all films of which the batch has shots, where the tasks of these numbers are done; they are looked at as the
+/// pictures are.
 ///
 /// # Errors
 /// As [`status`].
-pub fn film_status(folder: &BatchFolder, list: &TaskList, done: &BTreeSet<u32>) -> Result<Vec<FilmStatus>, Failure> {
+pub fn film_status(
+    folder: &BatchFolder,
+    list: &TaskList,
+    done: &BTreeSet<u32>,
+    is_whole: bool,
+) -> Result<Vec<FilmStatus>, Failure> {
+    let look = if is_whole { Look::Whole } else { Look::Quick };
     let all: Vec<usize> = (0..list.entries().len()).collect();
-    let status = |stem: &String| WholeFilm::of(folder, list, stem)?.status(folder, list, done);
+    let status = |stem: &String| WholeFilm::of(folder, list, stem)?.status(folder, list, done, look);
     stems(list, &all).iter().map(status).collect()
 }
 

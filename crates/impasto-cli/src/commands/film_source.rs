@@ -40,6 +40,9 @@ struct Taken {
     every: u32,
     size: (usize, usize),
     frames: usize,
+    /// SHA-256 of the SHA-256s of all frames, in their order.
+    #[serde(default)]
+    frames_sha256: String,
     /// What is to be said of a film whose end is broken.
     complaint: Option<String>,
 }
@@ -111,18 +114,26 @@ fn frames_of_film(
     let (frames_folder, record) = (folder.join("source"), folder.join(RECORD));
     let film_sha256 = digest::sha256_of_file(film).map_err(Failure::failed)?;
     let size = wanted.size.unwrap_or((footage.width, footage.height));
-    let mut taken =
-        Taken { film_sha256, from: wanted.from, to: wanted.to, every: wanted.every, size, frames: 0, complaint: None };
+    let (from, to, every) = (wanted.from, wanted.to, wanted.every);
+    let (frames, frames_sha256) = (0, String::new());
+    let mut taken = Taken { film_sha256, from, to, every, size, frames, frames_sha256, complaint: None };
     if record.exists() {
         let bytes = read_file(&record, 1).map_err(Failure::failed)?;
         let found: Option<Taken> = serde_json::from_slice(&bytes).ok();
         let same = found.filter(|found| {
-            Taken { frames: found.frames, complaint: found.complaint.clone(), ..taken.clone() } == *found
+            let (frames, complaint) = (found.frames, found.complaint.clone());
+            Taken { frames, frames_sha256: found.frames_sha256.clone(), complaint, ..taken.clone() } == *found
         });
         match (same, others) {
             (Some(found), _) => {
-                complain(film, &found, note);
-                return Ok((1..=found.frames).map(|number| frames_folder.join(format!("{number:06}.png"))).collect());
+                let frames: Vec<PathBuf> =
+                    (1..=found.frames).map(|number| frames_folder.join(format!("{number:06}.png"))).collect();
+                if digest_of(&frames).is_some_and(|digest| digest == found.frames_sha256) {
+                    complain(film, &found, note);
+                    return Ok(frames);
+                }
+                note(&format!("{}: its frames are not as they were taken", film.display()));
+                remove_file_if_present(&RealDisk, &record).map_err(Failure::failed)?;
             }
             (None, Others::AreKept) => {
                 return Err(Failure::usage(format_args!(
@@ -141,10 +152,17 @@ fn frames_of_film(
     }
     let (frames, complaint) = decoded?;
     (taken.frames, taken.complaint) = (frames.len(), complaint);
+    taken.frames_sha256 = digest_of(&frames).unwrap_or_default();
     let text = serde_json::to_vec_pretty(&taken).map_err(Failure::failed)?;
     replace_file(&RealDisk, &record, &text).map_err(Failure::failed)?;
     complain(film, &taken, note);
     Ok(frames)
+}
+
+/// SHA-256 of the SHA-256s of files; `None` where one cannot be read.
+fn digest_of(files: &[PathBuf]) -> Option<String> {
+    let sums: Option<Vec<String>> = files.iter().map(|file| digest::sha256_of_file(file).ok()).collect();
+    sums.map(|sums| digest::sha256(sums.concat().as_bytes()))
 }
 
 fn complain(film: &Path, taken: &Taken, note: &mut dyn FnMut(&str)) {

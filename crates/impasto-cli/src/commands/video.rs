@@ -13,6 +13,7 @@ use impasto::Control;
 use impasto::disk::check_writable;
 use impasto_film::{Film, FilmEvent, FilmOrder};
 use impasto_job::machine::peak_mib;
+use impasto_job::order::same_file;
 use impasto_job::{Failure, Files, Order};
 
 use crate::args::VideoArguments;
@@ -32,6 +33,14 @@ pub fn video(arguments: &VideoArguments, output: Output) -> Result<(), Failure> 
     let choices = arguments.film_choices.choices();
     choices.check()?;
     let goes_to_folder = is_folder(&arguments.output);
+    let mut inputs = std::iter::once(&arguments.film).chain(&arguments.styles);
+    if let Some(input) = inputs.find(|input| same_file(input, &arguments.output)) {
+        return Err(Failure::usage(format_args!(
+            "--output {} would overwrite the input {}; choose another name",
+            arguments.output.display(),
+            input.display()
+        )));
+    }
     if !goes_to_folder {
         check_writable(&arguments.output, 0).map_err(Failure::failed)?;
         demand()?;

@@ -4,11 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use impasto::disk::{RealDisk, create_folder, remove_file_if_present};
+use impasto::disk::fresh_folder;
 use impasto_job::Failure;
 
 use super::probe::Footage;
-use super::programs::{complaint, file_argument, run};
+use super::programs::{complaint, file_argument, run_in};
 
 /// What is wanted of a film.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,19 +34,18 @@ pub fn decode(
     wanted: &Wanted,
     folder: &Path,
 ) -> Result<(Vec<PathBuf>, Option<String>), Failure> {
-    create_folder(&RealDisk, folder).map_err(Failure::failed)?;
-    // What an earlier try has left.
-    for frame in pictures_in(folder)? {
-        remove_file_if_present(&RealDisk, &frame).map_err(Failure::failed)?;
-    }
+    // What an earlier try has left goes, and what one that was killed still writes.
+    fresh_folder(folder).map_err(Failure::failed)?;
+    let film_there = std::path::absolute(film).map_err(|error| Failure::file(film, error))?;
     let mut words: Vec<OsString> = ["-v", "error", "-nostdin", "-y"].map(OsString::from).to_vec();
     words.extend(between(wanted));
-    words.extend([OsString::from("-i"), file_argument(film)]);
+    words.extend([OsString::from("-i"), file_argument(&film_there)]);
     words.extend(["-map", "0:V:0", "-fps_mode", "passthrough", "-vf"].map(OsString::from));
     words.push(filters(footage, wanted).into());
     words.extend(["-pix_fmt", "rgb24", "-compression_level", "1"].map(OsString::from));
-    words.push(file_argument(&folder.join("%06d.png")));
-    let output = run("ffmpeg", words.iter().map(OsString::as_os_str))?;
+    // In its folder, for the folder's own name may have a sign that counts in a pattern.
+    words.push("file:%06d.png".into());
+    let output = run_in(folder, "ffmpeg", words.iter().map(OsString::as_os_str))?;
     let frames = pictures_in(folder)?;
     let complaint = complaint(&output);
     if frames.is_empty() {

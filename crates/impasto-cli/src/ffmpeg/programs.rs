@@ -20,7 +20,19 @@ const COMPLAINT_LIMIT: usize = 300;
 /// # Errors
 /// Where it is not there, with the way to have it.
 pub fn run<'word>(program: &str, arguments: impl IntoIterator<Item = &'word OsStr>) -> Result<Output, Failure> {
-    let ended = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    run_in(Path::new("."), program, arguments)
+}
+
+/// As [`run`], in this folder.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in<'word>(
+    folder: &Path,
+    program: &str,
+    arguments: impl IntoIterator<Item = &'word OsStr>,
+) -> Result<Output, Failure> {
+    let ended = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
     ended.map_err(|error| not_run(program, &error))
 }
 

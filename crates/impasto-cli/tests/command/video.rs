@@ -144,6 +144,39 @@ fn what_is_no_film_is_refused() {
 }
 
 #[test]
+fn a_film_is_taken_apart_whole_whatever_its_folder_is_called() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let workshop = Workshop::new();
+    let film = "100% %d.mp4";
+    make(&workshop, "-f lavfi -i testsrc=size=32x24:rate=5:duration=1", film);
+    // What an ffmpeg has written that outlived a program that was killed.
+    let source = workshop.path("50%d-film/source");
+    fs::create_dir_all(&source).unwrap();
+    fs::write(source.join("000009.png"), "of another film").unwrap();
+    let words = video(film, "50%d.mp4", &["--quiet"]);
+    workshop.succeed(&words);
+    assert_eq!(names(&source).len(), 5);
+    // A frame that was lost or damaged is taken again.
+    let whole = [2, 3].map(|number| fs::read(source.join(format!("{number:06}.png"))).unwrap());
+    fs::remove_file(source.join("000002.png")).unwrap();
+    fs::copy(source.join("000001.png"), source.join("000003.png")).unwrap();
+    let again = workshop.run(&video(film, "50%d.mp4", &[]));
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success() && said.contains("not as they were taken"), "{said}");
+    assert_eq!([2, 3].map(|number| fs::read(source.join(format!("{number:06}.png"))).unwrap()), whole);
+    // The film itself is never what is written.
+    let before = workshop.bytes(film);
+    for output in [film, "./100% %d.mp4", "painting.png"] {
+        let words = video(film, output, &[]);
+        let complaints = workshop.complaints_about_refusal(workshop.command(&words), 2, "would overwrite the input");
+        assert!(complaints.is_empty(), "{complaints:?}");
+    }
+    assert_eq!(workshop.bytes(film), before);
+}
+
+#[test]
 fn a_film_keeps_its_rate_its_sound_and_its_colours() {
     if !has_ffmpeg() {
         return;

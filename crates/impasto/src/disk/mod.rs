@@ -48,7 +48,7 @@ pub use new_file::{free_name, write_new_file};
 pub(crate) use partial::PartialFile;
 pub use place::{Way, behind_links, is_pipe};
 pub use real::RealDisk;
-pub use remove::remove_folder;
+pub use remove::{fresh_folder, remove_folder};
 
 /// What replacing a file asks of a disk. [`RealDisk`] is the one that programs use.
 pub trait Disk: Send + Sync {

@@ -1,6 +1,6 @@
 //! `impasto batch plan`: from photos, paintings and options to a folder of tasks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use impasto_batch::{Intent, Pair, Pairing, Planned, gather, pairs, pairs_of_list, plan as plan_batch};
 use impasto_job::Failure;
@@ -10,6 +10,9 @@ use super::films::wanted_films;
 use crate::args::BatchPlanArguments;
 use crate::commands::engines;
 use crate::show::{Output, Voice, batch_forecast, say};
+
+/// What films are called, as a rule.
+const FILMS: [&str; 7] = ["mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg"];
 
 /// What `batch plan --json` prints.
 #[derive(Serialize)]
@@ -37,6 +40,13 @@ pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Fa
         return Err(Failure::usage("--format is for pictures that go down a pipe, and those of a batch are PNGs"));
     }
     check_film_options(arguments)?;
+    let isa = std::env::var("IMPASTO_ISA").ok().filter(|name| !name.is_empty());
+    if arguments.portable && isa.is_none() && !arguments.films.is_empty() {
+        // Before films are taken apart; the rest is said of the recipe.
+        return Err(Failure::usage(
+            "--portable: machines would paint other bytes; set IMPASTO_ISA to what every machine has, avx2 or portable",
+        ));
+    }
     let order = arguments.recipe.order(None, &[])?;
     let (pairs, films) = wanted_films(arguments, &order, pairs_of(arguments)?)?;
     let intent = Intent {
@@ -47,7 +57,7 @@ pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Fa
         recipe_file: order.recipe_file,
         files: arguments.files.plain(None),
         skips_unreadable: arguments.skip_unreadable,
-        portable: arguments.portable.then(|| std::env::var("IMPASTO_ISA").ok().filter(|name| !name.is_empty())),
+        portable: arguments.portable.then_some(isa),
         memory_limit_bytes: arguments.memory_limit,
         threads: arguments.device.threads.unwrap_or_else(processors),
     };
@@ -87,6 +97,13 @@ fn pairs_of(arguments: &BatchPlanArguments) -> Result<Vec<Pair>, Failure> {
         if !is_there {
             return Err(Failure::usage(format_args!("there is nothing to paint yet; name {what}")));
         }
+    }
+    let is_film = |path: &&PathBuf| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        path.is_file() && FILMS.contains(&extension.as_str())
+    };
+    if let Some(film) = photos.iter().find(is_film) {
+        return Err(Failure::usage(format_args!("{} is a film by its name; name films with --films", film.display())));
     }
     // By their places: one that stands there twice is meant twice.
     let keeps_twice = pairing == Pairing::Zip;

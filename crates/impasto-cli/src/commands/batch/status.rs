@@ -51,7 +51,7 @@ pub fn status(arguments: &BatchStatusArguments, mut output: Output) -> Result<()
             false => sentence(&task).into_iter().for_each(|sentence| output.line(&sentence)),
         }
     })?;
-    for film in film_status(&folder, &list, &done)? {
+    for film in film_status(&folder, &list, &done, arguments.whole)? {
         match arguments.json {
             true => output.json(&FilmLine { event: "film", film: &film }),
             false => output.line(&film_sentence(&film)),

@@ -211,7 +211,14 @@ fn a_wrong_plan_of_films_is_one_sentence() {
     std::fs::create_dir(workshop.path("sizes")).unwrap();
     workshop.draw("sizes/1.png", 40, 30, 1);
     workshop.draw("sizes/2.png", 41, 30, 1);
-    let cases: [(i32, &str, Vec<&str>); 8] = [
+    std::fs::write(workshop.path("film.mov"), "by its name").unwrap();
+    let cases: [(i32, &str, Vec<&str>); 10] = [
+        (2, "IMPASTO_ISA", plan_words("frames", &["--portable"])),
+        (
+            2,
+            "is a film by its name; name films with --films",
+            vec!["batch", "plan", "film.mov", "--styles", "painting.png", "--out", "batch"],
+        ),
         (2, "does not exist", plan_words("none.mp4", &[])),
         (1, "has no pictures", plan_words("empty", &[])),
         (1, "in that time", plan_words("frames", &["--from", "1:00"])),
@@ -326,7 +333,11 @@ fn a_film_is_put_together_with_its_sound_by_whoever_has_ffmpeg() {
     assert_eq!(joined, probed(workshop.path("whole.mp4")));
     // It stands, until somebody changes it.
     assert!(run(&workshop, "batch", &[]).1.iter().all(|it| it["event"] != "joined"));
-    std::fs::write(workshop.path("batch/films/film-painting.mp4"), "no film").unwrap();
+    let mut damaged = workshop.bytes("batch/films/film-painting.mp4");
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(workshop.path("batch/films/film-painting.mp4"), damaged).unwrap();
+    let status = workshop.succeed(&["batch", "status", "batch", "--whole"]);
+    assert!(status.contains("2 of 2 shots done, not put together"), "{status}");
     assert!(run(&workshop, "batch", &["--index", "2"]).1.iter().any(|it| it["event"] == "joined"));
     assert_eq!(probed(workshop.path("batch/films/film-painting.mp4")), joined);
 }
