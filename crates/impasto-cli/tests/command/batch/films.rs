@@ -338,6 +338,9 @@ fn a_film_is_put_together_with_its_sound_by_whoever_has_ffmpeg() {
     std::fs::write(workshop.path("batch/films/film-painting.mp4"), damaged).unwrap();
     let status = workshop.succeed(&["batch", "status", "batch", "--whole"]);
     assert!(status.contains("2 of 2 shots done, not put together"), "{status}");
+    assert!(run(&workshop, "batch", &[]).1.iter().any(|it| it["event"] == "joined"));
+    // A task by itself looks at the length alone.
+    std::fs::write(workshop.path("batch/films/film-painting.mp4"), "no film").unwrap();
     assert!(run(&workshop, "batch", &["--index", "2"]).1.iter().any(|it| it["event"] == "joined"));
     assert_eq!(probed(workshop.path("batch/films/film-painting.mp4")), joined);
 }
