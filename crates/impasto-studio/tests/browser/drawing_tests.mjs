@@ -75,6 +75,17 @@ async function brush(browser, size, soft) {
 }
 const whole = (point) => ({ x: Math.round(point.x), y: Math.round(point.y) });
 
+// A stroke across the middle while the server is out of reach: it stays in the browser.
+async function drawOutOfReach({ browser, address }) {
+  await beginRegion(browser, address);
+  await brush(browser, 60, 0);
+  const { at, width, height } = await screen(browser);
+  await browser.run(outOfReach);
+  await browser.drag([whole(at(0.3 * width, 0.5 * height)), whole(at(0.7 * width, 0.5 * height))]);
+  await browser.until(isKept, { says: 'the drawing is kept in the browser' });
+  return { width, height };
+}
+
 async function touchAtZoom(context, kind, more = {}, radius = 12) {
   const { browser, address } = context;
   await beginRegion(browser, address);
@@ -249,14 +260,8 @@ export const drawing = {
   },
 
   async 'a stroke that was not sent is there after a reload'(context) {
-    const { browser, address } = context;
-    await beginRegion(browser, address);
-    await brush(browser, 60, 0);
-    const { at, width, height } = await screen(browser);
-    // The server is out of reach: what is drawn stays in the browser.
-    await browser.run(outOfReach);
-    await browser.drag([whole(at(0.3 * width, 0.5 * height)), whole(at(0.7 * width, 0.5 * height))]);
-    await browser.until(isKept, { says: 'the drawing is kept in the browser' });
+    const { browser } = context;
+    const { width, height } = await drawOutOfReach(context);
     await browser.reload();
     await browser.until("document.querySelector('#regions [data-draw=photo]')");
     await browser.run("document.querySelector('#regions').open = true;");
@@ -268,13 +273,9 @@ export const drawing = {
   },
 
   async 'a stroke is sent when the server is back'(context) {
-    const { browser, address } = context;
-    await beginRegion(browser, address);
-    await brush(browser, 60, 0);
-    const { at, width, height } = await screen(browser);
-    await browser.run(outOfReach);
-    await browser.drag([whole(at(0.3 * width, 0.5 * height)), whole(at(0.7 * width, 0.5 * height))]);
-    await browser.until(`${isKept} && document.querySelector('#notices').textContent`, { says: 'it says that it could not be sent' });
+    const { browser } = context;
+    const { width, height } = await drawOutOfReach(context);
+    await browser.until("document.querySelector('#notices').textContent", { says: 'it says that it could not be sent' });
     assert.ok(!(await browser.run(`return Boolean(${sent});`)));
     await browser.run('window.fetch = window.reached;');
     assert.equal((await mask(context)).at(0.5 * width, 0.5 * height), 255);
