@@ -212,6 +212,13 @@ pub trait Engine: Send + Sync {
     /// As [`Engine::session`].
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError>;
 
+    /// Of [`Engine::session_bytes`], those that a session of other pixels with the same taps and precision uses too, where both stand beside
+    /// each other: the weights as the engine has them.
+    fn common_bytes(&self, request: &SessionRequest) -> u64 {
+        let _ = request;
+        0
+    }
+
     /// Room for an optimiser's last `capacity` pairs of vectors of `values` values, within `memory_limit_bytes`, where the
     /// engine is nearer to them than the processor is; `None` where it is not, or has no room.
     fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {

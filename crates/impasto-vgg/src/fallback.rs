@@ -144,6 +144,10 @@ impl Engine for FallbackEngine {
         }
     }
 
+    fn common_bytes(&self, request: &SessionRequest) -> u64 {
+        self.shared.in_use().common_bytes(request)
+    }
+
     fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {
         self.shared.in_use().history(capacity, values, memory_limit_bytes)
     }

@@ -6,7 +6,7 @@ mod waves;
 
 use std::sync::Mutex;
 
-use impasto::recipe::{ChangedFields, Colours, OptimizerKind, StyleScale, parse_layers};
+use impasto::recipe::{ChangedFields, Colours, OptimizerKind, Recipe, Size, StyleScale, parse_layers};
 use impasto::{ChangedGuides, Control, GuideImages, Images, PaintError};
 use impasto_vgg::{CpuEngine, Engine, EngineDescription, EngineError, Session, SessionRequest};
 
@@ -37,6 +37,30 @@ fn a_replay_ends_in_the_same_bytes_from_every_checkpoint() {
         }
     }
     assert!(rejected_before_a_change > 0, "a change comes right after an evaluation that was taken back");
+}
+
+/// At the full size the coarse one counts beside it, with all that changes.
+#[test]
+fn a_replay_with_smaller_sizes_ends_in_the_same_bytes() {
+    let engine = engine(2);
+    let plain = Recipe {
+        size: Some(Size::Exact { width: 96, height: 80 }),
+        multiscale_weight: Some(1.0),
+        multiscale_px: Some(48),
+        ..recipe(OptimizerKind::Lbfgs)
+    };
+    for (name, changes) in timelines() {
+        let recipe = with(&plain, &changes);
+        let whole = run(&recipe, &changes, &[], None, &engine).unwrap();
+        assert!(whole.outcome.losses.as_ref().unwrap().multiscale > 0.0, "{name}");
+        let of_before = with(&Recipe { multiscale_weight: Some(0.0), ..plain.clone() }, &changes);
+        let alone = run(&of_before, &changes, &[], None, &engine).unwrap();
+        assert_ne!(whole.outcome.picture, alone.outcome.picture, "{name}");
+        for done in [1, 5, 6, 8, 9] {
+            let resumed = run(&recipe, &changes, &[], Some(decode(&whole.checkpoints[done])), &engine).unwrap();
+            assert_eq!(resumed.outcome, whole.outcome, "{name}, from evaluation {}", done + 1);
+        }
+    }
 }
 
 #[test]

@@ -43,6 +43,12 @@ pub struct RecipeArguments {
     /// Evaluations at each size but the full one
     #[arg(long, value_name = "N")]
     pub coarse_iterations: Option<u32>,
+    /// How much the losses of smaller sizes count, for a small print to have the look of a small picture; 0 for none
+    #[arg(long, value_name = "WEIGHT")]
+    pub multiscale_weight: Option<f64>,
+    /// The least long edge of such a smaller size, in pixels
+    #[arg(long, value_name = "PX")]
+    pub multiscale_px: Option<u32>,
     /// What moves the pixels
     #[arg(long, value_name = "NAME", value_parser = choice::<OptimizerKind>(&["lbfgs", "adam"]))]
     pub optimizer: Option<OptimizerKind>,
@@ -248,6 +254,8 @@ impl RecipeArguments {
             scale_factor: self.scale_factor,
             coarsest_px: self.coarsest_px,
             coarse_iterations: self.coarse_iterations,
+            multiscale_weight: self.multiscale_weight,
+            multiscale_px: self.multiscale_px,
             optimizer: self.optimizer,
             learning_rate: self.learning_rate,
             history: self.history,

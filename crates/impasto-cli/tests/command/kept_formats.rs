@@ -24,6 +24,9 @@ fn gained(field: &str, kept: &Value) -> Option<Value> {
         "balance" => Some("plain".into()),
         "scale_factor" => Some(2.0.into()),
         "coarsest_px" => Some(32.into()),
+        // Without a weight no smaller size counts.
+        "multiscale_weight" => Some(0.0.into()),
+        "multiscale_px" => Some(384.into()),
         "adam_beta_2" => Some(0.999.into()),
         "adam_average" => Some(0.0.into()),
         "adam_carried" => Some(false.into()),

@@ -75,6 +75,7 @@ fn metrics(iteration: u32) -> Metrics {
         matched: None,
         total_variation: 3.0,
         range: 0.0,
+        multiscale: None,
         content_layers: BTreeMap::from([of("conv4_2", loss / 10.0)]),
         style_layers: BTreeMap::from([of("conv1_1", 2.0 * loss), of("conv5_1", loss / 1e5)]),
         step_length: 1.0,

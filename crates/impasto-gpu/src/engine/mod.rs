@@ -15,6 +15,7 @@ use crate::memory::{Footprint, candidates};
 use crate::shape::TapShape;
 use crate::shared::Shared;
 use crate::walk::Walk;
+use crate::weights;
 
 pub use session::GpuSession;
 
@@ -200,6 +201,10 @@ impl Engine for GpuEngine {
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         let plans = self.plans(request)?;
         Ok(Footprint::new(request, &plans[0]).bytes)
+    }
+
+    fn common_bytes(&self, request: &SessionRequest) -> u64 {
+        weights::bytes(request.deepest_tap())
     }
 
     fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {

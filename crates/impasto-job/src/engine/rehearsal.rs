@@ -59,6 +59,10 @@ impl Engine for Losing {
         self.inner.session_bytes(request)
     }
 
+    fn common_bytes(&self, request: &SessionRequest) -> u64 {
+        self.inner.common_bytes(request)
+    }
+
     fn history(&self, capacity: usize, values: usize, memory_limit_bytes: Option<u64>) -> Option<Box<dyn History>> {
         self.inner.history(capacity, values, memory_limit_bytes)
     }

@@ -163,7 +163,7 @@ export class FakeRun {
     };
   }
 
-  recipe() { return { format: 5, preset: 'default', ...this.order.recipe, ...this.order.set, timeline: this.timeline.map(({ before_evaluation, set }) => ({ before_evaluation, set })) }; }
+  recipe() { return { format: 6, preset: 'default', ...this.order.recipe, ...this.order.set, timeline: this.timeline.map(({ before_evaluation, set }) => ({ before_evaluation, set })) }; }
 
   whole() {
     const { timeline, ...recipe } = this.recipe();

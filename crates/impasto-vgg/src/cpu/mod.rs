@@ -212,13 +212,17 @@ impl CpuEngine {
         (self.keeps_weights && request.memory_limit_bytes.is_none_or(fits)).then_some(kept)
     }
 
-    /// Everything that a session takes under a plan.
-    fn bytes(&self, request: &SessionRequest, plan: &Plan) -> u64 {
-        let weights: u64 = request.deepest_tap().map_or(0, |deepest| {
+    /// The transformed weights that a session uses.
+    fn weight_bytes(&self, request: &SessionRequest) -> u64 {
+        request.deepest_tap().map_or(0, |deepest| {
             let pairs = convolutions(deepest).filter(|&(index, _)| index > 0);
             pairs.map(|(_, layer)| transformed_bytes(self.shared.set, layer, request)).sum()
-        });
-        weights
+        })
+    }
+
+    /// Everything that a session takes under a plan.
+    fn bytes(&self, request: &SessionRequest, plan: &Plan) -> u64 {
+        self.weight_bytes(request)
             + plan.map_bytes(request)
             + taps::bytes(request)
             + matching::bytes(request, self.pool.current_num_threads())
@@ -350,5 +354,9 @@ impl Engine for CpuEngine {
     fn session_bytes(&self, request: &SessionRequest) -> Result<u64, EngineError> {
         let plan = self.plan(request)?;
         Ok(self.bytes(request, &plan) + self.kept_bytes(request, &plan).unwrap_or(0))
+    }
+
+    fn common_bytes(&self, request: &SessionRequest) -> u64 {
+        self.weight_bytes(request) + if self.keeps_weights { self.shared.unused_bytes(request) } else { 0 }
     }
 }

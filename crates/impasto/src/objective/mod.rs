@@ -5,6 +5,7 @@
 //!      (the paper, eq. 7, and more), and what a frame of a film is held to
 //! ```
 
+pub mod brought_down;
 mod guides;
 pub mod loss;
 pub mod matching;
@@ -38,7 +39,7 @@ pub struct LayerLoss {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
     /// content_weight x content + style_weight x style + match_weight x matched + tv_weight x total_variation + range_weight x range
-    /// + the temporal loss times its weight.
+    /// + the temporal loss times its weight + multiscale_weight x multiscale.
     pub total: f64,
     /// Sum over content layers of weight x loss.
     pub content: f64,
@@ -54,6 +55,9 @@ pub struct Losses {
     /// The temporal loss; 0 where the picture is held to none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub temporal: f64,
+    /// Sum over smaller sizes of what is minimised there; 0 where none counts. The other losses are those of the picture's own size.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub multiscale: f64,
     /// Each content layer's loss.
     pub content_layers: Vec<LayerLoss>,
     /// Each style layer's loss.
@@ -401,6 +405,7 @@ impl Objective {
             total_variation,
             range,
             temporal,
+            multiscale: 0.0,
             content_layers,
             style_layers,
             matched_layers,

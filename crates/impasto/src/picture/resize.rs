@@ -176,18 +176,19 @@ impl Scaling {
 }
 
 /// The source pixels that one pixel of the result is made of.
-struct Taps {
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Taps {
     /// Index of the first.
-    first: usize,
+    pub first: usize,
     /// What each counts; they sum to 1.
-    weights: Vec<f32>,
+    pub weights: Vec<f32>,
 }
 
 /// Lobes of the filter to either side.
-const LOBES: f64 = 3.0;
+pub(crate) const LOBES: f64 = 3.0;
 
 /// The taps of each of `target` pixels that divide `region` source pixels, starting at `left`, of `source` in all.
-fn taps(source: usize, left: f64, region: f64, target: usize) -> Vec<Taps> {
+pub(crate) fn taps(source: usize, left: f64, region: f64, target: usize) -> Vec<Taps> {
     let step = region / target as f64;
     let scale = step.max(1.0);
     let tap = |index: usize| {
@@ -212,7 +213,7 @@ fn lanczos(x: f64) -> f64 {
 }
 
 /// One row at another width.
-fn filter_along(target: &mut [f32], source: &[f32], columns: &[Taps]) {
+pub(crate) fn filter_along(target: &mut [f32], source: &[f32], columns: &[Taps]) {
     const LANES: usize = 8;
     for (value, taps) in target.iter_mut().zip(columns) {
         let pixels = &source[taps.first..taps.first + taps.weights.len()];

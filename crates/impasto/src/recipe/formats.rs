@@ -6,7 +6,7 @@ use super::{Recipe, RecipeError, former_default, nearest, shorten, timeline};
 
 /// The format of recipes that this program writes, and the newest that it reads. It grows when a field comes, goes, or takes
 /// another meaning; recipes of every format before are read as they were meant.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// The first format with matched features; before it there were none.
 const MATCH_FORMAT: u32 = 3;
@@ -16,6 +16,9 @@ const TRANSPARENCY_FORMAT: u32 = 4;
 
 /// The first format with a choice of whether style images are enlarged; before it they were.
 const UPSCALE_FORMAT: u32 = 5;
+
+/// The first format with losses of smaller sizes; before it there were none.
+const MULTISCALE_FORMAT: u32 = 6;
 
 /// The format of recipes from before there was a number.
 const FIRST_FORMAT: u32 = 1;
@@ -70,6 +73,9 @@ impl Recipe {
         let is_of_before = !names_format || format < UPSCALE_FORMAT;
         if is_of_before && object.get("upscale_style").is_none_or(Value::is_null) {
             object.insert("upscale_style".to_owned(), true.into());
+        }
+        if format < MULTISCALE_FORMAT && object.get("multiscale_weight").is_none_or(Value::is_null) {
+            object.insert("multiscale_weight".to_owned(), 0.into());
         }
         let known = fields()?;
         if let Some(field) = object.keys().find(|&field| !known.contains(field)) {

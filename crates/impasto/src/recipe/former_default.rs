@@ -31,6 +31,7 @@ pub(super) fn fill(object: &mut Map<String, Value>) {
         ("scale_factor", 2.0.into()),
         ("coarsest_px", 32.into()),
         ("coarse_iterations", 120.into()),
+        ("multiscale_weight", 0.into()),
         ("balance", "plain".into()),
         ("style_weight", 75.0.into()),
         ("style_layers", layers),

@@ -115,6 +115,14 @@ pub struct Recipe {
     /// Evaluations at the coarsest size, where that is not the full one; as many as at the others where it is absent.
     #[schemars(range(min = 1))]
     pub coarsest_iterations: Option<u32>,
+    /// Factor of the losses of smaller sizes. The picture is brought down by a half, a quarter and so on, and all that counts of it there,
+    /// but for matched features, counts beside what counts at its own size; so a smaller print of it has the look of a picture that
+    /// was painted at that size (Snelgrove, SIGGRAPH Asia 2017, has style losses over a pyramid). 0 for its own size alone.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub multiscale_weight: Option<f64>,
+    /// The least long edge of such a smaller size, in pixels.
+    #[schemars(range(min = 32, max = 65_535))]
+    pub multiscale_px: Option<u32>,
     /// Which optimiser.
     pub optimizer: Option<OptimizerKind>,
     /// Adam's step, in units of 0..255.
@@ -305,6 +313,8 @@ impl Recipe {
             coarsest_px,
             coarse_iterations,
             coarsest_iterations,
+            multiscale_weight,
+            multiscale_px,
             optimizer,
             learning_rate,
             adam_beta_2,

@@ -25,6 +25,8 @@ pub struct Preset {
     pub coarsest_px: u32,
     pub coarse_iterations: u32,
     pub coarsest_iterations: Option<u32>,
+    pub multiscale_weight: f64,
+    pub multiscale_px: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
     pub adam_beta_2: f64,
@@ -125,6 +127,9 @@ const AUTHORS: Preset = Preset {
     coarsest_px: 32,
     coarse_iterations: 100,
     coarsest_iterations: None,
+    multiscale_weight: 0.0,
+    // A size that is looked at as a whole; up to twice it, pictures have their own size alone.
+    multiscale_px: 384,
     optimizer: OptimizerKind::Lbfgs,
     learning_rate: 2.0,
     // Adam's authors', no average, and nothing to carry.
@@ -174,6 +179,8 @@ const DEFAULT: Preset = Preset {
     levels: 16,
     coarsest_px: 80,
     coarse_iterations: 100,
+    // One look at every size (docs/records/2026-11-29-sizes.md).
+    multiscale_weight: 1.0,
     // As many evaluations as with 100, nearly, and much less work beside them (docs/records/2026-11-24-optimiser.md).
     history: 40,
     balance: Balance::Painting,
@@ -200,6 +207,7 @@ const MATCHED: Preset = Preset {
     levels: 2,
     coarsest_px: 32,
     coarse_iterations: 60,
+    multiscale_weight: 0.0,
     content_weight: 0.3,
     balance: Balance::Plain,
     style_weight: 75.0,

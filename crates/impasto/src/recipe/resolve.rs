@@ -18,7 +18,7 @@ use crate::recipe::{
 
 /// The least short edge of a coarse size where a number of sizes is asked for, in pixels: below, the deepest layers would see
 /// nothing.
-const LEAST_SHORT_EDGE_PX: u32 = 32;
+pub(crate) const LEAST_SHORT_EDGE_PX: u32 = 32;
 
 /// The longest side that a picture may have, in pixels.
 const SIDE_LIMIT_PX: u32 = 65_535;
@@ -79,6 +79,8 @@ impl Recipe {
             coarsest_px: self.coarsest_px.unwrap_or(self.least_short_edge_px(preset)),
             coarse_iterations: self.coarse_iterations.unwrap_or(preset.coarse_iterations),
             coarsest_iterations: self.coarsest_iterations.or(preset.coarsest_iterations),
+            multiscale_weight: self.multiscale_weight.unwrap_or(preset.multiscale_weight),
+            multiscale_px: self.multiscale_px.unwrap_or(preset.multiscale_px),
             optimizer: self.optimizer.unwrap_or(preset.optimizer),
             learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
             adam_beta_2: self.adam_beta_2.unwrap_or(preset.adam_beta_2),
@@ -269,6 +271,16 @@ fn check_numbers(recipe: &ResolvedRecipe) -> Result<(), RecipeError> {
     whole("--coarsest-px", recipe.coarsest_px, SIDE_LIMIT_PX, "a number of pixels from 1 to 65535")?;
     whole("--coarse-iterations", recipe.coarse_iterations, u32::MAX, "at least 1")?;
     whole("coarsest_iterations", recipe.coarsest_iterations.unwrap_or(1), u32::MAX, "at least 1")?;
+    in_range("--multiscale-weight", recipe.multiscale_weight, 0.0, 1e6, "a number from 0 to 1000000")?;
+    let least_px = f64::from(LEAST_SHORT_EDGE_PX);
+    let multiscale_px = f64::from(recipe.multiscale_px);
+    in_range(
+        "--multiscale-px",
+        multiscale_px,
+        least_px,
+        f64::from(SIDE_LIMIT_PX),
+        "a number of pixels from 32 to 65535",
+    )?;
     whole("--history", recipe.history, 1000, "a number from 1 to 1000")?;
     in_range("--learning-rate", recipe.learning_rate, 1e-6, 1e3, "a number from 0.000001 to 1000")?;
     in_range("adam_beta_2", recipe.adam_beta_2, 0.0, 0.999_999, "a number from 0 to 0.999999")?;

@@ -40,6 +40,8 @@ pub struct ResolvedRecipe {
     pub coarse_iterations: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coarsest_iterations: Option<u32>,
+    pub multiscale_weight: f64,
+    pub multiscale_px: u32,
     pub optimizer: OptimizerKind,
     pub learning_rate: f64,
     pub adam_beta_2: f64,

@@ -17,7 +17,7 @@
 //! 5 four bytes.
 //!
 //! A run writes, at each accepted evaluation ("step" is its iteration), `loss/total`, `loss/content`, `loss/style` and
-//! where they count `loss/matched`, `loss/total_variation` and `loss/range`; `style/LAYER`, the paper's E_l, and `content/LAYER` for each
+//! where they count `loss/matched`, `loss/total_variation`, `loss/range` and `loss/multiscale`; `style/LAYER`, the paper's E_l, and `content/LAYER` for each
 //! layer, before weights; `optimiser/step_length` or for Adam `optimiser/learning_rate`, in units of 0..255;
 //! `time/seconds`; and now and then `picture`. Every start has a file of its own. No clock is read here: the front end
 //! hands the time in.
@@ -175,6 +175,7 @@ impl RunLog {
             ("loss/matched", !losses.matched_layers.is_empty(), losses.matched),
             ("loss/total_variation", self.has_total_variation, losses.total_variation),
             ("loss/range", self.has_range, losses.range),
+            ("loss/multiscale", losses.multiscale != 0.0, losses.multiscale),
             (self.step_tag, true, iteration.step_length()),
             ("time/seconds", true, seconds),
         ];

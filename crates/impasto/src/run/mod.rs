@@ -17,13 +17,17 @@ pub mod checkpoint;
 pub mod colours;
 mod course;
 mod error;
+mod evaluator;
 mod event;
 pub mod forecast;
 mod lightness;
 mod matching;
+mod multiscale;
+mod open;
 pub mod paintings;
 mod regions;
 pub mod scales;
+mod setting;
 mod showing;
 pub mod start;
 mod stretch;
@@ -40,7 +44,8 @@ use change::Now;
 use checkpoint::{Checkpoint, Snapshot};
 use colours::ShownColours;
 use course::Course;
-use stretch::{Beginning, Ended, Middle, Stretch};
+use setting::Setting;
+use stretch::{Beginning, Ended, Middle};
 
 pub use crate::control::Control;
 pub use balance::balanced;
@@ -167,7 +172,7 @@ pub fn paint_steered(
         from.change(course.change(&mut now)?, &scales);
     }
     let painted = loop {
-        let ended = Stretch::new(&now, engine, images, memory_limit_bytes, &scales)?.paint(&mut course, from)?;
+        let ended = Setting::new(&now, engine, images, memory_limit_bytes, &scales)?.paint(&mut course, from)?;
         match ended {
             Ended::Run(painted) => break painted,
             Ended::Changing(at) => from = at,

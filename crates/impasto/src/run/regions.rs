@@ -13,7 +13,7 @@ use impasto_vgg::{Engine, Moments};
 
 use super::lightness::{LEAST_LIGHTNESS, lightness};
 use super::paintings::Paintings;
-use super::scales::{Scale, alpha_at, content_at, scales, style_size};
+use super::scales::{Scale, alpha_at, content_at, extreme_scales, scales, style_size};
 use super::temporal::Temporal;
 use super::{Images, PaintError};
 use crate::objective::RegionStyle;
@@ -86,8 +86,8 @@ impl Images<'_> {
         for (place, mask) in guides.styles.iter().enumerate().take(self.styles.len()) {
             if let Some(mask) = mask {
                 let style = &self.styles[place];
-                let all = scales(recipe, self.content.width, self.content.height);
-                let (width, height) = style_size(recipe, place, &all[0], (style.width, style.height));
+                let (least, _) = extreme_scales(recipe, (self.content.width, self.content.height));
+                let (width, height) = style_size(recipe, place, &least, (style.width, style.height));
                 if is_black(&lightness(&mask.resized(width, height)?)) {
                     return Err(PaintError::BlackStyleMask { painting: place + 1, width, height });
                 }
@@ -131,16 +131,16 @@ pub fn check_regions(
     if !recipe.regions.is_empty() && recipe.looks_at_styles() {
         check_paintings(&recipe.regions, styles_px.len())?;
     }
-    let all = scales(recipe, content_px.0, content_px.1);
+    let (least, full) = extreme_scales(recipe, content_px);
     for (region, images) in recipe.regions.iter().zip(regions) {
-        for &scale in &[all[0], all[all.len() - 1]] {
+        for scale in [least, full] {
             if is_black(&lightness(&mask_at(recipe, content_px, &images.mask, scale)?)) {
                 let Scale { width, height, .. } = scale;
                 return Err(PaintError::BlackMask { region: region.name.clone(), kind: "mask", width, height });
             }
         }
         if let (Some(mask), Some(&style_px)) = (&images.painting_mask, styles_px.get(region.style_index())) {
-            let (width, height) = style_size(recipe, region.style_index(), &all[0], style_px);
+            let (width, height) = style_size(recipe, region.style_index(), &least, style_px);
             if is_black(&lightness(&mask.resized(width, height)?)) {
                 let kind = "painting-mask";
                 return Err(PaintError::BlackMask { region: region.name.clone(), kind, width, height });
@@ -151,6 +151,7 @@ pub fn check_regions(
 }
 
 /// Masks at a scale.
+#[derive(Clone)]
 pub(super) struct Masks {
     /// `[regions, height, width]`: each region's, and the rest's where that is painted and there is any.
     pub values: Vec<f32>,

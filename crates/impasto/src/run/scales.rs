@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::picture::alpha::Alpha;
 use crate::picture::resize::long_edge_size;
 use crate::picture::{Picture, PictureError};
-use crate::recipe::resolve::ResolvedRecipe;
+use crate::recipe::resolve::{LEAST_SHORT_EDGE_PX, ResolvedRecipe};
 use crate::recipe::{Size, StyleFit};
 
 /// One size that the picture is painted at.
@@ -62,6 +62,42 @@ pub fn scales(recipe: &ResolvedRecipe, content_width: usize, content_height: usi
         coarsest.evaluations = evaluations;
     }
     scales
+}
+
+/// The smaller sizes whose losses count at a scale beside its own, the largest first: halves of halves, as long as the long edge has
+/// `multiscale_px`.
+///
+/// ```
+/// use impasto::recipe::Recipe;
+/// use impasto::run::scales::{Scale, smaller_scales};
+/// let recipe = Recipe::default().resolve()?;
+/// let full = Scale { width: 2048, height: 1366, evaluations: 60 };
+/// let sizes: Vec<_> = smaller_scales(&recipe, &full).iter().map(|size| (size.width, size.height)).collect();
+/// assert_eq!(sizes, [(1024, 683), (512, 342)]);
+/// # Ok::<(), impasto::recipe::RecipeError>(())
+/// ```
+#[must_use]
+pub fn smaller_scales(recipe: &ResolvedRecipe, scale: &Scale) -> Vec<Scale> {
+    let counts = recipe.multiscale_weight > 0.0
+        && !(recipe.counted_style_layers().is_empty() && recipe.counted_content_layers().is_empty());
+    let is_large = |size: &Scale| {
+        size.width.max(size.height) >= recipe.multiscale_px as usize
+            && size.width.min(size.height) >= LEAST_SHORT_EDGE_PX as usize
+    };
+    let halves = (1..u32::MAX).map(|steps| scale.coarser(2.0, steps, scale.evaluations)).take_while(is_large);
+    let joining = |size: Scale| {
+        let (width, height) = recipe.joining(size.width, size.height);
+        Scale { width, height, ..size }
+    };
+    if counts { halves.map(joining).collect() } else { Vec::new() }
+}
+
+/// The smallest and the largest of the sizes at which anything of a picture is evaluated, for a photo of this width and height.
+pub(super) fn extreme_scales(recipe: &ResolvedRecipe, (width, height): (usize, usize)) -> (Scale, Scale) {
+    let all = scales(recipe, width, height);
+    let full = all[all.len() - 1];
+    let smaller = smaller_scales(recipe, &full).pop().filter(|smaller| smaller.width < all[0].width);
+    (smaller.unwrap_or(all[0]), full)
 }
 
 /// The content image as the run sees it at a scale: resized, or cropped to fit.

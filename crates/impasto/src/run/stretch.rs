@@ -3,28 +3,23 @@
 //! Between two stretches goes what a checkpoint has (the picture, the optimiser, the matches), and beside it what need not be made
 //! anew: the engine's session and the losses with their targets, where the change leaves them as they are.
 
-use impasto_vgg::{Engine, EngineError, History, Matches, Session, SessionRequest};
+use impasto_vgg::Matches;
 
-use super::change::{Difference, Now};
+use super::PaintError;
+use super::change::Difference;
 use super::checkpoint::{Checkpoint, Place, Snapshot};
 use super::colours::ShownColours;
 use super::course::Course;
 use super::event::{Event, Shown};
 use super::matching::{Banks, Matching};
-use super::paintings::Paintings;
-use super::regions::{Held, Masks, Part, emphasis_at};
+use super::open::Open;
+use super::regions::{Held, Masks, Part};
 use super::scales::{Scale, content_at};
-use super::showing::show;
+use super::setting::Setting;
 use super::start::{StartImages, carried_up, start_picture};
-use super::style_moments::MomentsKey;
-use super::{Images, PaintError};
-use crate::objective::matching::taps_of_banks;
 use crate::objective::wrap::Wrap;
-use crate::objective::{Losses, Objective, request};
 use crate::optimiser::{Optimiser, optimiser};
 use crate::picture::Picture;
-use crate::recipe::precision::precision_of;
-use crate::recipe::resolve::{ResolvedRecipe, style_shares};
 
 /// A scale that is done.
 pub(super) struct Painted {
@@ -57,13 +52,6 @@ pub(super) struct Middle {
     open: Option<Open>,
     /// The banks that count; nothing where they are to be made.
     banks: Option<Banks>,
-}
-
-/// What evaluates at a scale.
-struct Open {
-    session: Box<dyn Session>,
-    objective: Objective,
-    key: MomentsKey,
 }
 
 /// How a stretch has ended.
@@ -128,35 +116,7 @@ impl Beginning {
     }
 }
 
-/// What stays the same between two changes.
-pub(super) struct Stretch<'a> {
-    pub now: &'a Now<'a>,
-    pub recipe: &'a ResolvedRecipe,
-    pub engine: &'a dyn Engine,
-    pub images: Images<'a>,
-    /// The style images, in the colours that count.
-    pub paintings: Paintings<'a>,
-    pub memory_limit_bytes: Option<u64>,
-    /// The style images' shares.
-    pub shares: Vec<f64>,
-    pub scales: &'a [Scale],
-}
-
-impl<'a> Stretch<'a> {
-    /// A stretch by what counts now.
-    pub fn new(
-        now: &'a Now<'a>,
-        engine: &'a dyn Engine,
-        images: Images<'a>,
-        memory_limit_bytes: Option<u64>,
-        scales: &'a [Scale],
-    ) -> Result<Stretch<'a>, PaintError> {
-        let (recipe, images) = (&now.recipe, now.images(images));
-        let paintings = Paintings::new(recipe, images, scales[scales.len() - 1])?;
-        let shares = style_shares(recipe, images.styles.len(), recipe.looks_at_styles())?;
-        Ok(Stretch { now, recipe, engine, images, paintings, memory_limit_bytes, shares, scales })
-    }
-
+impl Setting<'_> {
     /// Paints until the end of the run or the next change.
     pub fn paint(&self, course: &mut Course<'_>, from: Beginning) -> Result<Ended, PaintError> {
         let mut from = from;
@@ -215,7 +175,7 @@ impl<'a> Stretch<'a> {
         let banks = banks.map_or_else(|| self.banks_at(scale, masks.as_ref()), Ok);
         let begun = banks.and_then(|banks| {
             let mut open = self.open(course, (index, wrap), &content, (masks.as_ref(), &banks), open)?;
-            let session = open.session.as_mut();
+            let session = open.own.session.as_mut();
             let matching = Matching::begin((self.recipe, wrap), &content, masks.as_ref(), session, banks, matches)?;
             Ok((open, matching))
         });
@@ -229,7 +189,7 @@ impl<'a> Stretch<'a> {
             }
             Err(error) => return Err(error),
         };
-        if !is_changed && let Some(history) = self.history(optimiser.as_ref(), open.session.request(), scale) {
+        if !is_changed && let Some(history) = self.history(optimiser.as_ref(), open.own.session.request(), scale) {
             optimiser.attach(history);
         }
         let photo = movable.is_some().then(|| content.clone());
@@ -250,11 +210,10 @@ impl<'a> Stretch<'a> {
             if course.stopped {
                 break;
             }
-            let session = open.session.as_mut();
+            let session = open.own.session.as_mut();
             let matched = matching.before(scale_evaluations, session, &picture.values, optimiser.as_mut());
-            let evaluated = matched.and_then(|()| {
-                evaluate((&mut open.objective, session), &picture.values, (&mut seen, held.as_ref()), &mut gradient)
-            });
+            let evaluated =
+                matched.and_then(|()| open.evaluate(&picture.values, (&mut seen, held.as_ref()), &mut gradient));
             let losses = match evaluated {
                 Ok(losses) => losses,
                 // Before this scale has a picture of its own, the one that the scale before has painted counts.
@@ -310,63 +269,6 @@ impl<'a> Stretch<'a> {
         Ok(Middle { index, done: 0, picture, optimiser, matches: Vec::new(), open: None, banks: None })
     }
 
-    /// A session and losses for this scale: those that there are, as far as they fit.
-    fn open(
-        &self,
-        course: &mut Course<'_>,
-        (index, wrap): (usize, Option<Wrap>),
-        content: &Picture,
-        (masks, banks): (Option<&Masks>, &Banks),
-        open: Option<Open>,
-    ) -> Result<Open, PaintError> {
-        let scale = self.scales[index];
-        let (session, losses) = match open {
-            Some(Open { session, objective, key }) => (Some(session), Some((objective, key))),
-            None => (None, None),
-        };
-        let emphasis = emphasis_at(self.recipe, &self.images, scale)?;
-        let request = self.request((index, wrap), (masks, banks), emphasis.is_some());
-        // Before another is opened the one that does not fit makes room.
-        let session = session.filter(|session| *session.request() == request);
-        let (objective, key) = match losses {
-            Some((mut objective, key)) if key == self.moments_key(masks) => {
-                objective.weigh(self.recipe, &self.region_styles(masks, Vec::new()));
-                (objective, key)
-            }
-            losses => {
-                drop(losses);
-                let (key, moments) = self.moments_of(&mut course.moments, index, masks)?;
-                let objective = Objective::of_regions(self.recipe, &self.region_styles(masks, moments)).wrapped(wrap);
-                (objective.held_to(self.images.held_to_at(self.recipe, scale)?), key)
-            }
-        };
-        let (mut session, is_new) = match session {
-            Some(session) => (session, false),
-            None => (self.engine.session(&request)?, true),
-        };
-        show(session.as_mut(), wrap, is_new.then_some(content), masks, emphasis)?;
-        Ok(Open { session, objective, key })
-    }
-
-    /// What to ask of the engine at a scale.
-    fn request(
-        &self,
-        (index, wrap): (usize, Option<Wrap>),
-        (masks, banks): (Option<&Masks>, &Banks),
-        has_emphasis: bool,
-    ) -> SessionRequest {
-        let scale = self.scales[index];
-        let mut request = request(self.recipe, scale.width, scale.height, self.memory_limit_bytes);
-        request.precision = precision_of(self.recipe.precision, self.engine, index + 1 == self.scales.len());
-        request.matched_taps = taps_of_banks(self.recipe, &banks.held);
-        request.guides.regions = masks.map_or(0, |masks| masks.areas.len());
-        request.guides.emphasis = has_emphasis;
-        if let Some(wrap) = wrap {
-            wrap.widen(&mut request);
-        }
-        request
-    }
-
     /// The banks that the style images give at a scale, of each part; none where nothing is matched.
     fn banks_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<Banks, PaintError> {
         if self.recipe.counted_match_layers().is_empty() {
@@ -410,30 +312,4 @@ impl<'a> Stretch<'a> {
         };
         Ok(Painted { picture, seen, optimiser })
     }
-
-    /// Room on the engine's device for what the optimiser will remember at a scale, within what the session leaves of the
-    /// memory limit; `None` where the engine has none.
-    fn history(&self, optimiser: &dyn Optimiser, request: &SessionRequest, scale: Scale) -> Option<Box<dyn History>> {
-        let left = match request.memory_limit_bytes {
-            Some(limit) => Some(limit.saturating_sub(self.engine.session_bytes(request).ok()?)),
-            None => None,
-        };
-        let values = 3 * scale.width * scale.height;
-        self.engine.history(optimiser.remembers().min(scale.evaluations as usize), values, left)
-    }
-}
-
-/// The losses at a picture, or at what is `seen` of it where a part is held; writes the gradient by the picture.
-fn evaluate(
-    (objective, session): (&mut Objective, &mut dyn Session),
-    picture: &[f32],
-    (seen, held): (&mut [f32], Option<&Held<'_>>),
-    gradient: &mut [f32],
-) -> Result<Losses, EngineError> {
-    let Some(held) = held else { return objective.evaluate(session, picture, gradient) };
-    seen.copy_from_slice(picture);
-    held.lay(seen);
-    let losses = objective.evaluate(session, seen, gradient)?;
-    held.take_back(gradient);
-    Ok(losses)
 }

@@ -5,12 +5,12 @@ use impasto_vgg::Moments;
 use super::PaintError;
 use super::regions::{Masks, Part};
 use super::scales::Scale;
-use super::stretch::Stretch;
+use super::setting::Setting;
 use super::style_moments::{MomentsKey, PartKey, PartMoments, StyleMoments};
 use crate::objective::RegionStyle;
 use crate::recipe::Colours;
 
-impl Stretch<'_> {
+impl Setting<'_> {
     /// The moments at a scale. A call that has to compute them computes those of all scales that follow too: they need other
     /// weights than the picture does, which an engine would make anew for each scale.
     pub fn moments_of(
@@ -57,7 +57,7 @@ impl Stretch<'_> {
     }
 
     /// What the style of a scale is compared to: each part's style images, or those of the whole picture.
-    fn moments_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<PartMoments, PaintError> {
+    pub fn moments_at(&self, scale: Scale, masks: Option<&Masks>) -> Result<PartMoments, PaintError> {
         let limit = self.memory_limit_bytes;
         let Some(masks) = masks else { return Ok(vec![self.blend_at(scale)?]) };
         let of_part = |part: Part<'_>| match part {

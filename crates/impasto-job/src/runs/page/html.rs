@@ -171,6 +171,9 @@ fn charts(record: &RunRecord, points: &[&Metrics]) -> Vec<Lines> {
     add("matched", recipe.match_weight, &|at| at.matched.unwrap_or_default());
     add("total variation", recipe.tv_weight, &|at| at.total_variation);
     add("range", recipe.range_weight, &|at| at.range);
+    if points.iter().any(|at| at.multiscale.is_some()) {
+        add("smaller sizes", recipe.multiscale_weight, &|at| at.multiscale.unwrap_or(f64::NAN));
+    }
     let layers = |of: &dyn Fn(&Metrics) -> &std::collections::BTreeMap<Layer, f64>| -> Vec<Series> {
         let names: Vec<Layer> = points.first().map_or(Vec::new(), |first| of(first).keys().copied().collect());
         let value = |at: &Metrics, layer| of(at).get(&layer).copied().unwrap_or(f64::NAN);

@@ -38,6 +38,9 @@ pub struct Metrics {
     pub total_variation: f64,
     /// Mean squared excess beyond 0..255, before its weight; 0 where it has none.
     pub range: f64,
+    /// What is minimised at smaller sizes, before its weight; not there where none counts. The others are of the picture's own size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiscale: Option<f64>,
     /// Each content layer's loss.
     pub content_layers: BTreeMap<Layer, f64>,
     /// Each style layer's loss: the paper's E_l.
@@ -69,6 +72,7 @@ impl Metrics {
             matched: (!losses.matched_layers.is_empty()).then_some(losses.matched),
             total_variation: losses.total_variation,
             range: losses.range,
+            multiscale: (losses.multiscale != 0.0).then_some(losses.multiscale),
             content_layers: layers(&losses.content_layers),
             style_layers: layers(&losses.style_layers),
             step_length: iteration.step_length(),

@@ -11,7 +11,8 @@ use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{Colours, Region, Rest};
 use crate::run::matching::Banks;
-use crate::run::scales::{Scale, style_size};
+use crate::run::multiscale::share_memory;
+use crate::run::scales::{Scale, smaller_scales, style_size};
 
 /// Memory of the program itself: its code, the weights inside it, threads.
 const PROGRAM_BYTES: u64 = 56 << 20;
@@ -79,12 +80,22 @@ fn memory_by_one(
         }
     }
     let values = 3 * full.width * full.height;
-    let mut request = request(recipe, full.width, full.height, memory_limit_bytes);
-    request.precision = precision_of(recipe.precision, engine, true);
-    request.matched_taps = taps_at(recipe, full, style_sizes);
-    if let Some(wrap) = Wrap::of(recipe, full.width, full.height) {
-        wrap.widen(&mut request);
+    let smaller = smaller_scales(recipe, full);
+    let mut requests: Vec<SessionRequest> = std::iter::once(full)
+        .chain(&smaller)
+        .map(|scale| request_at(recipe, engine, scale, memory_limit_bytes))
+        .collect();
+    requests[0].matched_taps = taps_at(recipe, full, style_sizes);
+    share_memory(engine, &mut requests, memory_limit_bytes)?;
+    let (mut of_sessions, mut of_smaller) = (0, 0);
+    for request in &requests {
+        of_sessions += engine.session_bytes(request)?;
     }
+    for (request, scale) in requests[1..].iter().zip(&smaller) {
+        of_sessions -= engine.common_bytes(request).min(of_sessions);
+        of_smaller += planes(2 * (scale.width * scale.height) as u64);
+    }
+    let request = &requests[0];
     // As they come from the style images, and what was found in them, to be kept: the session has its own.
     let of_banks: u64 = request.matched_taps.iter().map(|tap| (tap.entries * tap.layer.channels()) as u64).sum();
     let found = |tap: &MatchedTap| {
@@ -95,9 +106,11 @@ fn memory_by_one(
     let of_matches = 4 * (of_banks + request.matched_taps.iter().map(found).sum::<u64>());
     // It remembers no more pairs than there are evaluations.
     let optimiser = optimiser_of(recipe, recipe.history.min(full.evaluations));
-    let of_picture = session_bytes(&request)? + beside_the_session(recipe, full) + of_matches;
-    // A history that does not fit beside the session is not kept there.
-    let with_history = engine.session_bytes(&request)? + engine.history_bytes(optimiser.remembers(), values);
+    largest_session = largest_session.max(of_sessions);
+    let of_sessions_here = if is_elsewhere { 0 } else { of_sessions };
+    let of_picture = of_sessions_here + of_smaller + beside_the_session(recipe, full) + of_matches;
+    // A history that does not fit beside the sessions is not kept there.
+    let with_history = of_sessions + engine.history_bytes(optimiser.remembers(), values);
     if memory_limit_bytes.is_none_or(|limit| with_history <= limit) {
         largest_session = largest_session.max(with_history);
     }
@@ -105,6 +118,21 @@ fn memory_by_one(
         bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
         device_bytes: if is_elsewhere { largest_session } else { 0 },
     })
+}
+
+/// The session that evaluates at a size, without matched taps.
+fn request_at(
+    recipe: &ResolvedRecipe,
+    engine: &dyn Engine,
+    scale: &Scale,
+    memory_limit_bytes: Option<u64>,
+) -> SessionRequest {
+    let mut request = request(recipe, scale.width, scale.height, memory_limit_bytes);
+    request.precision = precision_of(recipe.precision, engine, true);
+    if let Some(wrap) = Wrap::of(recipe, scale.width, scale.height) {
+        wrap.widen(&mut request);
+    }
+    request
 }
 
 /// The matched taps at a scale, for style images of these sizes as they were read.

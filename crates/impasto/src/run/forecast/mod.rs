@@ -5,6 +5,7 @@
 //!                                                   the picture's session, its planes of pixels, the optimiser, the
 //!                                                   matrices of its style loss
 //!   time     sum over scales of  evaluations x (seconds whatever the size + pixels x seconds a pixel)
+//!            with those of smaller sizes, where their losses count
 //!                              + matches x (share of an evaluation + products x seconds a product)
 //!            (measured at 192 x 192 and, where that is quick, at 384 x 384; then scaled)
 //! ```

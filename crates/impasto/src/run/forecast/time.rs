@@ -12,7 +12,7 @@ use crate::objective::{Objective, RegionStyle, request, style_moments};
 use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{OptimizerKind, StyleLoss};
-use crate::run::scales::{Scale, style_size};
+use crate::run::scales::{Scale, smaller_scales, style_size};
 
 /// Side of the picture that is timed, in pixels.
 const SAMPLE_SIDE_PX: usize = 192;
@@ -86,15 +86,20 @@ fn seconds_by_one(
         let is_full = index + 1 == scales.len();
         let time = time_of(precision_of(recipe.precision, engine, is_full));
         let evaluations = f64::from(scale.evaluations) * (time + with_optimiser);
-        let styles = style_sizes.iter().enumerate().map(|(place, &size)| style_size(recipe, place, scale, size));
-        let of_styles: f64 = styles.map(|(width, height)| STYLE_TIME * pace.seconds(width * height)).sum();
-        let of_losses = f64::from(scale.evaluations) * of_loss;
+        let sizes: Vec<Scale> = std::iter::once(*scale).chain(smaller_scales(recipe, scale)).collect();
+        let styles_at = |scale: &Scale| -> f64 {
+            let styles = style_sizes.iter().enumerate().map(|(place, &size)| style_size(recipe, place, scale, size));
+            styles.map(|(width, height)| STYLE_TIME * pace.seconds(width * height)).sum()
+        };
+        let of_styles: f64 = sizes.iter().map(styles_at).sum();
+        let of_losses = f64::from(scale.evaluations) * of_loss * sizes.len() as f64;
         let of_matches = matching.map_or(0.0, |matching| {
             let parts = (recipe.regions.len() + 1) as f64;
             let matches = parts * f64::from(scale.evaluations.div_ceil(recipe.match_every));
             matches * matching.seconds(scale, &taps_at(recipe, scale, style_sizes), &pace)
         });
-        evaluations * pace.seconds(seen_pixels(recipe, scale)) + of_losses + of_styles + of_matches
+        let of_evaluation: f64 = sizes.iter().map(|size| pace.seconds(seen_pixels(recipe, size))).sum();
+        evaluations * of_evaluation + of_losses + of_styles + of_matches
     };
     Ok(scales.iter().enumerate().map(of_scale).sum())
 }
