@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use impasto::digest::{sha256, sha256_of_file};
+use impasto::digest::sha256_of_file;
+use impasto_film::record::frames_sha256;
 use impasto_film::{Choices, frames_in};
 use impasto_job::Failure;
 use serde::{Deserialize, Serialize};
@@ -90,8 +91,7 @@ impl TaskShot {
     /// SHA-256 of the SHA-256s of its frames as they are; `None` where they are not there.
     pub fn digest(&self, root: &Path, content: &str, digests: &mut Digests) -> Option<String> {
         let frames = self.source(root, content, digests).ok()?;
-        let sums: Option<Vec<String>> = frames.iter().map(|frame| digests.of(frame).ok()).collect();
-        sums.map(|sums| sha256(sums.concat().as_bytes()))
+        frames_sha256(&frames, |frame| digests.of(frame)).ok()
     }
 }
 
@@ -115,8 +115,7 @@ impl PaintedFrames {
 
     /// SHA-256 of the SHA-256s of all; `None` where one cannot be read.
     pub fn digest(&self) -> Option<String> {
-        let sums: Option<Vec<String>> = self.files.iter().map(|file| sha256_of_file(file).ok()).collect();
-        sums.map(|sums| sha256(sums.concat().as_bytes()))
+        frames_sha256(&self.files, sha256_of_file).ok()
     }
 }
 
@@ -141,6 +140,8 @@ fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use impasto::digest::sha256;
+
     use super::*;
 
     #[test]

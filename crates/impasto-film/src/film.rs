@@ -19,7 +19,7 @@ use crate::event::{FilmEvent, FilmObserver};
 use crate::following::{Followed, following, following_again};
 use crate::frames::{Frame, full_size, read_frame};
 use crate::painting::Painter;
-use crate::record::{FORMAT, FilmRecord, LOCK, pass_folder};
+use crate::record::{FORMAT, FilmRecord, LOCK, frames_sha256, pass_folder};
 use crate::shots::{Shot, find_shots};
 
 /// The root mean square distance from the frame before, of 255, that costs as much as the whole loss of a painted picture, where the
@@ -163,16 +163,15 @@ impl Film {
 
     /// The record of this film, without its shots.
     fn wanted(&self) -> Result<FilmRecord, Failure> {
-        let sums = self.order.frames.iter().map(|frame| digest::sha256_of_file(frame).map_err(Failure::failed));
-        let sums = sums.collect::<Result<Vec<_>, _>>()?;
+        let frames = &self.order.frames;
         Ok(FilmRecord {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             choices: self.order.choices.clone(),
             recipe: serde_json::from_str(&self.recipe.to_json()).map_err(Failure::failed)?,
             inputs: self.inputs.clone(),
-            frames: sums.len(),
-            frames_sha256: digest::sha256(sums.concat().as_bytes()),
+            frames: frames.len(),
+            frames_sha256: frames_sha256(frames, |frame| digest::sha256_of_file(frame).map_err(Failure::failed))?,
             shots: Vec::new(),
         })
     }

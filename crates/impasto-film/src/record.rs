@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+use impasto::digest;
 use impasto::disk::{RealDisk, read_file, replace_file};
 use impasto_job::Failure;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,18 @@ pub struct FilmRecord {
     /// The shots; none where they are not known yet.
     #[serde(default)]
     pub shots: Vec<Shot>,
+}
+
+/// What stands for all of a film's frames: the SHA-256 of their SHA-256s, in their order.
+///
+/// # Errors
+/// What `sum_of` says of a frame.
+pub fn frames_sha256<P: AsRef<Path>, E>(
+    frames: &[P],
+    mut sum_of: impl FnMut(&Path) -> Result<String, E>,
+) -> Result<String, E> {
+    let sums = frames.iter().map(|frame| sum_of(frame.as_ref())).collect::<Result<Vec<_>, E>>()?;
+    Ok(digest::sha256(sums.concat().as_bytes()))
 }
 
 impl FilmRecord {

@@ -380,7 +380,9 @@ fn memory_that_is_said_has_room_for_every_size() {
         least
     };
     let (alone, both) = (least(0.0), least(1.0));
-    assert!(both > alone, "{alone} {both}");
+    println!("a size alone takes {alone} MiB at least, all of them {both}");
+    // The weights, some 180 MiB, are there once.
+    assert!(both > alone && both < alone + 150, "{alone} {both}");
     assert!(need(1.0, Some((both - 1) << 20)).is_err(), "a MiB less is said to be enough");
 }
 

@@ -6,6 +6,7 @@ use impasto::disk::{Lock, RealDisk, create_folder, read_file, remove_file_if_pre
 use impasto::recipe::Size;
 use impasto::{ResolvedRecipe, digest, scales};
 use impasto_film::frames_in;
+use impasto_film::record::frames_sha256;
 use impasto_job::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -159,10 +160,9 @@ fn frames_of_film(
     Ok(frames)
 }
 
-/// SHA-256 of the SHA-256s of files; `None` where one cannot be read.
+/// What stands for all frames; `None` where one cannot be read.
 fn digest_of(files: &[PathBuf]) -> Option<String> {
-    let sums: Option<Vec<String>> = files.iter().map(|file| digest::sha256_of_file(file).ok()).collect();
-    sums.map(|sums| digest::sha256(sums.concat().as_bytes()))
+    frames_sha256(files, digest::sha256_of_file).ok()
 }
 
 fn complain(film: &Path, taken: &Taken, note: &mut dyn FnMut(&str)) {

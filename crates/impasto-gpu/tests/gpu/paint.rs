@@ -73,9 +73,10 @@ fn mask(value: impl Fn(usize) -> f32) -> Picture {
     Picture::new(48, 36, plane.repeat(3)).unwrap()
 }
 
-/// Two regions with a slope between them, and an emphasis; then matched features: within a thousandth of the processor's.
+/// Two regions with a slope between them, and an emphasis; then matched features; then a smaller size beside the picture's own: within
+/// a thousandth of the processor's.
 #[test]
-fn runs_with_regions_and_with_matches_end_near_the_cpus_objective() {
+fn runs_with_regions_with_matches_and_of_two_sizes_end_near_the_cpus_objective() {
     let Some(gpu) = engine() else { return };
     let cpu = cpu();
     let short = || Recipe { iterations: Some(8), ..recipe(PrecisionChoice::F32) };
@@ -99,7 +100,15 @@ fn runs_with_regions_and_with_matches_end_near_the_cpus_objective() {
         match_every: Some(4),
         ..short()
     };
-    for (recipe, guides) in [(&of_regions, guides), (&of_matches, GuideImages::default())] {
+    let of_sizes = Recipe {
+        size: Some(Size::LongEdge(84)),
+        iterations: Some(4),
+        multiscale_weight: Some(1.0),
+        multiscale_px: Some(42),
+        ..short()
+    };
+    let none = GuideImages::default();
+    for (recipe, guides) in [(&of_regions, guides), (&of_matches, none), (&of_sizes, none)] {
         let total = |engine: &dyn Engine| end_with(recipe, engine, guides).losses.unwrap().total;
         let (ours, expected) = (total(gpu), total(&cpu));
         println!("objective on the GPU {ours}, on the CPU {expected}");
