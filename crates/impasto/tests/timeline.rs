@@ -56,7 +56,7 @@ fn a_replay_with_smaller_sizes_ends_in_the_same_bytes() {
         let of_before = with(&Recipe { multiscale_weight: Some(0.0), ..plain.clone() }, &changes);
         let alone = run(&of_before, &changes, &[], None, &engine).unwrap();
         assert_ne!(whole.outcome.picture, alone.outcome.picture, "{name}");
-        for done in [1, 5, 6, 8, 9] {
+        for done in [5, 8] {
             let resumed = run(&recipe, &changes, &[], Some(decode(&whole.checkpoints[done])), &engine).unwrap();
             assert_eq!(resumed.outcome, whole.outcome, "{name}, from evaluation {}", done + 1);
         }
