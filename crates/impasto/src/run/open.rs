@@ -1,7 +1,6 @@
 //! What evaluates at a scale: a session with the losses of the picture's own size, and those of smaller sizes.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
 use impasto_vgg::{EngineError, History, SessionRequest};
 
@@ -70,27 +69,24 @@ impl Setting<'_> {
             emphasis: emphasis_at(self.recipe, &self.images, scale)?,
             banks: &banks.held,
         };
-        let mut sizes = self.smaller_sizes(&scale)?;
-        // What is left by them is the largest one's.
-        sizes.insert(0, own);
+        let sizes = self.smaller_sizes(&scale)?;
         let is_full = index + 1 == self.scales.len();
-        let mut requests: Vec<SessionRequest> = sizes.iter().map(|size| self.request(size, is_full)).collect();
+        let all = std::iter::once(&own).chain(&sizes);
+        let mut requests: Vec<SessionRequest> = all.map(|size| self.request(size, is_full)).collect();
         share_memory(self.engine, &mut requests, self.memory_limit_bytes)?;
         // Before others are opened those that do not fit make room.
-        let known = open.into_iter().flat_map(Open::into_evaluators);
-        let mut known: Vec<_> = known.zip(&requests).map(|(it, request)| Some(it.parts_for(request))).collect();
-        known.resize_with(sizes.len(), || None);
-        let mut evaluators = VecDeque::with_capacity(sizes.len());
-        for ((size, request), known) in sizes.iter().zip(&requests).zip(known).rev() {
-            evaluators.push_front(self.evaluator(&mut course.moments, size, request, known)?);
+        let known = open.into_iter().flat_map(Open::into_evaluators).zip(&requests);
+        let known: Vec<_> = known.map(|(evaluator, request)| evaluator.parts_for(request)).collect();
+        let mut known = known.into_iter();
+        let known_own = known.next();
+        let mut smaller = Vec::with_capacity(sizes.len());
+        for (size, request) in sizes.iter().zip(&requests[1..]) {
+            let evaluator = self.evaluator(&mut course.moments, size, request, known.next())?;
+            smaller.push(Smaller::new(self.recipe, evaluator, (&scale, &size.scale)));
         }
-        let smaller = evaluators.split_off(1).into_iter().zip(&sizes[1..]);
-        let smaller = smaller.map(|(evaluator, size)| Smaller::new(self.recipe, evaluator, (&scale, &size.scale)));
-        let smaller = smaller.collect();
-        match evaluators.pop_front() {
-            Some(own) => Ok(Open { own, smaller }),
-            None => Err(EngineError::Order("no size was opened").into()),
-        }
+        // The largest last: what the others leave is its own.
+        let own = self.evaluator(&mut course.moments, &own, &requests[0], known_own)?;
+        Ok(Open { own, smaller })
     }
 
     /// Room on the engine's device for what the optimiser will remember at a scale, within what the session leaves of the
