@@ -123,7 +123,16 @@ const ROOMS: [(&str, &[(&str, u8)]); 9] = [
     ),
     (
         "crates/impasto-job",
-        &[("failure", 1), ("machine", 1), ("pace", 1), ("engine", 2), ("order", 3), ("job", 4), ("runs", 4)],
+        &[
+            ("failure", 1),
+            ("machine", 1),
+            ("pace", 1),
+            ("shell", 1),
+            ("engine", 2),
+            ("order", 3),
+            ("job", 4),
+            ("runs", 4),
+        ],
     ),
     (
         "crates/impasto-batch",

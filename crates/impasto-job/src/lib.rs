@@ -53,7 +53,8 @@
 //!
 //! Where to look next, in the order of the way. A folder uses only what stands on the lines above its own:
 //!
-//! - [`Failure`], [`pace`], [`machine`]: one sentence and its kind; how far a run is; the machine and the time of day;
+//! - [`Failure`], [`pace`], [`machine`], [`shell`]: one sentence and its kind; how far a run is; the machine and the time of day;
+//!   a path in a command that is named;
 //! - [`engine`]: what computes: chosen, opened once, kept from job to job;
 //! - [`order`]: an order resolved: every choice has its value, every file its place;
 //! - [`job`]: a job from its order to its picture; [`runs`]: runs that are kept, listed and drawn on a page.
@@ -69,6 +70,7 @@ pub mod machine;
 pub mod order;
 pub mod pace;
 pub mod runs;
+pub mod shell;
 
 pub use engine::{DeviceChoice, Engines, Voice};
 pub use failure::{Failure, FailureKind};

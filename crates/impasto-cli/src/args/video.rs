@@ -58,9 +58,9 @@ pub struct FilmArguments {
     /// Paint one of so many frames; the film has so many times fewer a second
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub every: u32,
-    /// Frames a second, where they come from a folder and go into a film
-    #[arg(long, value_name = "N", default_value = "24", value_parser = |text: &str| Rate::parse(text).ok_or("give a number, 24 or 30000/1001"))]
-    pub rate: Rate,
+    /// Frames a second, where they come from a folder and go into a film [default: 24]
+    #[arg(long, value_name = "N", value_parser = |text: &str| Rate::parse(text).ok_or("give a number, 24 or 30000/1001"))]
+    pub rate: Option<Rate>,
     /// How much strokes hold to the frame before: 0 lets them boil, 1 is usual
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub steadiness: f64,
@@ -81,7 +81,7 @@ pub struct FilmArguments {
 impl FilmArguments {
     /// Whether something other than what is usual is asked for.
     pub fn are_given(&self) -> bool {
-        let usual = (Rate { frames: 24, seconds: 1 }, 1, None, None);
+        let usual = (None, 1, None, None);
         self.choices() != Choices::default() || (self.rate, self.every, self.from, self.to) != usual
     }
 

@@ -11,8 +11,11 @@ use impasto_job::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::args::FilmArguments;
-use crate::ffmpeg::{ColourTags, Footage, Wanted, decode, probe};
+use crate::ffmpeg::{ColourTags, Footage, Rate, Wanted, decode, probe};
 use crate::interrupt;
+
+/// Frames a second of a folder's pictures, where nobody says.
+const FOLDER_RATE: Rate = Rate { frames: 24, seconds: 1 };
 
 /// The record of what was taken apart.
 const RECORD: &str = "source.json";
@@ -85,6 +88,9 @@ pub fn source(
             film.display(),
             footage.rate.per_second()
         ));
+    }
+    if choices.rate.is_some() {
+        note(&format!("--rate is for frames from a folder; {} keeps the rate that it has", film.display()));
     }
     let wanted = Wanted { from, to, every, size: Some(frame_size(recipe, &footage)) };
     let frames = frames_of_film((film, &footage), &wanted, (folder, others), note)?;
@@ -181,7 +187,7 @@ fn of_folder(film: &Path, choices: &FilmArguments, wanted: Wanted) -> Result<Sou
     if frames.is_empty() {
         return Err(Failure::file(film, "has no pictures in it; give a folder of frames, or a film"));
     }
-    let rate = choices.rate;
+    let rate = choices.rate.unwrap_or(FOLDER_RATE);
     let place = |seconds: f64| (seconds * rate.per_second()).round() as usize;
     let begin = wanted.from.map_or(0, place).min(frames.len());
     let end = wanted.to.map_or(frames.len(), place).clamp(begin, frames.len());

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::output::Output;
 use super::say::{Voice, say};
+use super::words::tasks as tasks_in_words;
 
 /// How often a log that is no terminal gets a line within a picture.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -22,8 +23,7 @@ const STEPS_A_SECOND: f64 = 10.0;
 pub struct BatchShow {
     how: How,
     voice: Voice,
-    /// What the tasks are, in the plural.
-    what: &'static str,
+    has_films: bool,
     /// Tasks in all, and those that are settled.
     tasks: usize,
     settled: usize,
@@ -159,7 +159,7 @@ impl BatchShow {
         Ok(BatchShow {
             how,
             voice: voice.clone(),
-            what: if list.has_films() { "pictures and shots" } else { "pictures" },
+            has_films: list.has_films(),
             tasks: forecast_s.len(),
             settled: 0,
             stood: 0,
@@ -201,7 +201,8 @@ impl BatchShow {
             BatchEvent::Unpainted { unpainted } => self.unpainted(unpainted),
             BatchEvent::Waiting { tasks } => {
                 if !std::mem::replace(&mut self.is_waiting, true) {
-                    self.note(&format!("{tasks} {} are painted by other programs; waiting for them", self.what));
+                    let tasks = tasks_in_words(tasks, self.has_films);
+                    self.note(&format!("still being painted by other programs: {tasks}; waiting"));
                 }
             }
         }
@@ -233,11 +234,11 @@ impl BatchShow {
             How::Quiet => Ok(()),
             How::Bar(bar) => {
                 bar.finish_and_clear();
-                say(&sum(tally, self.what, seconds));
+                say(&sum(tally, self.has_films, seconds));
                 Ok(())
             }
             How::Lines => {
-                say(&sum(tally, self.what, seconds));
+                say(&sum(tally, self.has_films, seconds));
                 Ok(())
             }
         }
@@ -385,9 +386,10 @@ impl BatchShow {
 }
 
 /// What a person is told at the end.
-fn sum(tally: &Tally, what: &str, seconds: f64) -> String {
+fn sum(tally: &Tally, has_films: bool, seconds: f64) -> String {
     let Tally { tasks, stood, painted, unpainted, .. } = tally;
-    let mut parts = vec![format!("{painted} of {tasks} {what} painted in {}", duration(seconds))];
+    let mut parts =
+        vec![format!("{painted} of {} painted in {}", tasks_in_words(*tasks, has_films), duration(seconds))];
     if *stood > 0 {
         parts.push(format!("{stood} were done already"));
     }

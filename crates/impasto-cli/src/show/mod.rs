@@ -29,7 +29,7 @@ pub use json::DoneLine;
 pub use output::Output;
 pub use preview::Preview;
 pub use say::{Voice, say};
-pub use words::{batch_forecast, forecast_sentence, mib};
+pub use words::{batch_forecast, forecast_sentence, mib, tasks};
 
 /// How often a log that is no terminal gets a line.
 const LINE_EVERY: Duration = Duration::from_secs(10);

@@ -31,6 +31,17 @@ pub fn batch_forecast(memory_mib: f64, device_mib: f64, seconds: f64) -> String 
     format!("at most about {memory}{on_device} at once, about {} for what is left, on this machine", time(seconds))
 }
 
+/// `1 picture`, `12 pictures`, `12 pictures and shots`: so many tasks of a batch.
+pub fn tasks(count: usize, has_films: bool) -> String {
+    let what = match (has_films, count) {
+        (false, 1) => "picture",
+        (false, _) => "pictures",
+        (true, 1) => "picture or shot",
+        (true, _) => "pictures and shots",
+    };
+    format!("{count} {what}")
+}
+
 /// Bytes in MiB.
 pub fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)

@@ -187,7 +187,9 @@ fn a_film_keeps_its_rate_its_sound_and_its_colours() {
         "-f lavfi -i testsrc=s=64x48:r=30000/1001:d=0.2 -f lavfi -i sine=d=0.2 -c:v libx264 -pix_fmt yuv420p -colorspace bt709 -color_primaries bt709 -color_trc bt709 -c:a aac",
         "film.mp4",
     );
-    workshop.succeed(&video("film.mp4", "out.mp4", &["--quiet", "--every", "2"]));
+    let painted = workshop.command(&video("film.mp4", "out.mp4", &["--rate", "7", "--every", "2"])).output().unwrap();
+    let said = String::from_utf8_lossy(&painted.stderr);
+    assert!(painted.status.success() && said.contains("--rate is for frames from a folder"), "{said}");
     let lines = probed(&workshop, "out.mp4");
     // 6 frames, of which every second.
     for line in [

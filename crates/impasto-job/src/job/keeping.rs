@@ -14,6 +14,7 @@ use impasto_vgg::Layer;
 
 use crate::failure::Failure;
 use crate::machine::now;
+use crate::shell::quoted;
 
 /// Seconds between checkpoints where nothing else is asked for.
 const CHECKPOINT_EVERY_S: f64 = 30.0;
@@ -138,8 +139,9 @@ impl Kept {
         }
         if let Some(differs) = difference(&found, &wanted) {
             return Err(Failure::usage(format_args!(
-                "--run-dir {0} holds another run, whose {differs} other than what is asked for; give another folder, or go on with that one by `impasto resume {0}`",
-                folder.display()
+                "--run-dir {} holds another run, whose {differs} other than what is asked for; give another folder, or go on with that one by `impasto resume {}`",
+                folder.display(),
+                quoted(&folder)
             )));
         }
         let mut kept = Kept { folder, _lock: lock, record: wanted, from: None, goes_on: true, notes: Vec::new() };

@@ -13,6 +13,7 @@ use super::finished::Finished;
 use super::keeping::Kept;
 use super::writing::Writing;
 use crate::failure::Failure;
+use crate::shell::quoted;
 
 /// A picture that is painted and still to be written. Its run, where it is kept, is not finished before.
 pub struct Painted {
@@ -67,7 +68,7 @@ impl fmt::Debug for Painted {
 
 /// The command that goes on with a run.
 fn resume(folder: &Path) -> String {
-    format!("`impasto resume {}`", folder.display())
+    format!("`impasto resume {}`", quoted(folder))
 }
 
 /// How a run that has stopped is gone on with.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use impasto::read::{read_picture, read_recipe};
 use impasto::run_folder::{Input, RESULT};
 use impasto::write::{Carried, OutputFormat, WriteOptions, encode_carrying};
+use impasto_job::shell::quoted;
 use serde_json::Value;
 
 use super::Studio;
@@ -100,7 +101,7 @@ fn command_line(kept: &Kept, recipe: Value) -> CommandLine {
     let stem = plain_stem(&kept.about.name, "picture");
     let recipe_file = format!("{stem}.recipe.json");
     let folder = std::path::absolute(&kept.folder).unwrap_or_else(|_| kept.folder.clone());
-    let place = |path: &Path| quoted(&folder.join(path).to_string_lossy());
+    let place = |path: &Path| quoted(folder.join(path));
     let result = Path::new(RESULT);
     let mut words = vec![program()];
     if folder.join(result).is_file() && kept.record.outcome.is_some() {
@@ -114,12 +115,12 @@ fn command_line(kept: &Kept, recipe: Value) -> CommandLine {
         };
         words.extend(option("--init", &inputs.start));
         words.extend(option("--weights", &inputs.weights));
-        words.extend(["--output".to_owned(), quoted(&format!("{stem}.png"))]);
+        words.extend(["--output".to_owned(), quoted(format!("{stem}.png"))]);
         if let Some(device) = kept.about.device.as_deref().filter(|device| *device != "auto") {
             words.extend(["--device".to_owned(), device.to_owned()]);
         }
     } else {
-        words.extend(["resume".to_owned(), quoted(&folder.to_string_lossy())]);
+        words.extend(["resume".to_owned(), quoted(folder)]);
     }
     CommandLine { command: words.join(" "), recipe, recipe_file }
 }
@@ -133,35 +134,9 @@ fn program() -> String {
     let is_same = found
         .and_then(|found| found.canonicalize().ok())
         .is_some_and(|found| here.canonicalize().is_ok_and(|here| here == found));
-    quoted(&if is_same { name.to_string_lossy() } else { here.to_string_lossy() })
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/".contains(letter);
-    // What begins with a minus would be an option.
-    let word = if word.starts_with('-') { format!("./{word}") } else { word.to_owned() };
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word,
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
+    quoted(if is_same { name.as_ref() } else { here.as_path() })
 }
 
 fn no_result() -> Problem {
     Problem::conflict("this run has no picture to export yet; stop it, or wait until it is done")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_a_shell_s() {
-        assert_eq!(quoted("photo.jpg"), "photo.jpg");
-        assert_eq!(quoted("my photo.jpg"), "'my photo.jpg'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("$(reboot).png"), "'$(reboot).png'");
-        assert_eq!(quoted("-rf"), "./-rf");
-        assert_eq!(quoted(""), "''");
-    }
 }

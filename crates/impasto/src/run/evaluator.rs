@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use impasto_vgg::{Bank, Session, SessionRequest};
+use impasto_vgg::{Bank, Engine, Guides, Session, SessionRequest};
 
 use super::PaintError;
 use super::regions::Masks;
@@ -15,6 +15,7 @@ use crate::objective::wrap::Wrap;
 use crate::objective::{Objective, request};
 use crate::picture::Picture;
 use crate::recipe::precision::precision_of;
+use crate::recipe::resolve::ResolvedRecipe;
 
 /// A session with its losses.
 pub(super) struct Evaluator {
@@ -85,14 +86,27 @@ impl Setting<'_> {
 
     /// What to ask of the engine at a size, but for its share of the memory.
     pub fn request(&self, size: &Size<'_>, is_full: bool) -> SessionRequest {
-        let mut request = request(self.recipe, size.scale.width, size.scale.height, self.memory_limit_bytes);
-        request.precision = precision_of(self.recipe.precision, self.engine, is_full);
-        request.matched_taps = taps_of_banks(self.recipe, size.banks);
-        request.guides.regions = size.masks.as_ref().map_or(0, |masks| masks.areas.len());
-        request.guides.emphasis = size.emphasis.is_some();
-        if let Some(wrap) = size.wrap {
-            wrap.widen(&mut request);
-        }
-        request
+        let regions = size.masks.as_ref().map_or(0, |masks| masks.areas.len());
+        let guides = Guides { regions, emphasis: size.emphasis.is_some() };
+        let whose = (self.recipe, self.engine);
+        let request = request_at(whose, (size.scale, size.wrap), is_full, Some(guides), self.memory_limit_bytes);
+        SessionRequest { matched_taps: taps_of_banks(self.recipe, size.banks), ..request }
     }
+}
+
+/// What to ask of an engine at a size, without matched taps; with guides for all that the recipe names, unless these are said.
+pub(super) fn request_at(
+    (recipe, engine): (&ResolvedRecipe, &dyn Engine),
+    (scale, wrap): (Scale, Option<Wrap>),
+    is_full: bool,
+    guides: Option<Guides>,
+    memory_limit_bytes: Option<u64>,
+) -> SessionRequest {
+    let mut request = request(recipe, scale.width, scale.height, memory_limit_bytes);
+    request.precision = precision_of(recipe.precision, engine, is_full);
+    request.guides = guides.unwrap_or(request.guides);
+    if let Some(wrap) = wrap {
+        wrap.widen(&mut request);
+    }
+    request
 }

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use impasto_batch::{Intent, Pair, Pairing, Planned, gather, pairs, pairs_of_list, plan as plan_batch};
 use impasto_job::Failure;
+use impasto_job::shell::quoted;
 use serde::Serialize;
 
 use super::films::wanted_films;
 use crate::args::BatchPlanArguments;
 use crate::commands::engines;
-use crate::show::{Output, Voice, batch_forecast, say};
+use crate::show::{Output, Voice, batch_forecast, say, tasks as tasks_in_words};
 
 /// What films are called, as a rule.
 const FILMS: [&str; 7] = ["mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg"];
@@ -68,8 +69,7 @@ pub fn plan(arguments: &BatchPlanArguments, mut output: Output) -> Result<(), Fa
         output.json(&line(&planned));
         return output.finish();
     }
-    let what = if arguments.films.is_empty() { "pictures" } else { "pictures and shots" };
-    for sentence in sentences(&planned, &arguments.out, what) {
+    for sentence in sentences(&planned, &arguments.out, !arguments.films.is_empty()) {
         output.line(&sentence);
     }
     output.finish()
@@ -137,7 +137,7 @@ fn check_film_options(arguments: &BatchPlanArguments) -> Result<(), Failure> {
     }
 }
 
-fn sentences(planned: &Planned, folder: &Path, what: &str) -> Vec<String> {
+fn sentences(planned: &Planned, folder: &Path, has_films: bool) -> Vec<String> {
     let Planned { tasks, same, changed, done, dropped, skipped, .. } = planned;
     let mut before = Vec::new();
     for (count, what) in [
@@ -154,11 +154,11 @@ fn sentences(planned: &Planned, folder: &Path, what: &str) -> Vec<String> {
     let before = if before.is_empty() { String::new() } else { format!(" ({})", before.join(", ")) };
     let (memory, seconds) = (planned.memory_mib, planned.seconds);
     let mut sentences = vec![
-        format!("{tasks} {what} in {}{before}", folder.display()),
+        format!("{} in {}{before}", tasks_in_words(*tasks, has_films), folder.display()),
         batch_forecast(memory, planned.device_mib, seconds),
     ];
     sentences.extend(planned.engine.as_ref().map(|engine| format!("for the engine {engine} alone")));
-    sentences.push(format!("impasto batch run {}", folder.display()));
+    sentences.push(format!("impasto batch run {}", quoted(folder)));
     sentences
 }
 

@@ -4,7 +4,7 @@ use impasto_batch::{BatchFolder, TaskList, write_page};
 use impasto_job::Failure;
 
 use crate::args::BatchReportArguments;
-use crate::show::say;
+use crate::show::{say, tasks};
 
 /// Writes the page.
 ///
@@ -18,6 +18,6 @@ pub fn report(arguments: &BatchReportArguments) -> Result<(), Failure> {
     let page = write_page(&folder, &list, &output, most, edge_px)?;
     page.complaints.iter().for_each(|complaint| say(complaint));
     let mib = page.bytes as f64 / f64::from(1 << 20);
-    say(&format!("{}: {} pictures, {mib:.1} MiB", output.display(), page.pictures));
+    say(&format!("{}: {}, {mib:.1} MiB", output.display(), tasks(page.pictures, false)));
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::films::join;
 use crate::args::BatchRunArguments;
 use crate::commands::engines;
 use crate::interrupt;
-use crate::show::{BatchShow, Output, Voice, say};
+use crate::show::{BatchShow, Output, Voice, say, tasks as tasks_in_words};
 
 /// Failures that are said at the end, one by one.
 const SAID: usize = 20;
@@ -44,7 +44,7 @@ pub fn run(arguments: &BatchRunArguments, output: Output) -> Result<(), Failure>
 fn failure_of(tally: &Tally, arguments: &BatchRunArguments, has_films: bool) -> Option<Failure> {
     let done = tally.stood + tally.painted;
     let Tally { tasks, unpainted, unjoined, was_stopped, .. } = tally;
-    let what = if has_films { "pictures and shots" } else { "pictures" };
+    let of_tasks = || tasks_in_words(*tasks, has_films);
     if let (Some(_), [one]) = (arguments.index, unpainted.as_slice()) {
         return Some(Failure { kind: one.failure.kind, sentence: format!("{}: {}", one.output, one.failure) });
     }
@@ -57,7 +57,7 @@ fn failure_of(tally: &Tally, arguments: &BatchRunArguments, has_films: bool) -> 
     if *was_stopped {
         return Some(Failure {
             kind: FailureKind::Interrupted,
-            sentence: format!("stopped; {done} of {tasks} {what} are done, and the same command goes on"),
+            sentence: format!("stopped; {done} of {} are done, and the same command goes on", of_tasks()),
         });
     }
     if let (true, [first, rest @ ..]) = (unpainted.is_empty(), unjoined.as_slice()) {
@@ -74,8 +74,9 @@ fn failure_of(tally: &Tally, arguments: &BatchRunArguments, has_films: bool) -> 
         let retry =
             if earlier > 0 { format!("; --retry-failed tries {} again", words(earlier)) } else { String::new() };
         Failure::failed(format_args!(
-            "{} of {tasks} {what} failed, {done} are done in {}{retry}",
+            "{} of {} failed, {done} are done in {}{retry}",
             unpainted.len(),
+            of_tasks(),
             Path::new(&arguments.folder).display()
         ))
     })

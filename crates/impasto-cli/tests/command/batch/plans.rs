@@ -10,6 +10,22 @@ fn tasks(workshop: &crate::workshop::Workshop) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// A person copies the command that is named.
+#[cfg(unix)]
+#[test]
+fn what_a_plan_says_can_be_typed() {
+    let workshop = gallery(1, 1);
+    let said = workshop.succeed(&plan_words("50% done", &[]));
+    assert!(said.contains("1 picture in 50% done"), "{said}");
+    let command = said.lines().last().unwrap().strip_prefix("impasto ").unwrap();
+    let script = format!("\"$IMPASTO\" {command} --device cpu");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &script]).env("IMPASTO", env!("CARGO_BIN_EXE_impasto")).current_dir(workshop.path(""));
+    let typed = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&typed.stderr);
+    assert!(typed.status.success() && said.contains("1 of 1 picture painted"), "{said}");
+}
+
 #[test]
 fn a_batch_has_the_bytes_of_single_commands() {
     let workshop = gallery(2, 2);

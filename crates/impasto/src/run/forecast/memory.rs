@@ -5,11 +5,11 @@ use impasto_vgg::{Engine, EngineError, MatchedTap, SessionRequest};
 use super::timeline;
 use crate::objective::matching::{matched_taps, sample_request};
 use crate::objective::wrap::Wrap;
-use crate::objective::{request, style_loss_bytes, style_request};
+use crate::objective::{style_loss_bytes, style_request};
 use crate::optimiser::{Optimiser, optimiser};
-use crate::recipe::precision::precision_of;
 use crate::recipe::resolve::ResolvedRecipe;
 use crate::recipe::{Colours, Region, Rest};
+use crate::run::evaluator::request_at;
 use crate::run::matching::Banks;
 use crate::run::multiscale::share_memory;
 use crate::run::scales::{Scale, smaller_scales, style_size};
@@ -81,10 +81,11 @@ fn memory_by_one(
     }
     let values = 3 * full.width * full.height;
     let smaller = smaller_scales(recipe, full);
-    let mut requests: Vec<SessionRequest> = std::iter::once(full)
-        .chain(&smaller)
-        .map(|scale| request_at(recipe, engine, scale, memory_limit_bytes))
-        .collect();
+    let request_at = |scale: &Scale| {
+        let wrap = Wrap::of(recipe, scale.width, scale.height);
+        request_at((recipe, engine), (*scale, wrap), true, None, memory_limit_bytes)
+    };
+    let mut requests: Vec<SessionRequest> = std::iter::once(full).chain(&smaller).map(request_at).collect();
     requests[0].matched_taps = taps_at(recipe, full, style_sizes);
     share_memory(engine, &mut requests, memory_limit_bytes)?;
     let (mut of_sessions, mut of_smaller) = (0, 0);
@@ -93,7 +94,10 @@ fn memory_by_one(
     }
     for (request, scale) in requests[1..].iter().zip(&smaller) {
         of_sessions -= engine.common_bytes(request).min(of_sessions);
-        of_smaller += planes(2 * (scale.width * scale.height) as u64);
+        let pixels = (scale.width * scale.height) as u64;
+        // The picture brought down and its gradient, and what the losses there have of their own.
+        let of_losses = target_bytes(recipe) * (recipe.regions.len() as u64).max(1) + style_loss_bytes(recipe);
+        of_smaller += planes(2 * pixels) + guide_bytes(recipe, pixels) + of_losses;
     }
     let request = &requests[0];
     // As they come from the style images, and what was found in them, to be kept: the session has its own.
@@ -118,21 +122,6 @@ fn memory_by_one(
         bytes: PROGRAM_BYTES + planes(image_pixels) + of_styles.max(of_picture),
         device_bytes: if is_elsewhere { largest_session } else { 0 },
     })
-}
-
-/// The session that evaluates at a size, without matched taps.
-fn request_at(
-    recipe: &ResolvedRecipe,
-    engine: &dyn Engine,
-    scale: &Scale,
-    memory_limit_bytes: Option<u64>,
-) -> SessionRequest {
-    let mut request = request(recipe, scale.width, scale.height, memory_limit_bytes);
-    request.precision = precision_of(recipe.precision, engine, true);
-    if let Some(wrap) = Wrap::of(recipe, scale.width, scale.height) {
-        wrap.widen(&mut request);
-    }
-    request
 }
 
 /// The matched taps at a scale, for style images of these sizes as they were read.
@@ -162,18 +151,24 @@ fn beside_the_session(recipe: &ResolvedRecipe, full: &Scale) -> u64 {
     let holds_photo = recipe.rest == Rest::Photo;
     let content = u64::from(recipe.colours == Colours::Photo) + 2 * u64::from(holds_photo);
     let pictures = 3 + content + 2 * u64::from(mixes_photo);
-    // A plane each: masks, the rest, what may move, and the emphasis.
-    let masks = if recipe.regions.is_empty() { 0 } else { recipe.regions.len() as u64 + 2 };
-    let maps = 4 * (masks + u64::from(recipe.emphasis.is_some()));
     let pixels = (full.width * full.height) as u64;
     // Pairs of steps: one fewer than evaluations, of which the optimiser counts one beside its history.
     let history = recipe.history.min(full.evaluations.saturating_sub(2));
     let of_optimiser = optimiser_of(recipe, history).bytes(3 * full.width * full.height);
-    // Another region's moments, their derivatives and its targets: three matrices in f64.
+    let of_losses = target_bytes(recipe) * recipe.regions.len() as u64 + style_loss_bytes(recipe);
+    planes(pictures * pixels) + guide_bytes(recipe, pixels) + of_optimiser + of_losses
+}
+
+/// A region's moments, their derivatives and its targets: three matrices in f64 a layer.
+fn target_bytes(recipe: &ResolvedRecipe) -> u64 {
     let channels = recipe.counted_style_layers().into_iter().map(|(layer, _)| layer.channels() as u64);
-    let of_region: u64 = channels.map(|channels| 3 * 8 * channels * channels).sum();
-    let regions = recipe.regions.len() as u64 * of_region;
-    planes(pictures * pixels) + maps * pixels + of_optimiser + style_loss_bytes(recipe) + regions
+    channels.map(|channels| 3 * 8 * channels * channels).sum()
+}
+
+/// A plane each: masks, the rest, what may move, and the emphasis.
+fn guide_bytes(recipe: &ResolvedRecipe, pixels: u64) -> u64 {
+    let masks = if recipe.regions.is_empty() { 0 } else { recipe.regions.len() as u64 + 2 };
+    4 * (masks + u64::from(recipe.emphasis.is_some())) * pixels
 }
 
 /// Bytes of pictures of so many pixels.
@@ -237,6 +232,25 @@ mod tests {
         let more = bytes(StyleLoss::Wasserstein) - bytes(StyleLoss::Gram);
         assert!((matrices..4 * matrices).contains(&more), "{more} of {matrices}");
         assert_eq!(bytes(StyleLoss::MeanVariance), bytes(StyleLoss::Gram));
+    }
+
+    /// Beside a session, which this card has: a picture and its gradient, three matrices a layer, and a mask for the rest beside
+    /// that of a region.
+    #[test]
+    fn what_smaller_sizes_have_is_counted() {
+        let scales = [Scale { width: 1024, height: 768, evaluations: 50 }];
+        let bytes = |multiscale_weight, regions: usize| {
+            let recipe = Recipe { multiscale_weight: Some(multiscale_weight), ..Recipe::default() };
+            let mut recipe = recipe.resolve().unwrap();
+            let region = Region { name: "sky".into(), ..Region::default() };
+            recipe.regions = vec![region; regions];
+            memory_need(&recipe, &Card, &scales, 4096, &[(64, 64)], None).unwrap().bytes
+        };
+        let layers = [64, 128, 256, 256, 512, 512, 512];
+        let targets: u64 = layers.iter().map(|channels| 3 * 8 * channels * channels).sum();
+        let pixels = 512 * 384;
+        assert_eq!(bytes(1.0, 0) - bytes(0.0, 0), 2 * 3 * 4 * pixels + targets);
+        assert_eq!(bytes(1.0, 2) - bytes(0.0, 2), 2 * 3 * 4 * pixels + 4 * 4 * pixels + 2 * targets);
     }
 
     #[test]
