@@ -241,6 +241,9 @@ fn without_unreadable(
         let order = order(&wanted.pair)?;
         ordered.push((wanted, order));
     }
+    if let Some(note) = ordered.first().and_then(|(_, order)| order.recipe_note.as_deref()) {
+        tell(note);
+    }
     let images: BTreeSet<PathBuf> = ordered.iter().flat_map(|(_, order)| images_of(&order.files())).collect();
     // One name of each file is enough to see that it is text.
     let root = Path::new("/");

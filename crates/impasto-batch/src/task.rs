@@ -185,7 +185,6 @@ impl Task {
             false => format!("{content} after {}", styles.join(", ")),
         }
     }
-
 }
 
 /// A file as a task has it.

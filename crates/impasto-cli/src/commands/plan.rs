@@ -49,6 +49,7 @@ pub fn plan(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failur
         });
         return output.finish();
     }
+    prepared.notes().iter().for_each(|note| voice.note(note));
     for scale in prepared.scales() {
         let Scale { width, height, evaluations } = scale;
         output.line(&format!("{width}x{height}: {evaluations} evaluations"));

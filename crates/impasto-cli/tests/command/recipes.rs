@@ -68,6 +68,36 @@ fn a_recipe_does_not_tell_of_folders() {
     assert!(complaints.is_empty(), "{complaints:?}");
 }
 
+/// What such a recipe leaves open is not today's preset, and that is said before work; what names its format, or was carried by a picture,
+/// is left alone.
+#[test]
+fn a_recipe_of_no_format_is_told_what_it_means() {
+    let workshop = Workshop::new();
+    workshop.paint("carried.png", &[]);
+    let format = impasto::recipe::FORMAT;
+    let recipes = [
+        ("bare.json", json!({ "seed": 3 }), true),
+        ("today.json", json!({ "seed": 3, "format": format }), false),
+        ("strength.json", json!({ "seed": 3, "strength": 1.0 }), false),
+        ("authors.json", json!({ "seed": 3, "preset": "authors" }), false),
+    ];
+    for (name, recipe, _) in &recipes {
+        std::fs::write(workshop.path(name), recipe.to_string()).unwrap();
+    }
+    let carried = ("carried.png", false);
+    for (name, is_told) in recipes.iter().map(|(name, _, is_told)| (*name, *is_told)).chain([carried]) {
+        let mut plan = vec!["plan", "photo.png", "painting.png", "--recipe", name];
+        plan.extend(QUICK);
+        for words in [plan, paint_arguments("out.png", &["--recipe", name])] {
+            let output = workshop.run(&words);
+            let said = String::from_utf8_lossy(&output.stderr);
+            let told =
+                format!("{name} names no format, so what it leaves open is the preset default of before 2026-11-28");
+            assert!(output.status.success() && said.contains(&told) == is_told, "{words:?}: {said}");
+        }
+    }
+}
+
 #[test]
 fn a_total_variation_that_is_typed_takes_the_place_of_a_recipe_s_denoise() {
     let workshop = Workshop::new();

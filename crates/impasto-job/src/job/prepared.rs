@@ -46,6 +46,7 @@ impl Job {
             Some(read) => read,
             None => self.read_all()?,
         };
+        notes.extend(self.order.recipe_note.take());
         notes.extend(of_images);
         self.writing.heed_photos_bits(images.bits);
         notes.extend(self.writing.exif_note(&self.order, &images.exif));

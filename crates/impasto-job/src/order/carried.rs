@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use impasto::disk::read_file;
 use impasto::fetch::release;
 use impasto::read::{decode_recipe, read_recipe};
-use impasto::recipe::{RECIPE_LIMIT_BYTES, Recipe, Start, nearest, text_from_bytes};
+use impasto::recipe::{FORMAT, RECIPE_LIMIT_BYTES, Recipe, Start, nearest, text_from_bytes};
 use impasto::run_folder::INPUTS;
 
 use super::file::file_name;
@@ -13,8 +13,8 @@ use super::held::{HeldFiles, NAMELESS};
 use crate::engine::weights_file;
 use crate::failure::Failure;
 
-/// The recipe of a JSON file, or the one that a picture carries.
-pub fn load_recipe(path: &Path, held: &HeldFiles) -> Result<Recipe, Failure> {
+/// The recipe of a JSON file, or the one that a picture carries, and what a person should know of it.
+pub fn load_recipe(path: &Path, held: &HeldFiles) -> Result<(Recipe, Option<String>), Failure> {
     if let Some(bytes) = held.bytes(path) {
         let spoken = held.spoken(path);
         let text = decode_recipe(bytes, spoken).map_err(Failure::failed)?;
@@ -31,8 +31,15 @@ pub fn load_recipe(path: &Path, held: &HeldFiles) -> Result<Recipe, Failure> {
     read_json(&text, path)
 }
 
-fn read_json(text: &str, path: &Path) -> Result<Recipe, Failure> {
-    Recipe::from_json(text).map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
+fn read_json(text: &str, path: &Path) -> Result<(Recipe, Option<String>), Failure> {
+    let path = path.display();
+    let recipe = Recipe::from_json(text).map_err(|error| Failure::usage(format_args!("{path}: {error}")))?;
+    let note = Recipe::means_former_default(text).then(|| {
+        format!(
+            "{path} names no format, so what it leaves open is the preset default of before 2026-11-28; add \"format\": {FORMAT} for today's"
+        )
+    });
+    Ok((recipe, note))
 }
 
 /// Where a recipe was read, and what it may name.

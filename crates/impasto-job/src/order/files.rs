@@ -72,6 +72,7 @@ impl ResolvedOrder {
             styles: files.styles.clone(),
             start: files.start.clone(),
             recipe_file: None,
+            recipe_note: None,
             held: HeldFiles::default(),
         })
     }

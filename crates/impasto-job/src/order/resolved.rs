@@ -34,6 +34,8 @@ pub struct ResolvedOrder {
     pub weights: String,
     /// The file that the recipe was read from.
     pub(super) recipe_file: Option<PathBuf>,
+    /// What a person should know of that.
+    pub recipe_note: Option<String>,
     /// Those of the files whose bytes are here already.
     pub(crate) held: HeldFiles,
 }
@@ -50,7 +52,8 @@ impl Order {
     pub fn resolve(&self) -> Result<ResolvedOrder, Failure> {
         let (typed, held) = (&self.recipe, &self.held);
         let recipe_file = self.recipe_file.clone();
-        let carried = recipe_file.as_deref().map_or(Ok(Recipe::default()), |file| load_recipe(file, held))?;
+        let nothing = Ok((Recipe::default(), None));
+        let (carried, recipe_note) = recipe_file.as_deref().map_or(nothing, |file| load_recipe(file, held))?;
         let place = Place { recipe: recipe_file.as_deref() };
 
         let content = match (&self.content, &carried.content) {
@@ -114,6 +117,7 @@ impl Order {
             timeline_masks,
             weights,
             recipe_file,
+            recipe_note,
             held,
         })
     }
@@ -167,6 +171,7 @@ impl ResolvedOrder {
             timeline_masks,
             weights,
             recipe_file,
+            recipe_note: None,
             held,
         })
     }

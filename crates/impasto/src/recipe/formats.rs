@@ -52,9 +52,7 @@ impl Recipe {
             },
         };
         let names_format = object.get("format").is_some_and(|format| !format.is_null());
-        if !names_format {
-            former_default::fill(&mut object);
-        }
+        former_default::fill(&mut object);
         object.insert("format".to_owned(), format.into());
         if format == FIRST_FORMAT {
             for (field, value) in gained_since_the_first() {

@@ -6,14 +6,16 @@ use serde_json::{Map, Value, json};
 const TV_WEIGHT: f64 = 6.0;
 const DENOISE_WEIGHT: f64 = 12.0;
 
-/// Gives a recipe of the preset `default` without a format the values that this preset had, where it has none of its own.
+/// Whether a recipe means the preset `default` of before: it names no format, and nothing that came with or after today's.
+pub(super) fn is_meant(object: &Map<String, Value>) -> bool {
+    let is_default = is_absent(object, "preset") || object["preset"] == "default";
+    // With these it is a recipe of today that somebody wrote by hand.
+    is_default && ["format", "balance", "strength", "regions"].iter().all(|field| is_absent(object, field))
+}
+
+/// Gives a recipe that [means it](is_meant) the values that the preset had, where it has none of its own.
 pub(super) fn fill(object: &mut Map<String, Value>) {
-    let is_absent = |object: &Map<String, Value>, field: &str| object.get(field).is_none_or(Value::is_null);
-    if !is_absent(object, "preset") && object["preset"] != "default" {
-        return;
-    }
-    // A recipe of today that somebody wrote by hand.
-    if ["balance", "strength", "regions"].iter().any(|field| !is_absent(object, field)) {
+    if !is_meant(object) {
         return;
     }
     let own = object.get("tv_weight").and_then(Value::as_f64).unwrap_or(TV_WEIGHT);
@@ -43,4 +45,8 @@ pub(super) fn fill(object: &mut Map<String, Value>) {
             object.insert(field.to_owned(), value);
         }
     }
+}
+
+fn is_absent(object: &Map<String, Value>, field: &str) -> bool {
+    object.get(field).is_none_or(Value::is_null)
 }

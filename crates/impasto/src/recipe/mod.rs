@@ -79,7 +79,7 @@ pub const RECIPE_LIMIT_BYTES: usize = 256 * 1024;
 #[schemars(deny_unknown_fields)]
 pub struct Recipe {
     /// The format that the fields are of ([`FORMAT`]). A recipe that names a version and no format is of format 1; one that
-    /// names neither was written by hand, and is of the newest.
+    /// names neither was written by hand, and is of the newest, but for what it leaves open ([`Recipe::means_former_default`]).
     #[schemars(range(min = 1, max = FORMAT))]
     pub format: Option<u32>,
     /// The version of impasto that wrote this recipe; said in errors, otherwise without effect.
@@ -273,6 +273,22 @@ impl Recipe {
             return Err(RecipeError::Json("it is not a JSON object".into()));
         };
         Recipe::from_object(object.clone())
+    }
+
+    /// Whether a text that [`Recipe::from_json`] reads was typed by hand and names no `format`, so that what it leaves open of the preset
+    /// `default` has the values of before formats were named (2026-11-28), and not today's.
+    ///
+    /// ```
+    /// use impasto::recipe::Recipe;
+    /// assert!(Recipe::means_former_default(r#"{"size": 512}"#));
+    /// assert!(!Recipe::means_former_default(r#"{"format": 6, "size": 512}"#));
+    /// assert!(!Recipe::means_former_default(r#"{"preset": "authors"}"#));
+    /// ```
+    #[must_use]
+    pub fn means_former_default(text: &str) -> bool {
+        let value = serde_json::from_str::<Value>(text).ok();
+        let object = value.as_ref().and_then(Value::as_object);
+        object.is_some_and(|object| !object.contains_key("version") && former_default::is_meant(object))
     }
 
     /// The JSON schema of a recipe (draft 2020-12), for editors and front ends: every field with what it means, the names and
