@@ -105,3 +105,13 @@ fn a_timeline_in_proportion_is_measured_as_the_recipe_is() {
     assert_eq!(measured.timeline[1].set.regions, Some(plain(&begun, &masks, &[]).regions));
     assert_eq!(measured.style_layers, plain(&in_proportion.resolve().unwrap(), &[], &[]).style_layers);
 }
+
+/// What docs/runs.md shows can be painted by: a reader types it.
+#[test]
+fn the_recipe_of_the_documents_is_one() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/runs.md")).unwrap();
+    let example = page.split("\n\n").find(|part| part.contains("\"timeline\":") && part.starts_with("    {")).unwrap();
+    let recipe = Recipe::from_json(example).unwrap().resolve().unwrap();
+    assert_eq!(recipe.timeline.len(), 2);
+    assert!(!Recipe::means_former_default(example), "it is of today");
+}

@@ -12,9 +12,11 @@ pub fn of_recipe() -> Value {
     schema_for!(Recipe).to_value()
 }
 
-/// `512` or `400x300`, as a text.
+/// `512` as a number or a text, or `400x300`.
 pub fn size(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": ["string", "null"], "pattern": "^[0-9]{1,5}(x[0-9]{1,5})?$", "examples": ["512", "400x300"] })
+    let pattern = "^[0-9]{1,5}(x[0-9]{1,5})?$";
+    let types = ["string", "integer", "null"];
+    json_schema!({ "type": types, "pattern": pattern, "minimum": 1, "maximum": 99_999, "examples": [512, "400x300"] })
 }
 
 /// A name of a start, or a file.

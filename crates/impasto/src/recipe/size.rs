@@ -6,7 +6,7 @@ use super::{RecipeError, shorten};
 
 /// The size of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Written", into = "String")]
 pub enum Size {
     /// The long edge in pixels; the content image's proportions are kept. Written `512`.
     LongEdge(u32),
@@ -17,6 +17,25 @@ pub enum Size {
         /// Height in pixels.
         height: u32,
     },
+}
+
+/// A size as people write it in JSON: the long edge is a number to most.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a size is 512, \"512\" or \"400x300\"")]
+enum Written {
+    Number(u32),
+    Text(String),
+}
+
+impl TryFrom<Written> for Size {
+    type Error = RecipeError;
+
+    fn try_from(written: Written) -> Result<Size, RecipeError> {
+        match written {
+            Written::Number(pixels) => Size::try_from(pixels.to_string()),
+            Written::Text(text) => Size::try_from(text),
+        }
+    }
 }
 
 impl TryFrom<String> for Size {
@@ -47,6 +66,25 @@ impl From<Size> for String {
         match size {
             Size::LongEdge(pixels) => pixels.to_string(),
             Size::Exact { width, height } => format!("{width}x{height}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+
+    #[test]
+    fn a_size_is_a_number_or_a_text() {
+        let size = |json: &str| Recipe::from_json(&format!("{{\"size\": {json}}}")).map(|recipe| recipe.size);
+        assert_eq!(size("512").unwrap(), Some(Size::LongEdge(512)));
+        assert_eq!(size("\"512\"").unwrap(), size("512").unwrap());
+        assert_eq!(size("\"400x300\"").unwrap(), Some(Size::Exact { width: 400, height: 300 }));
+        assert_eq!(size("null").unwrap(), None);
+        for wrong in ["0", "-1", "51.5", "true", "[512]", "99999999999", "\"x\"", "\"\""] {
+            let said = size(wrong).unwrap_err().to_string();
+            assert!(said.contains("size"), "{wrong}: {said}");
         }
     }
 }
