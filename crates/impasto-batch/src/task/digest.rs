@@ -3,7 +3,7 @@
 use impasto::digest::sha256;
 use serde_json::Value;
 
-/// See [`Task::digest`]: of the line's own fields, so that it is the same for every version that reads them.
+/// See [`super::Task::digest`]: of the line's own fields, so that it is the same for every version that reads them.
 pub(super) fn digest(line: &Value) -> String {
     let mut line = line.clone();
     if let Some(fields) = line.as_object_mut() {
