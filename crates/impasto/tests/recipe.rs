@@ -125,7 +125,8 @@ fn texts_that_are_no_recipe_are_refused_in_a_sentence() {
     let cases = [
         ("", "cannot be read"),
         ("[1, 2]", "not a JSON object"),
-        ("{\"size\": 512}", "cannot be read"),
+        ("{\"size\": 51.5}", "cannot be read"),
+        ("{\"size\": 0}", "--size 0"),
         ("{\"size\": \"0\"}", "--size 0"),
         ("{\"style_layers\": {\"conv9_9\": 1}}", "conv9_9"),
         ("{\"iterations\": -4}", "cannot be read"),

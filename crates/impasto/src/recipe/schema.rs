@@ -16,7 +16,7 @@ pub fn of_recipe() -> Value {
 pub fn size(_: &mut SchemaGenerator) -> Schema {
     let pattern = "^[0-9]{1,5}(x[0-9]{1,5})?$";
     let types = ["string", "integer", "null"];
-    json_schema!({ "type": types, "pattern": pattern, "minimum": 1, "maximum": 99_999, "examples": [512, "400x300"] })
+    json_schema!({ "type": types, "pattern": pattern, "minimum": 1, "maximum": 65_535, "examples": [512, "400x300"] })
 }
 
 /// A name of a start, or a file.
